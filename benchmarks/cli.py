@@ -1,0 +1,184 @@
+"""The command line of ``python -m benchmarks``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.implementations import BY_NAME, EAGER, IMPLEMENTATIONS, LIMIT, Implementation
+from benchmarks.report import progress_line, show_workload
+from benchmarks.results import FORMAT, summarise
+from benchmarks.runner import measure, worker
+from benchmarks.workload import Workload, find_workloads
+
+METHOD = """\
+method:
+  Every implementation of a workload runs in a process of its own, which stays alive. Each is started
+  alone: its import, the building of the model and its first steps are timed undisturbed. Then come the
+  rounds: in each, every implementation runs a slice of steps in turn, so that a machine that is slow for
+  a while is slow for all. A step ends when its results (the loss, or the gradients) are on the host. All
+  start from the same weights and data, and the results of step ten are compared.
+
+columns:
+  ms/step   median over the rounds of each round's median step
+  x jit     times as long as hand-written jax.jit: median over the rounds of the ratio within the round.
+            The figure to trust; below 1 is faster
+  x eager   the same, relative to TensorFlow's eager mode
+  min ms    the shortest step of all
+  CPU ms    processor time per step, all threads together
+  first ms  the first step, compilation included
+  ten ms    from the start of the first step to the end of the tenth
+  import s  the import of the framework; build s: making the model and its data, and lazy imports in it
+  peak MB   the most memory that the process had resident
+  compiles  programs compiled until step ten; "3+1": one more came later. For JAX, the small ones that make
+            the model and its data are counted too; for TensorFlow, these are traces
+
+examples:
+  python -m benchmarks W2 --only tapejax,jax-jit --seconds 1     a quick look
+  python -m benchmarks --repeats 15 --seconds 10 --json out.json --png out.png
+  python -m benchmarks.record --help                             what single ops cost to record
+"""
+
+
+def parser(workloads: dict[str, Workload]) -> argparse.ArgumentParser:
+    """Returns the parser; its help lists the workloads and implementations that there are."""
+    lines = ["workloads:", *(f"  {key:<15} {workload.title}" for key, workload in workloads.items())]
+    lines += ["", "implementations:", *(f"  {entry.name:<15} {entry.about}" for entry in IMPLEMENTATIONS)]
+    result = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Compares training loops in tapejax, TensorFlow, hand-written JAX and PyTorch.",
+        epilog="\n".join(lines) + "\n\n" + METHOD,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    result.add_argument("workloads", nargs="*", metavar="WORKLOAD", help="which to run (default: all)")
+    result.add_argument("--only", metavar="NAMES", help="implementations, with commas between (default: all)")
+    result.add_argument("--repeats", type=int, default=7, metavar="N", help="rounds (default: %(default)s)")
+    result.add_argument(
+        "--seconds",
+        type=float,
+        default=3.0,
+        metavar="S",
+        help="measured time per implementation of a workload, all rounds together (default: %(default)s)",
+    )
+    result.add_argument(
+        "--timeout",
+        type=float,
+        default=600.0,
+        metavar="S",
+        help="what takes longer to start, or for one slice, has failed (default: %(default)s)",
+    )
+    result.add_argument(
+        "--json", type=Path, metavar="FILE", help="write all numbers here, with every round's"
+    )
+    result.add_argument("--png", type=Path, metavar="FILE", help="draw a chart here (needs matplotlib)")
+    return result
+
+
+def chosen_workloads(keys: Sequence[str], known: dict[str, Workload]) -> list[Workload]:
+    """Returns the workloads of these keys in the order given; all for none.
+
+    Raises:
+        ValueError: A key is not known.
+    """
+    unknown = [key for key in keys if key.upper() not in known]
+    if unknown:
+        raise ValueError(f"unknown workload {unknown[0]!r}; there are {', '.join(known)}")
+    return [known[key.upper()] for key in keys] or list(known.values())
+
+
+def chosen_implementations(names: str | None) -> list[Implementation]:
+    """Returns the implementations named in a text with commas; all for None.
+
+    Raises:
+        ValueError: A name is not known.
+    """
+    if names is None:
+        return list(IMPLEMENTATIONS)
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    unknown = [name for name in wanted if name not in BY_NAME]
+    if unknown or not wanted:
+        bad = unknown[0] if unknown else names
+        raise ValueError(f"unknown implementation {bad!r}; there are {', '.join(BY_NAME)}")
+    return [BY_NAME[name] for name in dict.fromkeys(wanted)]
+
+
+def machine() -> dict[str, Any]:
+    """Describes the machine and the settings in the environment that change what is measured."""
+    prefixes = ("JAX_", "XLA_", "TF_", "OMP_", "MKL_", "TAPEJAX_", "CUDA_VISIBLE", "LD_PRELOAD", "MALLOC_")
+    return {
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "environment": {key: value for key, value in sorted(os.environ.items()) if key.startswith(prefixes)},
+    }
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: Those of the process by default.
+
+    Returns:
+        The exit status: 1 if an implementation failed, else 0. How fast anything was never matters.
+    """
+    known = find_workloads()
+    options = parser(known).parse_args(arguments)
+    try:
+        workloads = chosen_workloads(options.workloads, known)
+        implementations = chosen_implementations(options.only)
+        if options.repeats < 1 or options.seconds <= 0:
+            raise ValueError("--repeats must be at least 1 and --seconds more than 0")
+    except ValueError as error:
+        parser(known).error(str(error))
+
+    def spawn(workload: Workload, implementation: Implementation) -> Any:
+        return worker(workload, implementation, timeout=options.timeout)
+
+    document: dict[str, Any] = {
+        "format": FORMAT,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "settings": {"repeats": options.repeats, "seconds": options.seconds, "limit": LIMIT, "eager": EAGER},
+        "workloads": {},
+    }
+    failed = False
+    for workload in workloads:
+        with progress_line() as progress:
+            measured = measure(
+                workload,
+                implementations,
+                repeats=options.repeats,
+                seconds=options.seconds,
+                spawn=spawn,
+                progress=progress,
+            )
+        summary = summarise(measured, limit=LIMIT, eager=EAGER, tolerance=workload.tolerance)
+        failed = failed or any(entry["status"] == "failed" for entry in summary.values())
+        document["workloads"][workload.key] = {"title": workload.title, "implementations": summary}
+        show_workload(workload.key, workload.title, summary)
+        # After every workload, so that an interrupted run leaves what it has.
+        if options.json:
+            options.json.write_text(json.dumps(document, indent=1) + "\n")
+        if options.png:
+            from benchmarks.chart import draw
+
+            draw(options.png, document["workloads"])
+    return int(failed)

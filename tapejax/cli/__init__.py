@@ -1,0 +1,1 @@
+"""The command line: `tapejax run`, `tapejax demo`, and what they share."""

@@ -1,0 +1,149 @@
+"""`Node`: one recorded instruction, and a state of the trie of all programs. `Graph`: a program as a function.
+
+A program is a path of nodes from the root. Each node is the dict of its children, keyed by what is recorded
+next: an input's aval, or (op, static arguments, where each input comes from). Values are numbered by *slot*:
+each input, each Python number and each output of an op takes the next slot of its path.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tapejax.engine.aval import Aval, ScalarKind
+from tapejax.engine.op import NO_STATIC, Op, Static, VjpOp, linearize, pull_back
+
+__all__ = ["Graph", "Node", "path"]
+
+
+class Node(dict):
+    """An instruction (`op` is None for an input) and the trie state after it.
+
+    Attributes:
+      inputs: slots the op reads. The last ones may be this node's own `scalars`.
+      scalars: kinds of the Python numbers that enter here; their slots precede the outputs'.
+      avals: of the outputs, which take the slots ``slot, slot + 1, ...``; `end` is the next free slot.
+      depth: instructions on the path, this one included.
+      where: (file, line, function) of the user's code that first recorded this node.
+      memo: what tapes worked out about the program that ends here.
+      programs: executables of the program that ends here.
+    """
+
+    __slots__ = ("avals", "depth", "end", "inputs", "memo", "op", "parent", "programs", "scalars", "seen",
+                 "single", "slot", "static", "where")
+
+    def __init__(self, parent: "Node | None", op: Op | None, static: Static, inputs: tuple[int, ...],
+                 scalars: tuple[ScalarKind, ...], avals: tuple[Aval, ...], single: bool,
+                 where: tuple[str, int, str] | None = None):
+        self.parent = parent
+        self.op = op
+        self.static = static
+        self.inputs = inputs
+        self.scalars = scalars
+        self.avals = avals
+        self.single = single
+        self.where = where
+        self.slot = (parent.end if parent is not None else 0) + len(scalars)
+        self.end = self.slot + len(avals)
+        self.depth = parent.depth + 1 if parent is not None else 0
+        self.memo: dict[Any, Any] = {}
+        self.programs: list[Any] = []
+        self.seen = 0
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __repr__(self) -> str:
+        if self.op is None:
+            return f"%{self.slot} = input {self.avals}"
+        args = ", ".join([*(f"%{i}" for i in self.inputs), *([repr(self.static)] if self.static.kwargs else [])])
+        outs = ", ".join(f"%{self.slot + i}: {a}" for i, a in enumerate(self.avals))
+        return f"{outs} = {self.op.name}({args})"
+
+
+def root() -> Node:
+    """The start of a trie."""
+    return Node(None, None, NO_STATIC, (), (), (), False)
+
+
+def path(end: Node, start: Node | None = None) -> list[Node]:
+    """The nodes after `start` (by default the root) up to and with `end`, in recording order."""
+    nodes = []
+    stop = start.depth if start is not None else 0
+    node = end
+    while node.depth > stop:
+        nodes.append(node)
+        node = node.parent  # type: ignore[assignment]
+    nodes.reverse()
+    return nodes
+
+
+class Graph:
+    """The part of a program that its outputs need, as a pure JAX function of inputs and Python numbers.
+
+    Where an op and its vjp are both in the program, the op is evaluated by `jax.vjp` once, at the place of the
+    forward op, and the vjp uses its pullback: forward work is not repeated, without relying on XLA to notice.
+    """
+
+    def __init__(self, nodes: Sequence[Node], outputs: Sequence[int]):
+        self.outputs = tuple(outputs)
+        self.nodes = _needed(nodes, outputs)
+        self.input_slots = tuple(n.slot for n in nodes if n.op is None)
+        self.scalars = tuple((n.slot - len(n.scalars) + i, kind)
+                             for n in nodes for i, kind in enumerate(n.scalars))
+        self._forward = {}  # of a vjp node: the forward node that it shares residuals with
+        self._wrt = {}  # of such a forward node: all inputs that some vjp differentiates
+        self._pair_vjps()
+
+    def _pair_vjps(self) -> None:
+        seen: dict[tuple, Node] = {}
+        for node in self.nodes:
+            op = node.op
+            if isinstance(op, VjpOp):
+                count = len(node.inputs) - sum(op.given)
+                forward = seen.get((op.base, node.static, node.inputs[:count]))
+                if forward is not None:
+                    self._forward[node] = forward
+                    self._wrt[forward] = tuple(sorted({*self._wrt.get(forward, ()), *op.wrt}))
+            seen.setdefault((op, node.static, node.inputs), node)
+
+    def __call__(self, inputs: Sequence[Any], scalars: Sequence[Any]) -> list[Any]:
+        """Evaluates on JAX arrays or tracers: `inputs` in order of entry, `scalars` in order of recording."""
+        env: dict[int, Any] = dict(zip(self.input_slots, inputs, strict=True))
+        env.update((slot, s) for (slot, _), s in zip(self.scalars, scalars, strict=True))
+        pulls: dict[Node, tuple] = {}
+        for node in self.nodes:
+            op = node.op
+            args = [env[i] for i in node.inputs]
+            forward = self._forward.get(node)
+            wrt = self._wrt.get(node)
+            if forward is not None:
+                assert isinstance(op, VjpOp)
+                outs, pull = pulls[forward]
+                grads = pull_back(outs, pull, op.given, args[len(args) - sum(op.given):])
+                at = self._wrt[forward]
+                results = tuple(grads[at.index(i)] for i in op.wrt)
+                if wrt is not None:
+                    # A vjp that is differentiated again: its own pullback starts from its inputs.
+                    pulls[node] = linearize(op, node.static, wrt, args)
+            elif wrt is not None:
+                assert op is not None
+                results, pull = pulls[node] = linearize(op, node.static, wrt, args)
+            else:
+                assert op is not None
+                results = op.bind(node.static)(*args)
+            for i, value in enumerate(results):
+                env[node.slot + i] = value
+        return [env[i] for i in self.outputs]
+
+
+def _needed(nodes: Sequence[Node], outputs: Sequence[int]) -> list[Node]:
+    """The op nodes whose results reach `outputs`, in order."""
+    wanted = set(outputs)
+    keep = []
+    for node in reversed(nodes):
+        if node.op is not None and any(slot in wanted for slot in range(node.slot, node.end)):
+            wanted.update(node.inputs)
+            keep.append(node)
+    keep.reverse()
+    return keep

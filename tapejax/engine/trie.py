@@ -1,0 +1,105 @@
+"""The trie of all programs: how nodes are added, where the user's code stood, and how it stays bounded."""
+
+import os
+import sys
+import threading
+from types import FrameType
+from typing import Any, Final
+
+from tapejax.engine import op as op_module
+from tapejax.engine.aval import Aval, ScalarKind
+from tapejax.engine.graph import Node
+from tapejax.engine.graph import root as make_root
+from tapejax.engine.op import NO_STATIC
+
+__all__ = ["extend", "extend_input", "register_program", "root", "sizes", "user_frame"]
+
+# A node takes about half a kilobyte, an executable some hundred. Past these, what was not used since the last
+# time is dropped.
+MAX_NODES: Final = 400_000
+MAX_PROGRAMS: Final = 1024
+
+root: Final[Node] = make_root()
+_lock = threading.Lock()
+_count = 0
+_programs: list[Any] = []
+_package = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+def extend(node: Node, key: tuple, avals: tuple[Aval, ...]) -> Node:
+    """Adds the child of `node` under ``(op, static, *slots or ScalarKinds)``; `avals` are the inputs'."""
+    op, static, *wiring = key
+    inputs, scalars = [], []
+    for w in wiring:
+        if type(w) is ScalarKind:
+            w, kind = node.end + len(scalars), w
+            scalars.append(kind)
+        inputs.append(w)
+    inferred = op.infer(static, avals)
+    child = Node(node, op, static, tuple(inputs), tuple(scalars), inferred.avals, inferred.single, _where())
+    return _add(node, key, child)
+
+
+def extend_input(node: Node, aval: Aval) -> Node:
+    """Adds the child of `node` for a new input."""
+    return _add(node, aval, Node(node, None, NO_STATIC, (), (), (aval,), True))
+
+
+def _add(node: Node, key: Any, child: Node) -> Node:
+    global _count
+    with _lock:
+        if _count >= MAX_NODES:
+            _prune()
+        added = node.setdefault(key, child)
+        _count += added is child
+    return added
+
+
+def register_program(program: Any) -> None:
+    """Makes `program` findable at its last node, and counts it."""
+    with _lock:
+        if len(_programs) >= MAX_PROGRAMS:
+            _prune()
+        program.end.programs.append(program)
+        _programs.append([program, 0])
+
+
+def _prune() -> None:
+    """Drops programs that did not run since the last pruning, then all nodes that lead to no program."""
+    global _count, _programs
+    kept = []
+    for entry in _programs:
+        program, runs_before = entry
+        if program.runs > runs_before:
+            kept.append([program, program.runs])
+        elif program in program.end.programs:
+            program.end.programs.remove(program)
+    _programs = kept[-MAX_PROGRAMS // 2:]
+    needed = {root}
+    for program, _ in _programs:
+        node = program.end
+        while node is not None and node not in needed:
+            needed.add(node)
+            node = node.parent
+    for node in needed:
+        for key in [k for k, child in node.items() if child not in needed]:
+            del node[key]
+    _count = len(needed)
+
+
+def user_frame() -> FrameType | None:
+    """The innermost frame outside this package."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_package):
+        frame = frame.f_back
+    return frame
+
+
+def _where() -> tuple[str, int, str] | None:
+    frame = user_frame()
+    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+def sizes() -> dict[str, int]:
+    """Entries in the engine's caches."""
+    return {"trie nodes": _count, "programs": len(_programs), **op_module.cache_sizes()}

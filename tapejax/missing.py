@@ -1,0 +1,113 @@
+"""What a namespace answers when asked for a name that it does not hold: import it, or say what is missing.
+
+Every public namespace ends with one line::
+
+    __getattr__ = missing.module_getattr(__name__, globals(), lazy={"keras": "tapejax.keras"})
+
+so that heavy parts are imported on first use, and an unknown name gives an error that helps.
+"""
+
+import difflib
+import importlib
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+_PACKAGE = __name__.partition(".")[0]
+
+
+def module_getattr(
+    name: str, namespace: dict[str, Any], lazy: Mapping[str, str] | None = None
+) -> Callable[[str], Any]:
+    """Makes the `__getattr__` of a namespace module, and gives the module a `__dir__` with the lazy names.
+
+    Args:
+      name: The module's `__name__`.
+      namespace: The module's `globals()`. A lazy name is stored there when it is first used.
+      lazy: What to import on first use: `"name": "package.module"` for a module,
+        `"name": "package.module:attribute"` for something inside one.
+
+    Returns:
+      A function for the module's global `__getattr__`. It raises `AttributeError` for a name that is not in
+      `lazy`, naming it, the nearest that exist, and that it is not supported yet. (Python turns that into
+      `ImportError` for `from module import name`.)
+
+    Raises:
+      ValueError: If a name is both in `lazy` and already defined.
+
+    >>> namespace = {"reduce_sum": sum, "reduce_max": max}
+    >>> getattribute = module_getattr("tapejax.math", namespace, lazy={"sqrt": "math:sqrt"})
+    >>> getattribute("sqrt")(9.0)
+    3.0
+    >>> getattribute("reduce_sun")  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    AttributeError: module 'tapejax.math' has no attribute 'reduce_sun': ...
+    """
+    targets = dict(lazy or {})
+    if clash := sorted(targets.keys() & namespace.keys()):
+        raise ValueError(f"`lazy` of {name} repeats names that the module already defines: {clash}")
+
+    def __getattr__(attribute: str) -> Any:
+        if attribute in targets:
+            value = namespace[attribute] = _import(targets[attribute])
+            return value
+        if attribute.startswith("__"):
+            # Python itself probes modules for __path__, __wrapped__ and the like: no advice, and no cost.
+            raise AttributeError(f"module {name!r} has no attribute {attribute!r}", name=attribute)
+        raise AttributeError(explain(name, attribute, _public({**namespace, **targets})), name=attribute)
+
+    namespace["__dir__"] = lambda: sorted({*namespace, *targets})
+    return __getattr__
+
+
+def explain(module: str, attribute: str, existing: list[str]) -> str:
+    """The text for `attribute` missing from `module`: what it is called, that it is missing, what is near it.
+
+    >>> print(explain("tapejax.nn", "relu7", ["relu", "relu6", "softmax"]))
+    module 'tapejax.nn' has no attribute 'relu7': tf.nn.relu7 is not supported yet. Nearest that exist: \
+tf.nn.relu, tf.nn.relu6
+    """
+    prefix = spelling(module)
+    near = nearest(attribute, existing)
+    hint = f" Nearest that exist: {', '.join(f'{prefix}.{n}' for n in near)}" if near else ""
+    missing = f"module {module!r} has no attribute {attribute!r}"
+    return f"{missing}: {prefix}.{attribute} is not supported yet.{hint}"
+
+
+def nearest(attribute: str, existing: list[str]) -> list[str]:
+    """Up to three of `existing` that look most like `attribute`, capital letters ignored.
+
+    >>> nearest("crossentropy", ["CrossEntropy", "relu"])
+    ['CrossEntropy']
+    """
+    folded: dict[str, list[str]] = {}
+    for candidate in existing:
+        folded.setdefault(candidate.lower(), []).append(candidate)
+    close = difflib.get_close_matches(attribute.lower(), folded, n=3, cutoff=0.6)
+    return [candidate for key in close for candidate in folded[key]][:3]
+
+
+def spelling(module: str) -> str:
+    """How a user writes a tapejax module: `tapejax.nn` is `tf.nn`.
+
+    >>> spelling("tapejax"), spelling("tapejax.keras.layers"), spelling("optax")
+    ('tf', 'tf.keras.layers', 'optax')
+    """
+    head, dot, tail = module.partition(".")
+    return f"tf{dot}{tail}" if head == _PACKAGE else module
+
+
+def _public(namespace: Mapping[str, Any]) -> list[str]:
+    """The names worth suggesting: not private, and no foreign module that the file happens to import."""
+    return [
+        name
+        for name, value in namespace.items()
+        if not name.startswith("_")
+        and not (isinstance(value, ModuleType) and value.__name__.partition(".")[0] != _PACKAGE)
+    ]
+
+
+def _import(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    value = importlib.import_module(module)
+    return getattr(value, attribute) if attribute else value
