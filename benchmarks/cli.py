@@ -86,10 +86,11 @@ def chosen_workloads(keys: Sequence[str], known: dict[str, Workload]) -> list[Wo
     Raises:
         ValueError: A key is not known.
     """
-    unknown = [key for key in keys if key.upper() not in known]
+    by_key = {key.lower(): workload for key, workload in known.items()}
+    unknown = [key for key in keys if key.lower() not in by_key]
     if unknown:
         raise ValueError(f"unknown workload {unknown[0]!r}; there are {', '.join(known)}")
-    return [known[key.upper()] for key in keys] or list(known.values())
+    return [by_key[key] for key in dict.fromkeys(key.lower() for key in keys)] or list(known.values())
 
 
 def chosen_implementations(names: str | None) -> list[Implementation]:

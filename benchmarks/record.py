@@ -35,14 +35,12 @@ STEP_WORKLOADS = ("W2", "W9")
 METHOD = """\
 what is measured (medians over the turns, after a warm-up, in microseconds):
   ops        a chain of 200 calls is recorded without reading anything, then flushed with
-  `tapejax.sync()`, then
-             the last result is read. `record` is the first part divided by 200; `dispatch` is the flush,
-             which looks up the executable and calls it; `finish` is the wait for the last value. The row
-             "1 op" is the least that a flush costs. reduce_sum changes the shape, so its 200 calls share
-             one input.
+             `tapejax.sync()`, then the last result is read. `record` is the first part divided by 200;
+             `dispatch` is the flush, which looks up the executable and calls it; `finish` is the wait for
+             the last value. The row "1 op" is the least that a flush costs. reduce_sum changes the shape,
+             so its 200 calls share one input.
   steps      one step of W2 and W9: the code inside the tape, the call of `tape.gradient`, the rest of the
-  step
-             (the optimizer), the flush, and reading the result.
+             step (the optimizer), the flush, and reading the result.
   imports    `import X` in fresh processes, taking turns; in seconds.
 
 TensorFlow has nothing to flush: it runs each op in its call, so its `record` is the price of running an op

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -87,34 +88,60 @@ def plain_table(title: str, rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
+def folded(rows: Sequence[Sequence[str]], width: int, gap: int) -> list[list[list[str]]]:
+    """Splits a table that is too wide into several, each beginning with the first column.
+
+    Args:
+        rows: The headings, then the rows.
+        width: How many characters fit.
+        gap: What the layout adds to each column.
+
+    >>> folded([["name", "a", "b"], ["x", "123", "456"]], width=14, gap=2)
+    [[['name', 'a'], ['x', '123']], [['name', 'b'], ['x', '456']]]
+    """
+    widths = [max(len(row[column]) for row in rows) + gap for column in range(len(rows[0]))]
+    parts: list[list[int]] = [[0]]
+    for column in range(1, len(widths)):
+        if len(parts[-1]) > 1 and sum(widths[each] for each in parts[-1]) + widths[column] > width:
+            parts.append([0])
+        parts[-1].append(column)
+    return [[[row[column] for column in part] for row in rows] for part in parts]
+
+
 def show(
     title: str, rows: Sequence[Sequence[str]], notes: Sequence[str] = (), file: TextIO | None = None
 ) -> None:
-    """Prints a table and the notes below it.
+    """Prints a table and the notes below it, folded to the width of the terminal.
 
     Args:
         title: A line above it.
         rows: The headings, then the rows.
         notes: Lines below it.
-        file: Where to; standard output by default.
+        file: Where to; standard output by default. What is no terminal gets the table in full width.
     """
-    file = sys.stdout if file is None else file
+    output: TextIO = sys.stdout if file is None else file
+    width = shutil.get_terminal_size().columns if output.isatty() else 200
     try:
         from rich.console import Console
         from rich.table import Table
+        from rich.text import Text
     except ImportError:
-        print(plain_table(title, rows), *notes, sep="\n", end="\n\n", file=file)
+        for part in folded(rows, width, gap=2):
+            print(plain_table(title, part), file=output)
+        print(*notes, sep="\n", end="\n\n" if notes else "\n", file=output)
         return
-    # Not narrower than the table when the output is a file or a pipe: a cut number is worth nothing.
-    console = Console(file=file, width=None if file.isatty() else 140, highlight=False)
-    table = Table(title=title, title_justify="left")
-    for column, heading in enumerate(rows[0]):
-        table.add_column(heading, justify="right" if column else "left", no_wrap=True)
-    for row in rows[1:]:
-        table.add_row(*row)
-    console.print(table)
+    console = Console(file=output, width=width, highlight=False)
+    for part in folded(rows, width - 1, gap=3):
+        # A line of its own: rich would fold a title to the width of the table.
+        console.print(Text(title, style="bold"))
+        table = Table()
+        for column, heading in enumerate(part[0]):
+            table.add_column(heading, justify="right" if column else "left", no_wrap=True)
+        for row in part[1:]:
+            table.add_row(*map(Text, row))
+        console.print(table)
     for note in notes:
-        console.print(note, style="yellow", markup=False)
+        console.print(Text(note, style="yellow"))
     console.print()
 
 
@@ -125,14 +152,17 @@ def show_workload(key: str, title: str, summary: Mapping[str, Mapping[str, Any]]
 
 
 @contextmanager
-def progress_line() -> Iterator[Any]:
-    """Gives a function that shows what is going on: a spinner on a terminal, else a line each time."""
+def progress_line() -> Iterator[Callable[[str], None]]:
+    """Gives a function that shows what is going on: one changing line on a terminal, else many."""
     try:
         if not sys.stderr.isatty():
             raise ImportError
         from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
     except ImportError:
         yield lambda doing: print(doing, file=sys.stderr, flush=True)
         return
-    with Console(stderr=True).status("") as status:
-        yield status.update
+    # Drawn when told and never by itself: a spinner would take processor time from what is measured.
+    with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
+        yield lambda doing: live.update(Text(doing), refresh=True)

@@ -77,7 +77,7 @@ def agree(values: Sequence[float], expected: Sequence[float], tolerance: float) 
     """
     # The absolute part is for results that are zero, as one of W1's gradients is.
     return len(values) == len(expected) and all(
-        math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance * 1e-2)
+        math.isfinite(a) and math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance * 1e-2)
         for a, b in zip(values, expected, strict=True)
     )
 

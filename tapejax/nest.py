@@ -337,7 +337,7 @@ def _difference(
     if node.composite and other.composite:
         if not first._matches(second):
             return ValueError, "", f"the composites do not match: {type(first)} and {type(second)}."
-    elif check_types and node.kind != other.kind:
+    elif node.kind != other.kind and (check_types or node.composite or other.composite):
         return TypeError, "", f"the types differ: {type(first).__name__} and {type(second).__name__}."
     names: Any = None
     if node.kind is Mapping:

@@ -117,9 +117,16 @@ def test_two_shapes(theirs: SimpleNamespace, expression: str) -> None:
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("expression", expressions(ON_TWO_DIMENSIONS))
 def test_dimensions(theirs: SimpleNamespace, expression: str) -> None:
-    others = "D(None)", "None", "3", "D(7)", "-1", "3.0", "'a'"
+    others = "D(None)", "None", "3", "D(7)", "3.0", "'a'"
     for d, e in itertools.product(["D(None)", "D(0)", "D(3)", "D(7)"], others):
         assert outcome(expression, OURS, d=d, e=e) == outcome(expression, theirs, d=d, e=e), (d, e)
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("operation", ["==", "!=", "<", "<=", ">", ">="])
+def test_comparing_dimensions_with_what_is_no_size(theirs: SimpleNamespace, operation: str) -> None:
+    expression = f"D(3) {operation} -1"
+    assert outcome(expression, OURS) == outcome(expression, theirs)
 
 
 @pytest.mark.tensorflow

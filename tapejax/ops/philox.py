@@ -171,11 +171,12 @@ def generator_stream(state: Any) -> Stream:
     return Stream(_uint64(state[2]), _uint64(state[0]), _uint64(state[1]))
 
 
-def word_pairs(stream: Stream, count: int) -> tuple[jax.Array, jax.Array]:
-    """Words (2p, 2p + 1) of the stream for p < count, as two uint32 arrays."""
-    pair = lax.iota(jnp.uint64, count)
-    words = blocks(stream.at(pair >> 1))
-    odd = (pair & 1) != 0
+def word_pairs(stream: Stream, pairs: jax.Array | int) -> tuple[jax.Array, jax.Array]:
+    """Words (2p, 2p + 1) of the stream for each p of a uint64 array (or below a number), as uint32 arrays."""
+    if isinstance(pairs, int):
+        pairs = lax.iota(jnp.uint64, pairs)
+    words = blocks(stream.at(pairs >> 1))
+    odd = (pairs & 1) != 0
     return jnp.where(odd, words[2], words[0]), jnp.where(odd, words[3], words[1])
 
 
