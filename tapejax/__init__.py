@@ -1,0 +1,40 @@
+"""TensorFlow-2-style training code on JAX: ``import tapejax as tf``.
+
+Operations are recorded and compiled together when a value is needed; see `explain` for what was compiled.
+"""
+
+from tapejax import config, dtypes, errors, missing, nest, version
+from tapejax.aliases import install_as_tensorflow
+from tapejax.autodiff.custom_gradient import custom_gradient, grad_pass_through
+from tapejax.autodiff.tape import GradientTape, UnconnectedGradients
+from tapejax.convert import constant, convert_to_tensor
+from tapejax.dtypes import DType, as_dtype
+from tapejax.engine.explain import report as explain
+from tapejax.engine.flush import set_error_translator
+from tapejax.engine.stream import sync
+from tapejax.module import Module, name_scope
+from tapejax.ops import families, registry
+from tapejax.scopes import TensorSpec
+from tapejax.shape import TensorShape
+from tapejax.tensor import Tensor
+from tapejax.variable import Variable
+
+__version__ = version.VERSION
+newaxis = None
+set_error_translator(registry.translate)
+
+globals().update({name: getattr(dtypes, name) for name in dtypes.__all__
+                  if isinstance(getattr(dtypes, name), DType)})
+globals().update(registry.namespace(""))
+
+__all__ = [
+    "DType", "GradientTape", "Module", "Tensor", "TensorShape", "TensorSpec", "UnconnectedGradients", "Variable",
+    "as_dtype", "config", "constant", "convert_to_tensor", "custom_gradient", "dtypes", "errors", "explain",
+    "families", "grad_pass_through", "install_as_tensorflow", "missing", "name_scope", "nest", "newaxis", "sync",
+    "version",
+]
+
+_LAZY = {name: f"tapejax.{name}" for name in ("keras", "math", "nn", "linalg", "random", "test", "cli")}
+_LAZY |= {"losses": "tapejax.keras.losses", "optimizers": "tapejax.keras.optimizers",
+          "initializers": "tapejax.keras.initializers"}
+__getattr__ = missing.module_getattr(__name__, globals(), lazy=_LAZY)

@@ -20,7 +20,7 @@ class Node(dict):
     """An instruction (`op` is None for an input) and the trie state after it.
 
     Attributes:
-      inputs: slots the op reads. The last ones may be this node's own `scalars`.
+      inputs: slots the op reads, and `input_avals` what is there. The last ones may be this node's own `scalars`.
       scalars: kinds of the Python numbers that enter here; their slots precede the outputs'.
       avals: of the outputs, which take the slots ``slot, slot + 1, ...``; `end` is the next free slot.
       depth: instructions on the path, this one included.
@@ -29,16 +29,17 @@ class Node(dict):
       programs: executables of the program that ends here.
     """
 
-    __slots__ = ("avals", "depth", "end", "inputs", "memo", "op", "parent", "programs", "scalars", "seen",
+    __slots__ = ("avals", "depth", "end", "input_avals", "inputs", "memo", "op", "parent", "programs", "scalars", "seen",
                  "single", "slot", "static", "where")
 
     def __init__(self, parent: "Node | None", op: Op | None, static: Static, inputs: tuple[int, ...],
-                 scalars: tuple[ScalarKind, ...], avals: tuple[Aval, ...], single: bool,
+                 input_avals: tuple[Aval, ...], scalars: tuple[ScalarKind, ...], avals: tuple[Aval, ...], single: bool,
                  where: tuple[str, int, str] | None = None):
         self.parent = parent
         self.op = op
         self.static = static
         self.inputs = inputs
+        self.input_avals = input_avals
         self.scalars = scalars
         self.avals = avals
         self.single = single
@@ -65,7 +66,7 @@ class Node(dict):
 
 def root() -> Node:
     """The start of a trie."""
-    return Node(None, None, NO_STATIC, (), (), (), False)
+    return Node(None, None, NO_STATIC, (), (), (), (), False)
 
 
 def path(end: Node, start: Node | None = None) -> list[Node]:

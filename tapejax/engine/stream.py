@@ -70,7 +70,7 @@ class NeedsImmediate(Exception):
 class Trace:
     """One program being recorded: a path in the trie, its inputs, and weak references to what it will return."""
 
-    __slots__ = ("__weakref__", "assigned", "done", "entered", "error", "fork", "immediate", "inputs", "lock",
+    __slots__ = ("__weakref__", "assigned", "customs", "done", "entered", "error", "immediate", "inputs", "lock",
                  "node", "owner", "refs", "scalars", "sites", "watchers")
 
     symbolic = False
@@ -87,6 +87,7 @@ class Trace:
         self.owner = threading.get_ident()
         self.lock = threading.Lock()
         self.immediate = immediate
+        self.customs: dict[int, Any] = {}  # first output slot of a custom-gradient op: its gradient
         self.done = False
         self.error: Exception | None = None
 
@@ -130,6 +131,7 @@ class Trace:
             run_pending(self, reason)
             self.inputs, self.entered, self.scalars, self.refs = [], {}, [], []
             self.assigned, self.watchers, self.sites = {}, [], set()
+            self.customs = {}
 
     def resolve(self, t: Any) -> None:
         """Makes sure that `t`, pending here, has a value."""

@@ -36,13 +36,13 @@ def extend(node: Node, key: tuple, avals: tuple[Aval, ...]) -> Node:
             scalars.append(kind)
         inputs.append(w)
     inferred = op.infer(static, avals)
-    child = Node(node, op, static, tuple(inputs), tuple(scalars), inferred.avals, inferred.single, _where())
+    child = Node(node, op, static, tuple(inputs), avals, tuple(scalars), inferred.avals, inferred.single, _where())
     return _add(node, key, child)
 
 
 def extend_input(node: Node, aval: Aval) -> Node:
     """Adds the child of `node` for a new input."""
-    return _add(node, aval, Node(node, None, NO_STATIC, (), (), (aval,), True))
+    return _add(node, aval, Node(node, None, NO_STATIC, (), (), (), (aval,), True))
 
 
 def _add(node: Node, key: Any, child: Node) -> Node:

@@ -1,0 +1,1 @@
+"""Automatic differentiation: tapes, the backward walk, custom gradients."""

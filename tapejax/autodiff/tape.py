@@ -1,0 +1,218 @@
+"""`GradientTape`. A tape notes ranges of the recorded stream, not ops: recording costs the same with or without it."""
+
+import contextlib
+import logging
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+from tapejax import nest
+from tapejax.autodiff.backward import Record, backward, ones_like, zeros_like
+from tapejax.convert import to_tensor
+from tapejax.engine import stream
+from tapejax.errors import InvalidArgumentError
+from tapejax.tensor import Tensor
+from tapejax.variable import Variable
+
+__all__ = ["GradientTape", "UnconnectedGradients"]
+
+_log = logging.getLogger("tapejax")
+
+
+class UnconnectedGradients:
+    """What the gradient of a source is that the target does not depend on: NONE, or ZERO."""
+
+    NONE = "none"
+    ZERO = "zero"
+
+
+class GradientTape:
+    """Records operations for automatic differentiation.
+
+    Args:
+      persistent: whether `gradient` may be called more than once.
+      watch_accessed_variables: whether trainable variables that are read are watched.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/GradientTape
+
+    >>> import tapejax as tf
+    >>> x = tf.constant(3.0)
+    >>> with tf.GradientTape() as tape:
+    ...     tape.watch(x)
+    ...     y = x * x
+    >>> tape.gradient(y, x).numpy().item()
+    6.0
+    """
+
+    def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True):
+        self._persistent = bool(persistent)
+        self._watch_accessed_variables = bool(watch_accessed_variables)
+        self._recording = False
+        self._record: Record | None = None
+
+    def __enter__(self) -> "GradientTape":
+        if self._recording:
+            raise ValueError("Tape is already recording.")
+        if not self._persistent or self._record is None:
+            self._record = Record()
+        self._resume()
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        if self._recording:
+            self._pause()
+
+    def _resume(self) -> None:
+        self._recording = True
+        stream.thread.tapes.append(self)
+        self.begin(stream.current())
+
+    def _pause(self) -> None:
+        assert self._record is not None
+        self._recording = False
+        stream.thread.tapes.remove(self)
+        for segment in self._record.segments:
+            segment.close()
+
+    # What the engine calls (`engine.stream.Watcher`), and variables
+
+    def begin(self, trace: Any) -> None:
+        """The engine: `trace` starts while the tape records."""
+        assert self._record is not None
+        self._record.open(trace)
+        trace.watchers.append(weakref.ref(self))
+
+    def needs(self, trace: Any) -> list[int]:
+        """The engine: `trace` is about to run."""
+        return self._record.needs(trace) if self._record is not None else []
+
+    def keep(self, trace: Any, values: dict[int, Any]) -> None:
+        """The engine: `trace` has run."""
+        if self._record is not None:
+            self._record.keep(trace, values)
+
+    def note_read(self, variable: Variable, tensor: Tensor) -> None:
+        """A trainable variable was read while the tape records."""
+        record = self._record
+        assert record is not None
+        if self._watch_accessed_variables or id(variable) in record.watched:
+            record.read(variable, tensor, stream.current())
+
+    # The user's side
+
+    def watch(self, tensor: Any) -> None:
+        """Makes gradients with respect to a tensor, a variable, or a structure of them available from here on.
+
+        Raises:
+          ValueError: something that is neither a tensor nor a variable.
+        """
+        if self._record is None:
+            self._record = Record()
+        for t in nest.flatten(tensor):
+            if isinstance(t, Variable):
+                self._record.watched[id(t)] = t
+                self._record.read(t, t._tensor, stream.current())
+                continue
+            if not isinstance(t, Tensor):
+                raise ValueError(f"Passed in object {t!r} of type {type(t).__name__!r}, not tf.Tensor or tf.Variable "
+                                 "or ExtensionType.")
+            if not t.aval.inexact:
+                _log.warning("The dtype of the watched tensor must be floating (e.g. tf.float32), got %r", t.dtype)
+            self._record.watch(t, stream.current())
+
+    def gradient(self, target: Any, sources: Any, output_gradients: Any = None,
+                 unconnected_gradients: str = UnconnectedGradients.NONE) -> Any:
+        """Derivatives of the sum of `target` with respect to `sources`.
+
+        Args:
+          target: tensor, variable, or structure of them.
+          sources: tensor, variable, or structure of them.
+          output_gradients: one tensor for each target, in place of ones: the vector of the product.
+          unconnected_gradients: "none" or "zero", for sources that no target depends on.
+
+        Returns:
+          A structure like `sources`: tensors of the sources' shapes and dtypes, or None.
+
+        Raises:
+          RuntimeError: a second call on a tape that is not persistent.
+          ValueError: unknown `unconnected_gradients`. AttributeError: sources that are not tensors.
+          InvalidArgumentError: an output gradient of another shape than its target.
+        """
+        record = self._record
+        if record is None:
+            raise RuntimeError("A non-persistent GradientTape can only be used to compute one set of gradients "
+                               "(or jacobians)")
+        if unconnected_gradients not in ("none", "zero"):
+            raise ValueError(f"Unknown value for unconnected_gradients: {unconnected_gradients!r}")
+        targets = [_target(t) for t in nest.flatten(target) if t is not None]
+        flat = nest.flatten(sources)
+        for s in flat:
+            if not isinstance(s, (Tensor, Variable)):
+                raise AttributeError(f"{type(s).__name__!r} object has no attribute '_id': `sources` of "
+                                     "GradientTape.gradient must be tensors or variables")
+            if not (s._tensor if isinstance(s, Variable) else s).aval.inexact:
+                _log.warning("The dtype of the source tensor must be floating (e.g. tf.float32) when calling "
+                             "GradientTape.gradient, got %r", s.dtype)
+        seeds = None if output_gradients is None else _seeds(targets, nest.flatten(output_gradients))
+        if self._recording:
+            if self._persistent:
+                _log.debug("GradientTape.gradient is called inside the tape's own context: the gradient is recorded.")
+            else:
+                self._pause()
+        grads = backward(record, targets, seeds, flat)
+        if unconnected_gradients == "zero":
+            grads = [zeros_like(s) if g is None else g for g, s in zip(grads, flat, strict=True)]
+        if not self._persistent:
+            self._record = None
+        return nest.pack_sequence_as(sources, grads)
+
+    def watched_variables(self) -> tuple[Variable, ...]:
+        """Variables watched so far, in the order of their first read."""
+        return () if self._record is None else tuple(v for v, _ in self._record.reads.values())
+
+    @contextlib.contextmanager
+    def stop_recording(self) -> Iterator[None]:
+        """Operations in the block are not recorded.
+
+        Raises:
+          RuntimeError: if the tape is not recording.
+        """
+        if not self._recording:
+            raise RuntimeError("Tape is not recording.")
+        self._pause()
+        try:
+            yield
+        finally:
+            self._resume()
+
+    def reset(self) -> None:
+        """Forgets everything recorded so far, and goes on as if newly entered."""
+        recording = self._recording
+        if recording:
+            self._pause()
+        self._record = Record()
+        if recording:
+            self._resume()
+
+
+def _target(t: Any) -> Tensor:
+    tensor = t._tensor if isinstance(t, Variable) else to_tensor(t)
+    if not tensor.aval.inexact:
+        _log.warning("The dtype of the target tensor must be floating (e.g. tf.float32) when calling "
+                     "GradientTape.gradient, got %r", tensor.dtype)
+    return tensor
+
+
+def _seeds(targets: list[Tensor], given: list[Any]) -> list[Tensor]:
+    if len(given) != len(targets):
+        raise ValueError(f"`output_gradients` has {len(given)} elements for {len(targets)} targets")
+    seeds = []
+    for target, seed in zip(targets, given, strict=True):
+        seed = ones_like(target) if seed is None else to_tensor(seed, target.aval.dtype)
+        if seed.aval.shape != target.aval.shape:
+            raise InvalidArgumentError(message=f"`output_gradients` has shape {seed.shape} for a target of shape "
+                                               f"{target.shape}")
+        seeds.append(seed)
+    return seeds
+
+

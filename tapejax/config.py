@@ -1,0 +1,64 @@
+"""Settings of tapejax, and ``tf.config``'s device queries."""
+
+import os
+import sys
+from collections import namedtuple
+from types import ModuleType
+from typing import Any
+
+import jax
+
+from tapejax import missing
+from tapejax.engine import stream
+
+PhysicalDevice = namedtuple("PhysicalDevice", ["name", "device_type"])
+LogicalDevice = namedtuple("LogicalDevice", ["name", "device_type"])
+
+
+def _devices(device_type: str | None) -> list[tuple[int, str]]:
+    kinds = [d.platform.upper().replace("CUDA", "GPU") for d in jax.devices()]
+    kinds = kinds if "CPU" in kinds else ["CPU", *kinds]
+    found, count = [], {}
+    for kind in kinds:
+        found.append((count.get(kind, 0), kind))
+        count[kind] = count.get(kind, 0) + 1
+    return [(i, k) for i, k in found if device_type in (None, k)]
+
+
+def list_physical_devices(device_type: str | None = None) -> list[PhysicalDevice]:
+    """Devices of this host, as JAX sees them.
+
+    Args:
+      device_type: "CPU", "GPU" or "TPU"; by default all.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/config/list_physical_devices
+
+    >>> list_physical_devices("CPU")[0].device_type
+    'CPU'
+    """
+    return [PhysicalDevice(f"/physical_device:{k}:{i}", k) for i, k in _devices(device_type)]
+
+
+def list_logical_devices(device_type: str | None = None) -> list[LogicalDevice]:
+    """Devices that programs can use. Arguments as of `list_physical_devices`."""
+    return [LogicalDevice(f"/device:{k}:{i}", k) for i, k in _devices(device_type)]
+
+
+class _Config(ModuleType):
+    """The module, with `eager` as a setting that acts when it is set."""
+
+    @property
+    def eager(self) -> bool:
+        """Whether each op runs at once, by itself, for debugging. Also the environment's TAPEJAX_EAGER=1."""
+        return stream.is_eager()
+
+    @eager.setter
+    def eager(self, on: bool) -> None:
+        stream.set_eager(bool(on))
+
+
+sys.modules[__name__].__class__ = _Config
+if os.environ.get("TAPEJAX_EAGER", "0") not in ("", "0"):
+    stream.set_eager(True)
+
+__getattr__: Any = missing.module_getattr(__name__, globals())
