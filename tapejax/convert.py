@@ -55,9 +55,10 @@ def to_tensor(value: Any, dtype: np.dtype | None = None, hint: np.dtype | None =
         return _stack([to_tensor(v, dtype or first) for v in value])
     if hasattr(value, "__tf_tensor__"):
         return value.__tf_tensor__(dtype)
-    for cls, convert in _converters.items():
+    for cls, convert in tuple(_converters.items()):
         if isinstance(value, cls):
-            return convert(value)
+            _converters[type(value)] = convert
+            return to_tensor(value, dtype)
     array = _to_numpy(value, dtype, hint)
     if isinstance(value, np.ndarray) and value.ndim:
         stream.host_array_entered(lambda: _site(array))

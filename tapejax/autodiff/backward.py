@@ -16,7 +16,7 @@ from tapejax.engine.graph import Node, path
 from tapejax.engine.op import NO_STATIC, Op
 from tapejax.tensor import Tensor, from_value
 
-__all__ = ["Record", "Segment", "backward", "ones_like", "zeros_like"]
+__all__ = ["Record", "Segment", "backward", "gradients", "ones_like", "zeros_like"]
 
 _ONES_LIKE = Op("ones_like", jnp.ones_like)
 _ZEROS_LIKE = Op("zeros_like", jnp.zeros_like)
@@ -176,7 +176,7 @@ def backward(record: Record, targets: list[Tensor], seeds: list[Tensor] | None, 
     trie node and on which slots are asked for: it is remembered there, and the next time costs one look-up.
     """
     trace = stream.current()
-    wanted = [[s] if type(s) is Tensor or id(s) not in record.reads else record.reads[id(s)][1] for s in sources]
+    wanted = _wanted(record, sources)
     plan = _plan_key(record, trace, targets, seeds, wanted)
     if plan is None:
         return _walk(record, targets, seeds, wanted)
@@ -198,6 +198,17 @@ def backward(record: Record, targets: list[Tensor], seeds: list[Tensor] | None, 
             trace.refs.append(weakref.ref(tensor))
             grads.append(tensor)
     return grads
+
+
+def gradients(record: Record, targets: list[Tensor], seeds: list[Tensor] | None, sources: list[Any]) -> list[Tensor | None]:
+    """As `backward`, always walking: for backward passes that are captured."""
+    return _walk(record, targets, seeds, _wanted(record, sources))
+
+
+def _wanted(record: Record, sources: list[Any]) -> list[list[Tensor]]:
+    """The tensors that each source stands for: a variable for all that were read of it."""
+    return [[s] if type(s) is Tensor else record.reads[id(s)][1] if id(s) in record.reads else [getattr(s, "_tensor", s)]
+            for s in sources]
 
 
 def _plan_key(record: Record, trace: Any, targets: list[Tensor], seeds: list[Tensor] | None,

@@ -147,24 +147,27 @@ def _inside_jax(f: Callable, inputs: tuple[Tensor, ...], args: Any, kwargs: dict
     """Under `jax.grad` and the like, as a `jax.custom_vjp`."""
     structure: list[Any] = []
 
-    def run(arrays: tuple) -> tuple[Any, Callable, tuple]:
+    def run(arrays: tuple) -> tuple[Callable, tuple]:
         given = nest.pack_sequence_as(args, [from_value(a) for a in arrays])
         result, grad_fn = f(*given, **kwargs)
         structure[:] = [result]
-        return result, grad_fn, tuple(jnp.asarray(to_tensor(r)) for r in nest.flatten(result))
+        return grad_fn, tuple(jnp.asarray(to_tensor(r)) for r in nest.flatten(result))
 
     @jax.custom_vjp
     def call(*arrays: Any) -> tuple:
-        return run(arrays)[2]
+        with stream.isolated():
+            return run(arrays)[1]
 
     def forward(*arrays: Any) -> tuple[tuple, tuple]:
-        return run(arrays)[2], arrays
+        return call(*arrays), arrays
 
     def backward(arrays: tuple, cotangents: tuple) -> tuple:
-        _, grad_fn, outs = run(arrays)
-        grads = _gradient(grad_fn, tuple(map(from_value, outs)), len(arrays), [])(
-            [from_value(jnp.conj(c)) for c in cotangents])
-        return tuple(jnp.zeros_like(a) if g is None else jnp.conj(jnp.asarray(g)) for g, a in zip(grads, arrays, strict=True))
+        with stream.isolated():
+            grad_fn, outs = run(arrays)
+            grads = _gradient(grad_fn, tuple(map(from_value, outs)), len(arrays), [])(
+                [from_value(jnp.conj(c)) for c in cotangents])
+            return tuple(jnp.zeros_like(a) if g is None else jnp.conj(jnp.asarray(g))
+                         for g, a in zip(grads, arrays, strict=True))
 
     call.defvjp(forward, backward)
     outs = stream.record(Op("custom_gradient", call), NO_STATIC, inputs)

@@ -6,12 +6,15 @@ import weakref
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from tapejax import nest
 from tapejax.autodiff.backward import Record, backward, ones_like, zeros_like
+from tapejax.autodiff.jacobian import jacobians
 from tapejax.convert import to_tensor
 from tapejax.engine import stream
 from tapejax.errors import InvalidArgumentError
-from tapejax.tensor import Tensor
+from tapejax.tensor import Tensor, from_value
 from tapejax.variable import Variable
 
 __all__ = ["GradientTape", "UnconnectedGradients"]
@@ -166,6 +169,61 @@ class GradientTape:
             self._record = None
         return nest.pack_sequence_as(sources, grads)
 
+    def jacobian(self, target: Any, sources: Any, unconnected_gradients: str = UnconnectedGradients.NONE,
+                 parallel_iterations: int | None = None, experimental_use_pfor: bool = True) -> Any:
+        """Derivatives of every element of `target` with respect to `sources`.
+
+        Args:
+          target: tensor. sources: tensor, variable, or structure of them.
+          unconnected_gradients: "none" or "zero".
+          parallel_iterations: how many elements at a time, without `experimental_use_pfor`.
+          experimental_use_pfor: all elements at once, by `jax.vmap`.
+
+        Returns:
+          A structure like `sources`, each of shape ``target.shape + source.shape``.
+
+        Raises:
+          RuntimeError: a second call on a tape that is not persistent.
+        """
+        flat = nest.flatten(sources)
+        found = self._jacobians(target, flat, False, experimental_use_pfor, parallel_iterations)
+        if unconnected_gradients == UnconnectedGradients.ZERO:
+            shape = _target(target).aval.shape
+            found = [_zeros((*shape, *s.shape), s) if j is None else j for j, s in zip(found, flat, strict=True)]
+        return nest.pack_sequence_as(sources, found)
+
+    def batch_jacobian(self, target: Any, source: Any, unconnected_gradients: str = UnconnectedGradients.NONE,
+                       parallel_iterations: int | None = None, experimental_use_pfor: bool = True) -> Any:
+        """Derivatives of each batch element of `target` with respect to the same element of `source`.
+
+        Args:
+          target, source: tensors of shapes ``[b, ...]``. The others as of `jacobian`.
+
+        Returns:
+          A tensor of shape ``[b, *target.shape[1:], *source.shape[1:]]``; zeros if there is no path.
+
+        Raises:
+          ValueError: the first axes differ. RuntimeError: as `jacobian`.
+        """
+        if target.shape.rank in (None, 0) or source.shape.rank in (None, 0) or target.shape[0] != source.shape[0]:
+            raise ValueError(f"Need first dimension of target shape ({target.shape}) and source shape "
+                             f"({source.shape}) to match.")
+        (found,) = self._jacobians(target, [source], True, experimental_use_pfor, parallel_iterations)
+        return _zeros((*target.shape, *source.shape[1:]), source) if found is None else found
+
+    def _jacobians(self, target: Any, sources: list[Any], batched: bool, use_pfor: bool, parallel: int | None) -> list[Any]:
+        record = self._record
+        if record is None:
+            raise RuntimeError("A non-persistent GradientTape can only be used to compute one set of gradients "
+                               "(or jacobians)")
+        if self._recording and not self._persistent:
+            self._pause()
+        found = jacobians(record, _target(target), sources, batched=batched, use_pfor=use_pfor,
+                          parallel_iterations=parallel)
+        if not self._persistent:
+            self._record = None
+        return found
+
     def watched_variables(self) -> tuple[Variable, ...]:
         """Variables watched so far, in the order of their first read."""
         return () if self._record is None else tuple(v for v, _ in self._record.reads.values())
@@ -193,6 +251,10 @@ class GradientTape:
         self._record = Record()
         if recording:
             self._resume()
+
+
+def _zeros(shape: tuple[int, ...], like: Any) -> Tensor:
+    return from_value(np.zeros(shape, like.dtype.as_numpy_dtype))
 
 
 def _target(t: Any) -> Tensor:

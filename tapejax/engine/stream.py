@@ -4,9 +4,10 @@
 and makes a pending tensor. No JAX call happens there once a program has been seen.
 """
 
+import contextlib
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Protocol
 
 import jax
@@ -271,6 +272,19 @@ def run_now(op: Op, static: Static, inputs: tuple[Any, ...]) -> Any:
     finally:
         thread.trace = thread.below.pop()
     return out
+
+
+@contextlib.contextmanager
+def isolated(trace: "Trace | None" = None) -> Iterator[None]:
+    """Context for code that records in a trace of its own (by default a new one), unseen by tapes."""
+    tapes, thread.tapes = thread.tapes, []
+    thread.below.append(thread.trace)
+    thread.trace = Trace() if trace is None else trace
+    try:
+        yield
+    finally:
+        thread.trace = thread.below.pop()
+        thread.tapes = tapes
 
 
 def renew(trace: Trace) -> None:

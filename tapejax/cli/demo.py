@@ -1,0 +1,375 @@
+"""`tapejax demo`: is it right, and how fast is it here?
+
+Three small programs' gradients beside values derived by hand, a model trained beside the same training step
+written in plain `jax.jit`, and the loss drawn in the terminal.
+"""
+
+import argparse
+import math
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TextIO
+
+import numpy as np
+
+BATCH, FEATURES, HIDDEN, OUTPUTS = 32, 5, 10, 2
+BATCHES = 8
+LEARNING_RATE = 0.01
+SLICE = 10  # steps that each side runs in turn
+_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a braille cell, by row and column
+
+Step = Callable[[int], float]
+
+
+def main(argv: Sequence[str] = ()) -> int:
+    """Runs `tapejax demo`.
+
+    Args:
+      argv: The words after `tapejax demo`.
+
+    Returns:
+      0 if every gradient is what it must be and the loss fell as plain JAX's did, else 1.
+    """
+    options = _parser().parse_args(list(argv))
+    steps = options.steps or (60 if options.quick else 400)
+    out = sys.stdout
+
+    import jax
+
+    import tapejax as tf
+
+    print(f"tapejax on JAX {jax.__version__}, {jax.devices()[0].device_kind} ({jax.default_backend()})", file=out)
+    tf.random.set_seed(0)
+    print("\nGradients of the three programs\n", file=out)
+    right = [_show_check(check, out) for check in gradients(tf)]
+
+    batches = _data()
+    model, step = tapejax_step(tf, batches)
+    reference = jax_step(jax, [np.array(v) for v in model.trainable_variables], batches)
+    print(f"\nTraining: Dense({HIDDEN}, relu), Dense({OUTPUTS}), mean squared error, Adam; "
+          f"{steps} steps of {BATCH} rows\n", file=out)
+    result = race(step, reference, steps, Progress(steps, out))
+    print(_timing(result), file=out)
+    print(f"\nLoss, {result.losses[0]:.4g} at step 1 to {result.losses[-1]:.4g} at step {steps}\n", file=out)
+    print("\n".join(draw(result.losses, encoding=out.encoding)), file=out)
+
+    report = tf.explain()
+    print(f"\n{report.ops_recorded} operations recorded, {report.programs_compiled} programs compiled in "
+          f"{report.compile_seconds:.1f} s; print(tapejax.explain()) says which, and why.", file=out)
+    agree = np.allclose(result.losses, result.reference_losses, rtol=0.02, atol=1e-4)
+    fell = statistics.mean(result.losses[-SLICE:]) < statistics.mean(result.losses[:SLICE])
+    for good, complaint in ((all(right), "a gradient is not what it must be"),
+                            (agree, "the losses are not those of plain JAX"),
+                            (fell, "the loss did not fall")):
+        if not good:
+            print(f"tapejax demo: {complaint}", file=sys.stderr)
+    return 0 if all(right) and agree and fell else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tapejax demo",
+        description="Train a small model in TensorFlow's style, show gradients beside hand-derived values, the "
+        "time per step beside plain jax.jit, and the loss curve.",
+    )
+    parser.add_argument("--steps", type=_steps, metavar="N", help=f"training steps, at least {SLICE} (default: 400)")
+    parser.add_argument("--quick", action="store_true", help="60 steps, unless --steps says how many")
+    return parser
+
+
+def _steps(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"not a whole number: {text!r}") from None
+    if number < SLICE:
+        raise argparse.ArgumentTypeError(f"at least {SLICE}, not {number}")
+    return number
+
+
+# The three programs
+
+
+class Check(NamedTuple):
+    """A gradient and what it must be: numbers, or arrays of any one shape."""
+
+    what: str
+    found: Any
+    by_hand: Any
+    formula: str
+
+    @property
+    def right(self) -> bool:
+        """Whether both have one shape and agree to float32's accuracy."""
+        found, by_hand = np.asarray(self.found), np.asarray(self.by_hand)
+        return found.shape == by_hand.shape and np.allclose(found, by_hand, rtol=1e-4, atol=1e-5)
+
+
+def gradients(tf: Any) -> Iterator[Check]:
+    """Runs the three programs and pairs their gradients with hand-derived values.
+
+    Args:
+      tf: tapejax, or any module with TensorFlow's names.
+    """
+    x = tf.Variable(3.0, name="x", dtype=tf.float32)
+    y = tf.Variable(2.0, name="y", dtype=tf.float32)
+    with tf.GradientTape() as tape:
+        z = x**2 + y * x - 3 * y
+    dx, dy = tape.gradient(z, [x, y])
+    yield Check("1  d/dx of x**2 + y*x - 3*y at (3, 2)", dx.numpy(), 2 * 3.0 + 2.0, "2*x + y")
+    yield Check("1  d/dy", dy.numpy(), 3.0 - 3.0, "x - 3")
+
+    model = _model(tf)
+    inputs, labels = tf.random.normal((BATCH, FEATURES)), tf.random.normal((BATCH, OUTPUTS))
+    with tf.GradientTape() as tape:
+        loss = tf.keras.losses.MeanSquaredError()(labels, model(inputs))
+    found = tape.gradient(loss, model.trainable_variables)
+    weights = [np.asarray(v, np.float64) for v in model.trainable_variables]
+    by_hand = backpropagate(weights, np.asarray(inputs, np.float64), np.asarray(labels, np.float64))
+    formulas = ("x.T @ dh", "dh.sum(0)", "h.T @ dp", "dp.sum(0)")
+    for name, g, expected, formula in zip(("kernel 1", "bias 1", "kernel 2", "bias 2"), found, by_hand, formulas,
+                                          strict=True):
+        yield Check(f"2  {name} of the model, {list(expected.shape)}", g.numpy(), expected, formula)
+
+    @tf.custom_gradient
+    def custom_relu(x: Any) -> Any:
+        def grad(dy: Any) -> Any:
+            return dy * tf.cast(x > 0, tf.float32) * 2
+
+        return tf.nn.relu(x), grad
+
+    x = tf.Variable(tf.random.normal((3,)))
+    with tf.GradientTape() as tape:
+        z = tf.reduce_sum(custom_relu(x))
+    yield Check("3  custom gradient of relu, [3]", tape.gradient(z, x).numpy(), 2.0 * (x.numpy() > 0), "2 * (x > 0)")
+
+
+def backpropagate(weights: Sequence[np.ndarray], x: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
+    """The gradients of the model's mean squared error, worked out by the chain rule.
+
+    Args:
+      weights: kernel [features, hidden], bias [hidden], kernel [hidden, outputs], bias [outputs].
+      x: [rows, features].
+      labels: [rows, outputs].
+
+    Returns:
+      One gradient for each of the weights, of its shape.
+    """
+    k1, b1, k2, b2 = weights
+    h = np.maximum(x @ k1 + b1, 0)
+    dp = 2 * (h @ k2 + b2 - labels) / labels.size
+    dh = (dp @ k2.T) * (h > 0)
+    return [x.T @ dh, dh.sum(0), h.T @ dp, dp.sum(0)]
+
+
+def _show_check(check: Check, out: TextIO) -> bool:
+    def text(value: Any) -> str:
+        value = np.asarray(value, np.float64)
+        if value.size > 3:
+            return f"|g| = {np.linalg.norm(value):.6f}"
+        return str(value.round(6).tolist() if value.ndim else round(float(value), 6))
+
+    print(f"  {check.what:<40} {text(check.found):<18} by hand {text(check.by_hand):<18} {check.formula:<12} "
+          f"{'ok' if check.right else 'WRONG'}", file=out)
+    return check.right
+
+
+# The same training step twice
+
+
+def _data() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Batches of normal inputs, float32, and labels that depend on them by a rectified linear map, with noise."""
+    draw_from = np.random.default_rng(0)
+    x = draw_from.standard_normal((BATCHES * BATCH, FEATURES))
+    labels = np.maximum(x @ draw_from.standard_normal((FEATURES, 4)), 0) @ draw_from.standard_normal((4, OUTPUTS))
+    labels += 0.1 * draw_from.standard_normal(labels.shape)
+    return [(a.astype(np.float32), b.astype(np.float32))
+            for a, b in zip(np.split(x, BATCHES), np.split(labels, BATCHES), strict=True)]
+
+
+def _model(tf: Any) -> Any:
+    return tf.keras.models.Sequential([
+        tf.keras.layers.Dense(units=HIDDEN, activation="relu", input_shape=(FEATURES,)),
+        tf.keras.layers.Dense(units=OUTPUTS),
+    ])
+
+
+def tapejax_step(tf: Any, batches: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[Any, Step]:
+    """The model, and a training step written as one writes it in TensorFlow, with no decorator."""
+    model = _model(tf)
+    loss_function = tf.keras.losses.MeanSquaredError()
+    optimizer = tf.keras.optimizers.Adam(learning_rate=LEARNING_RATE)
+    data = [(tf.constant(x), tf.constant(labels)) for x, labels in batches]
+
+    def step(i: int) -> float:
+        x, labels = data[i % len(data)]
+        with tf.GradientTape() as tape:
+            predictions = model(x)
+            loss = loss_function(labels, predictions)
+        grads = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(grads, model.trainable_variables, strict=True))
+        return float(loss)
+
+    return model, step
+
+
+def jax_step(jax: Any, weights: Sequence[np.ndarray], batches: Sequence[tuple[np.ndarray, np.ndarray]]) -> Step:
+    """The same step as a JAX user writes it for speed: one jitted call, all state donated."""
+    jnp = jax.numpy
+
+    def loss_of(weights: Any, x: Any, labels: Any) -> Any:
+        k1, b1, k2, b2 = weights
+        return jnp.mean((jax.nn.relu(x @ k1 + b1) @ k2 + b2 - labels) ** 2)
+
+    def update(weights: Any, m: Any, v: Any, t: Any, x: Any, labels: Any) -> Any:
+        loss, grads = jax.value_and_grad(loss_of)(weights, x, labels)
+        t = t + 1
+        # TensorFlow's Adam: epsilon outside the bias correction.
+        rate = LEARNING_RATE * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+        m = [0.9 * a + 0.1 * g for a, g in zip(m, grads, strict=True)]
+        v = [0.999 * a + 0.001 * g * g for a, g in zip(v, grads, strict=True)]
+        weights = [w - rate * a / (jnp.sqrt(b) + 1e-7) for w, a, b in zip(weights, m, v, strict=True)]
+        return weights, m, v, t, loss
+
+    update = jax.jit(update, donate_argnums=(0, 1, 2, 3))
+    # Each array its own buffer: two donated arguments must not share one.
+    state = ([jnp.array(w) for w in weights], [jnp.zeros_like(w) for w in weights],
+             [jnp.zeros_like(w) for w in weights], jnp.zeros((), jnp.float32))
+    data = [(jnp.asarray(x), jnp.asarray(labels)) for x, labels in batches]
+
+    def step(i: int) -> float:
+        nonlocal state
+        *state, loss = update(*state, *data[i % len(data)])
+        return float(loss)
+
+    return step
+
+
+# Measuring
+
+
+class Result(NamedTuple):
+    """Losses per step; seconds of the first step; median seconds per step, and the ratio slice by slice."""
+
+    losses: list[float]
+    reference_losses: list[float]
+    first: tuple[float, float]
+    seconds: tuple[float, float]
+    ratio: float
+
+
+def race(step: Step, reference: Step, steps: int, progress: Callable[[int, float], None] = lambda i, loss: None
+         ) -> Result:
+    """Runs two training steps in turn, a slice each, so that a busy machine is busy for both.
+
+    Args:
+      step: given the number of the step, trains once and returns the loss; `reference` likewise.
+      steps: how many each runs.
+      progress: called after each slice with the steps done and the latest loss.
+    """
+    both = (step, reference)
+    losses: tuple[list[float], list[float]] = ([], [])
+    times: tuple[list[list[float]], list[list[float]]] = ([], [])
+    for start in range(0, steps, SLICE):
+        # Whoever goes second finds the caches warm or the processor hot: take turns.
+        for side in (0, 1) if start // SLICE % 2 == 0 else (1, 0):
+            taken = []
+            for i in range(start, min(start + SLICE, steps)):
+                began = time.perf_counter()
+                losses[side].append(both[side](i))
+                taken.append(time.perf_counter() - began)
+            times[side].append(taken)
+        progress(len(losses[0]), losses[0][-1])
+    first = (times[0][0][0], times[1][0][0])
+    # The first slice compiles; it counts only if there is no other.
+    warm = [[statistics.median(t) for t in side[1:] or side] for side in times]
+    ratio = statistics.median(a / b for a, b in zip(*warm, strict=True))
+    return Result(*losses, first, (statistics.median(warm[0]), statistics.median(warm[1])), ratio)
+
+
+def _timing(result: Result) -> str:
+    rows = [("", "first step", "later steps (median)")]
+    for name, first, later in zip(("tapejax, as in TensorFlow", "hand-written jax.jit"), result.first,
+                                  result.seconds, strict=True):
+        rows.append((name, f"{first * 1e3:.0f} ms", f"{later * 1e3:.3f} ms"))
+    lines = [f"  {name:<28}{first:>12}{later:>24}" for name, first, later in rows]
+    return "\n".join([*lines, f"  tapejax takes {result.ratio:.1f} times as long per step (median of slices in turn)"])
+
+
+class Progress:
+    """One line that is rewritten in a terminal; four plain lines in a file or pipe."""
+
+    def __init__(self, steps: int, out: TextIO):
+        self.steps = steps
+        self.out = out
+        self.live = out.isatty()
+        self.shown = 0
+        self.began = time.perf_counter()
+
+    def __call__(self, done: int, loss: float) -> None:
+        """Shows that `done` steps are done."""
+        text = f"  step {done:>{len(str(self.steps))}}/{self.steps}  loss {loss:<10.4g}"
+        if self.live:
+            width = 30
+            bar = "#" * (width * done // self.steps)
+            rate = done / (time.perf_counter() - self.began)
+            self.out.write(f"\r{text} [{bar:.<{width}}] {rate:6.0f} steps/s")
+            if done >= self.steps:
+                self.out.write("\n\n")
+        elif 4 * done // self.steps > self.shown:
+            self.shown = 4 * done // self.steps
+            self.out.write(text.rstrip() + ("\n\n" if done >= self.steps else "\n"))
+        self.out.flush()
+
+
+# Drawing
+
+
+def draw(values: Sequence[float], width: int = 60, height: int = 10, encoding: str | None = "utf-8") -> list[str]:
+    """Draws a curve in braille dots, two by four to a character, on a logarithmic axis if all are positive.
+
+    Args:
+      values: one number per step; what is not finite is left out.
+      width: characters across, without the axis.
+      height: lines.
+      encoding: of the output; where it has no braille the curve is made of stars.
+
+    Returns:
+      The lines.
+
+    >>> print("\\n".join(draw([8.0, 4.0, 2.0, 1.0], width=4, height=2)))
+            8 ┤⠉⠉⠒⠢
+            1 ┤⠤⠤⠔⠒
+    """
+    points = [(i, v) for i, v in enumerate(values) if math.isfinite(v)]
+    if not points:
+        return ["(no finite value)"]
+    scale: Callable[[float], float] = math.log if all(v > 0 for _, v in points) else float
+    low, high = min(v for _, v in points), max(v for _, v in points)
+    bottom, span = scale(low), scale(high) - scale(low) or 1.0
+    rows, columns = 4 * height, 2 * width
+    cells = [[0] * width for _ in range(height)]
+    # Each column shows the mean of its steps; a column between two steps, the line between them.
+    xs = [i * (columns - 1) / max(len(values) - 1, 1) for i, _ in points]
+    ys = [scale(v) for _, v in points]
+    if len(xs) > columns:
+        groups: dict[int, list[float]] = {}
+        for x, y in zip(xs, ys, strict=True):
+            groups.setdefault(round(x), []).append(y)
+        xs, ys = list(groups), [statistics.mean(g) for g in groups.values()]
+    for column in range(columns):
+        y = float(np.interp(column, xs, ys))
+        row = round((rows - 1) * (1 - (y - bottom) / span))
+        cells[row // 4][column // 2] |= _DOTS[row % 4][column % 2]
+    try:
+        "\u2801\u2524".encode(encoding or "ascii")
+        axis, character = "\u2524", lambda bits: chr(0x2800 + bits) if bits else " "
+    except (UnicodeEncodeError, LookupError):
+        axis, character = "|", lambda bits: "*" if bits else " "
+    lines = []
+    for i, line in enumerate(cells):
+        label = f"{high:.3g}" if i == 0 else f"{low:.3g}" if i == height - 1 else ""
+        lines.append(f"{label:>9} {axis}" + "".join(map(character, line)).rstrip())
+    return lines

@@ -1,0 +1,56 @@
+"""Runs one piece of code with tapejax and with real TensorFlow, and compares what comes out.
+
+A scenario is a function of the module (`tf`) that returns a structure of tensors, None and Python values; or it
+raises. Both must give the same structure, values and dtypes, or an exception of the same class.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import tapejax
+
+
+def outcome(scenario: Callable[[Any], Any], tf: Any) -> Any:
+    """What `scenario` returns, or ("raises", name of the exception's class)."""
+    try:
+        return _plain(scenario(tf))
+    except Exception as e:
+        return ("raises", type(e).__name__.lstrip("_"))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [type(value).__name__, *map(_plain, value)]
+    return np.asarray(value) if hasattr(value, "numpy") else value
+
+
+def check(scenario: Callable[[Any], Any], tf: Any, rtol: float = 1e-5) -> None:
+    """Asserts that `scenario` does the same with tapejax and with the real `tf`."""
+    want = outcome(scenario, tf)
+    got = outcome(scenario, tapejax)
+    _compare(got, want, rtol, scenario.__name__)
+
+
+def _compare(got: Any, want: Any, rtol: float, where: str) -> None:
+    text = f"{where}: tapejax gives {got!r}, TensorFlow {want!r}"
+    assert type(got) is type(want), text
+    if isinstance(want, dict):
+        assert list(got) == list(want), text
+        for key in want:
+            _compare(got[key], want[key], rtol, f"{where}[{key!r}]")
+    elif isinstance(want, (list, tuple)):
+        assert len(got) == len(want), text
+        for i, (g, w) in enumerate(zip(got, want, strict=True)):
+            _compare(g, w, rtol, f"{where}[{i}]")
+    elif isinstance(want, np.ndarray):
+        assert got.dtype == want.dtype and got.shape == want.shape, text
+        if want.dtype == object:
+            assert got.tolist() == want.tolist(), text
+        else:
+            np.testing.assert_allclose(got, want, rtol=rtol, atol=1e-6, err_msg=where)
+    else:
+        assert got == want, text

@@ -1,0 +1,557 @@
+"""`GradientTape` against real TensorFlow: each function below is run with both and must do the same."""
+
+import numpy as np
+import pytest
+from scenario import check
+
+import tapejax
+
+# One scenario a function, its story in the name. `tf` is tapejax or TensorFlow.
+
+
+def seed_example_1(tf):
+    x, y = tf.Variable(3.0, name="x"), tf.Variable(2.0, name="y")
+    with tf.GradientTape() as tape:
+        z = x**2 + y * x - 3 * y
+    return z, tape.gradient(z, [x, y])
+
+
+def second_call_on_a_tape_that_is_not_persistent_raises(tf):
+    x = tf.Variable(3.0)
+    with tf.GradientTape() as tape:
+        y = x * x
+    tape.gradient(y, x)
+    return tape.gradient(y, x)
+
+
+def persistent_tape_answers_many_times(tf):
+    x = tf.Variable(3.0)
+    with tf.GradientTape(persistent=True) as tape:
+        y = x * x
+        z = y * y
+    return tape.gradient(z, x), tape.gradient(y, x), tape.gradient(z, y), tape.gradient(z, x)
+
+
+def persistent_tape_entered_twice_goes_on(tf):
+    x = tf.Variable(3.0)
+    with tf.GradientTape(persistent=True) as tape:
+        y = x * x
+    with tape:
+        z = y * x
+    return tape.gradient(z, x), tape.gradient(y, x)
+
+
+def tape_entered_twice_starts_anew(tf):
+    x = tf.Variable(3.0)
+    tape = tf.GradientTape()
+    with tape:
+        y = x * x
+    with tape:
+        z = x * x * x
+    return tape.gradient([y, z], x)
+
+
+def tape_entered_while_recording_raises(tf):
+    with tf.GradientTape() as tape:
+        with tape:
+            pass
+
+
+def constants_need_watch(tf):
+    x = tf.constant(3.0)
+    with tf.GradientTape(persistent=True) as tape:
+        y = x * x
+        tape.watch(x)
+        z = x * x
+        w = y * x
+    return [tape.gradient(t, x) for t in (y, z, w)]
+
+
+def watch_takes_lists_and_dicts(tf):
+    x = {"a": tf.constant([1.0, 2.0]), "b": [tf.constant(3.0)]}
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.reduce_sum(x["a"] * x["a"]) * x["b"][0]
+    return tape.gradient(y, x)
+
+
+def watch_of_a_number_raises(tf):
+    with tf.GradientTape() as tape:
+        tape.watch(3.0)
+
+
+def watch_before_the_tape_is_entered(tf):
+    x = tf.constant(3.0)
+    tape = tf.GradientTape()
+    tape.watch(x)
+    with tape:
+        y = x * x
+    return tape.gradient(y, x)
+
+
+def watched_after_the_tape_is_closed_is_none(tf):
+    x = tf.constant(3.0)
+    with tf.GradientTape() as tape:
+        y = x * x
+    tape.watch(x)
+    return tape.gradient(y, x)
+
+
+def intermediate_results_are_sources_too(tf):
+    x = tf.Variable([1.0, 2.0])
+    with tf.GradientTape() as tape:
+        y = x * x
+        z = tf.reduce_sum(y * 3.0 + y)
+    return tape.gradient(z, y)
+
+
+def unwatched_variables_when_told_so(tf):
+    x, y = tf.Variable(3.0), tf.Variable(2.0)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(x)
+        z = x * y
+    return tape.gradient(z, [x, y]), len(tape.watched_variables())
+
+
+def untrainable_variables_are_not_watched(tf):
+    x = tf.Variable(3.0, trainable=False)
+    with tf.GradientTape(persistent=True) as tape:
+        y = x * x
+        tape.watch(x)
+        z = x * x
+    return tape.gradient(y, x), tape.gradient(z, x)
+
+
+def second_derivative_by_nested_tapes(tf):
+    x = tf.Variable(3.0)
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as inner:
+            y = x**3
+        dy = inner.gradient(y, x)
+    return dy, outer.gradient(dy, x)
+
+
+def third_derivative_by_nested_tapes(tf):
+    x = tf.constant([0.3, 1.2])
+    with tf.GradientTape() as a:
+        a.watch(x)
+        with tf.GradientTape() as b:
+            b.watch(x)
+            with tf.GradientTape() as c:
+                c.watch(x)
+                y = tf.sin(x) * x
+            d1 = c.gradient(y, x)
+        d2 = b.gradient(d1, x)
+    return d1, d2, a.gradient(d2, x)
+
+
+def two_tapes_side_by_side(tf):
+    x, y = tf.Variable(3.0), tf.Variable(2.0)
+    with tf.GradientTape() as one, tf.GradientTape() as two:
+        a = x * y
+        b = x * x * y
+    return one.gradient(a, [x, y]), two.gradient(b, [x, y])
+
+
+def gradient_penalty(tf):
+    w = tf.Variable([[1.0, 2.0], [3.0, 4.0]])
+    x = tf.constant([[0.5, -1.0]])
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            y = tf.reduce_sum(tf.square(tf.matmul(x, w)))
+        g = inner.gradient(y, x)
+        penalty = tf.reduce_sum(tf.square(g))
+    return g, penalty, outer.gradient(penalty, w)
+
+
+def gradient_inside_its_own_persistent_context_is_recorded(tf):
+    x = tf.constant(3.0)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = x**3
+        dy = tape.gradient(y, x)
+    return dy, tape.gradient(dy, x)
+
+
+def gradient_inside_its_own_context_ends_the_recording(tf):
+    x = tf.Variable(3.0)
+    with tf.GradientTape() as tape:
+        y = x * x
+        dy = tape.gradient(y, x)
+        z = dy * x
+    return dy, z
+
+
+def stop_recording_leaves_a_gap(tf):
+    x = tf.Variable(3.0)
+    with tf.GradientTape() as tape:
+        y = x * x
+        with tape.stop_recording():
+            gap = x * 100.0
+        z = y + x + gap
+    return tape.gradient(z, x)
+
+
+def stop_recording_then_gradient_of_a_persistent_tape(tf):
+    x = tf.Variable(3.0)
+    with tf.GradientTape(persistent=True) as tape:
+        y = x * x
+        with tape.stop_recording():
+            dy = tape.gradient(y, x)
+        z = y * dy
+    return dy, tape.gradient(z, x)
+
+
+def stop_recording_outside_the_tape_raises(tf):
+    tape = tf.GradientTape()
+    with tape.stop_recording():
+        pass
+
+
+def reset_forgets(tf):
+    x = tf.Variable(3.0)
+    with tf.GradientTape() as tape:
+        y = x * x
+        tape.reset()
+        z = x * 5.0
+        w = y + z
+    return tape.gradient([w], [x])
+
+
+def reset_forgets_what_was_watched(tf):
+    x = tf.constant(3.0)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        tape.reset()
+        y = x * x
+    return tape.gradient(y, x)
+
+
+def watched_variables_come_in_order(tf):
+    a, b, c = tf.Variable(1.0, name="a"), tf.Variable(2.0, name="b"), tf.Variable(3.0, trainable=False)
+    with tf.GradientTape() as tape:
+        d = b * a + b * c
+    before = [v.name for v in tape.watched_variables()]
+    tape.gradient(d, a)
+    return before
+
+
+def output_gradients_weigh_the_targets(tf):
+    x = tf.Variable([1.0, 2.0])
+    with tf.GradientTape(persistent=True) as tape:
+        y = x * x
+        z = x * 3.0
+    v, w = tf.constant([10.0, 100.0]), tf.constant([1.0, -1.0])
+    return (tape.gradient(y, x, output_gradients=v), tape.gradient([y, z], x, output_gradients=[v, w]),
+            tape.gradient([y, z], x, output_gradients=[None, w]))
+
+
+def output_gradients_as_lists_of_numbers(tf):
+    x = tf.Variable([1.0, 2.0])
+    with tf.GradientTape() as tape:
+        y = x * x
+    return tape.gradient([y], [x], output_gradients=[[10.0, 100.0]])
+
+
+def unconnected_is_none(tf):
+    x, y = tf.Variable([1.0, 2.0]), tf.Variable([[3.0]])
+    with tf.GradientTape() as tape:
+        z = x * 2.0
+    return tape.gradient(z, [x, y])
+
+
+def unconnected_as_zeros(tf):
+    x, y, n = tf.Variable([1.0, 2.0]), tf.Variable([[3.0]]), tf.constant([1.0, 1.0, 1.0])
+    with tf.GradientTape() as tape:
+        z = x * 2.0
+    return tape.gradient(z, [x, y, n], unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+
+def unconnected_as_the_string_zero(tf):
+    x, y = tf.Variable([1.0, 2.0]), tf.Variable([[3.0]])
+    with tf.GradientTape() as tape:
+        z = x * 2.0
+    return tape.gradient(z, {"x": x, "y": y}, unconnected_gradients="zero")
+
+
+def unconnected_as_something_unknown_raises(tf):
+    x = tf.Variable(1.0)
+    with tf.GradientTape() as tape:
+        z = x * 2.0
+    return tape.gradient(z, x, unconnected_gradients="nonsense")
+
+
+def none_after_numpy(tf):
+    x = tf.Variable(3.0)
+    with tf.GradientTape() as tape:
+        y = tf.constant((x * x).numpy()) * 2.0
+    return tape.gradient(y, x)
+
+
+def none_after_a_cast_to_int(tf):
+    x = tf.Variable(3.0)
+    with tf.GradientTape() as tape:
+        y = tf.cast(tf.cast(x, tf.int32), tf.float32) * 2.0
+    return tape.gradient(y, x)
+
+
+def none_after_stop_gradient(tf):
+    x = tf.Variable(3.0)
+    with tf.GradientTape(persistent=True) as tape:
+        y = tf.stop_gradient(x * x)
+        z = tf.stop_gradient(x * x) * x
+    return tape.gradient(y, x), tape.gradient(z, x)
+
+
+def none_through_floor(tf):
+    x = tf.Variable(3.5)
+    with tf.GradientTape() as tape:
+        y = tf.floor(x) * 2.0
+    return tape.gradient(y, x)
+
+
+def none_through_assign(tf):
+    x, v = tf.Variable(3.0), tf.Variable(1.0)
+    with tf.GradientTape(persistent=True) as tape:
+        v.assign(x * x)
+        y = v * 2.0
+    return tape.gradient(y, x), tape.gradient(y, v)
+
+
+def assign_add_then_use(tf):
+    v, c = tf.Variable(1.0), tf.constant(5.0)
+    with tf.GradientTape() as tape:
+        y = v.assign_add(c) * 3.0
+    return y, tape.gradient(y, v)
+
+
+def used_before_and_after_assign(tf):
+    v = tf.Variable(2.0)
+    with tf.GradientTape() as tape:
+        y = v * v
+        v.assign(10.0)
+        z = y + v * 7.0
+    return z, tape.gradient(z, v)
+
+
+def values_are_those_of_record_time(tf):
+    v = tf.Variable(3.0)
+    with tf.GradientTape() as tape:
+        y = v * v
+    v.assign(100.0)
+    return tape.gradient(y, v), v.numpy()
+
+
+def rebound_name_is_another_tensor(tf):
+    x = tf.Variable(3.0)
+    results = []
+    for _ in range(2):
+        with tf.GradientTape() as tape:
+            y = x * x
+        results.append(tape.gradient(y, x))
+        x = x + 1.0
+    return results
+
+
+def integer_source_is_none(tf):
+    i = tf.constant(3)
+    f = tf.Variable(2.0)
+    with tf.GradientTape() as tape:
+        tape.watch(i)
+        y = tf.cast(i, tf.float32) * f
+    return tape.gradient(y, [i, f])
+
+
+def integer_target_is_none(tf):
+    i = tf.constant(3)
+    with tf.GradientTape() as tape:
+        tape.watch(i)
+        y = i * i
+    return tape.gradient(y, i)
+
+
+def number_as_source_raises(tf):
+    with tf.GradientTape() as tape:
+        y = tf.constant(3.0) * 2.0
+    return tape.gradient(y, 3.0)
+
+
+def numpy_array_as_source_raises(tf):
+    a = np.float32([1.0])
+    with tf.GradientTape() as tape:
+        y = tf.constant(3.0) * a
+    return tape.gradient(y, [a])
+
+
+def sources_in_lists_and_dicts(tf):
+    a, b, c = tf.Variable(1.0), tf.Variable([2.0, 3.0]), tf.Variable(4.0)
+    with tf.GradientTape() as tape:
+        y = a * tf.reduce_sum(b * b) + c
+    return tape.gradient(y, {"one": [a, (b,)], "two": {"c": c}})
+
+
+def several_targets_are_summed(tf):
+    x = tf.Variable([1.0, 2.0])
+    with tf.GradientTape(persistent=True) as tape:
+        y, z = x * x, tf.sin(x)
+    return tape.gradient([y, z], x), tape.gradient({"y": y, "z": [z]}, [x]), tape.gradient((y, y), x)
+
+
+def target_is_source(tf):
+    x = tf.Variable([1.0, 2.0])
+    c = tf.constant(3.0)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(c)
+        y = x * c
+    return tape.gradient(y, y), tape.gradient(c, c), tape.gradient(x, x)
+
+
+def the_same_source_twice(tf):
+    x = tf.Variable(3.0)
+    with tf.GradientTape() as tape:
+        y = x * x
+    return tape.gradient(y, [x, x])
+
+
+def reading_a_value_in_the_middle_of_an_open_tape(tf):
+    x, w = tf.Variable([1.0, 2.0]), tf.constant([0.5, -0.5])
+    seen = []
+    with tf.GradientTape() as tape:
+        y = x * x
+        seen.append(y.numpy())
+        z = tf.sin(y) * w
+        seen.append(float(tf.reduce_sum(z)))
+        if seen[-1] < 100:
+            z = z * x
+    return seen, tape.gradient(z, x)
+
+
+def reading_values_in_the_middle_of_nested_tapes(tf):
+    x = tf.Variable(0.7)
+    with tf.GradientTape() as outer:
+        y = tf.exp(x)
+        float(y)
+        with tf.GradientTape() as inner:
+            z = tf.sin(x) * x
+            float(z)
+            z = z * z
+        dz = inner.gradient(z, x)
+        float(dz)
+        out = dz * y
+    return out, outer.gradient(out, x)
+
+
+def printing_between_tape_and_gradient(tf):
+    x = tf.Variable(3.0)
+    with tf.GradientTape(persistent=True) as tape:
+        y = x * x * x
+    str(y)
+    first = tape.gradient(y, x)
+    str(first)
+    return first, tape.gradient(y, x)
+
+
+def an_exception_inside_the_tape_closes_it(tf):
+    x = tf.Variable(3.0)
+    try:
+        with tf.GradientTape() as tape:
+            y = x * x
+            raise KeyError("user code")
+    except KeyError:
+        pass
+    z = y * x
+    return tape.gradient(y, x), z
+
+
+def operations_after_the_tape_are_not_recorded(tf):
+    x = tf.Variable(3.0)
+    with tf.GradientTape(persistent=True) as tape:
+        y = x * x
+    z = y * 2.0
+    return tape.gradient(z, x), tape.gradient(y, x)
+
+
+def gradient_of_a_variable_that_many_ops_use(tf):
+    x = tf.Variable([[1.0, 2.0], [3.0, 4.0]])
+    with tf.GradientTape() as tape:
+        y = tf.matmul(x, x)
+        for _ in range(3):
+            y = tf.matmul(y, x) / 10.0 + x
+        y = tf.reduce_mean(tf.square(y))
+    return tape.gradient(y, x)
+
+
+def broadcasting_sums_the_gradient(tf):
+    b, s = tf.Variable([1.0, 2.0, 3.0]), tf.Variable(2.0)
+    with tf.GradientTape() as tape:
+        y = tf.ones([4, 3]) * b + s
+    return tape.gradient(y, [b, s])
+
+
+def float64_stays_float64(tf):
+    x = tf.Variable(np.array([0.1, 0.2]), dtype=tf.float64)
+    with tf.GradientTape() as tape:
+        y = tf.sin(x) * 3.0
+    return tape.gradient(y, x)
+
+
+def complex_gradients_are_conjugated(tf):
+    z = tf.constant(1 + 2j, tf.complex64)
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        y = z * z * z
+    return tape.gradient(y, z)
+
+
+def without_with_statement(tf):
+    x = tf.Variable(3.0)
+    tape = tf.GradientTape()
+    tape.__enter__()
+    y = x * x
+    tape.__exit__(None, None, None)
+    return tape.gradient(y, x)
+
+
+def gradient_of_a_tape_never_entered(tf):
+    return tf.GradientTape().gradient(tf.constant(1.0), tf.constant(1.0))
+
+
+SCENARIOS = [fn for name, fn in list(globals().items())
+             if callable(fn) and getattr(fn, "__module__", "") == __name__ and fn.__code__.co_varnames[:1] == ("tf",)]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
+def test_same_as_tensorflow(scenario, tf):
+    check(scenario, tf)
+
+
+@pytest.mark.parametrize("scenario", [seed_example_1, second_derivative_by_nested_tapes, gradient_penalty,
+                                      persistent_tape_answers_many_times, values_are_those_of_record_time,
+                                      reading_a_value_in_the_middle_of_an_open_tape], ids=lambda s: s.__name__)
+def test_op_by_op_mode_gives_the_same(scenario, tf):
+    tapejax.config.eager = True
+    check(scenario, tf)
+
+
+@pytest.mark.parametrize("scenario", [third_derivative_by_nested_tapes, gradient_penalty,
+                                      gradient_inside_its_own_persistent_context_is_recorded],
+                         ids=lambda s: s.__name__)
+def test_cached_backward_walks_give_the_same_again(scenario, tf):
+    for _ in range(3):
+        check(scenario, tf)
+
+
+def test_seed_example_1_by_hand():
+    z, (dx, dy) = seed_example_1(tapejax)
+    assert (float(z), float(dx), float(dy)) == (9.0, 8.0, 0.0)
+
+
+def test_second_gradient_call_says_what_to_do():
+    with pytest.raises(RuntimeError, match="non-persistent"):
+        second_call_on_a_tape_that_is_not_persistent_raises(tapejax)
+
+
+def test_integer_source_is_warned_about(caplog):
+    integer_source_is_none(tapejax)
+    assert "must be floating" in caplog.text
