@@ -44,6 +44,32 @@ def list_logical_devices(device_type: str | None = None) -> list[LogicalDevice]:
     return [LogicalDevice(f"/device:{k}:{i}", k) for i, k in _devices(device_type)]
 
 
+class experimental:
+    """``tf.config.experimental``: what of it has a meaning on JAX."""
+
+    list_physical_devices = staticmethod(list_physical_devices)
+    list_logical_devices = staticmethod(list_logical_devices)
+
+    @staticmethod
+    def set_memory_growth(device: PhysicalDevice, enable: bool) -> None:
+        """Whether a GPU's memory is taken as needed. JAX decides when it starts, so this can only check.
+
+        Raises:
+          ValueError: not a device of this host. RuntimeError: JAX has started with the other setting.
+        """
+        if device not in list_physical_devices():
+            raise ValueError(f"Unrecognized device: {device!r}")
+        grows = os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE", "true").lower() in ("false", "0")
+        if device.device_type == "GPU" and bool(enable) != grows:
+            raise RuntimeError("Physical devices cannot be modified after being initialized: set the environment "
+                               f"variable XLA_PYTHON_CLIENT_PREALLOCATE={str(not enable).lower()} before starting")
+
+    @staticmethod
+    def get_memory_growth(device: PhysicalDevice) -> bool:
+        """Whether a GPU's memory is taken as needed."""
+        return os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE", "true").lower() in ("false", "0")
+
+
 class _Config(ModuleType):
     """The module, with `eager` as a setting that acts when it is set."""
 

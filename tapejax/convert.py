@@ -158,30 +158,37 @@ def match(values: list[Any]) -> list[Any]:
     A Python number stays one, as a ``(number, ScalarKind)`` pair: it is an input of the program.
 
     Raises:
-      InvalidArgumentError-like errors come from the op; TypeError if a number does not fit the dtype.
+      TypeError: a number that does not fit the dtype. (Two tensors of different dtypes are the op's error.)
     """
     dtype = None
-    for v in values:
-        if type(v) in _converters or isinstance(v, jax.Array):
-            dtype = to_tensor(v).aval.dtype
-            break
     out = []
+    tensors = True
     for v in values:
-        if dtype is None:
+        convert = _converters.get(v.__class__)
+        if convert is not None:
+            v = convert(v)
+        elif isinstance(v, jax.Array):
             v = to_tensor(v)
-            dtype = v.aval.dtype
-            out.append(v)
-        elif type(v) in (int, float, bool):
-            out.append(number(v, dtype))
         else:
-            out.append(to_tensor(v, None, dtype) if isinstance(v, np.ndarray) else _as(v, dtype))
+            tensors = False
+            out.append(v)
+            continue
+        if dtype is None:
+            dtype = v.aval.dtype
+        out.append(v)
+    if tensors:
+        return out
+    for i, v in enumerate(out):
+        if isinstance(v, Tensor):
+            continue
+        if dtype is None:
+            out[i] = v = to_tensor(v)
+            dtype = v.aval.dtype
+        elif type(v) in (float, int, bool):
+            out[i] = number(v, dtype)
+        else:
+            out[i] = to_tensor(v, None, dtype) if isinstance(v, np.ndarray) else to_tensor(v, dtype)
     return out
-
-
-def _as(value: Any, dtype: np.dtype) -> Tensor:
-    if type(value) in _converters or isinstance(value, jax.Array):
-        return to_tensor(value)  # a dtype mismatch of two tensors is the op's error
-    return to_tensor(value, dtype)
 
 
 def number(value: Any, dtype: np.dtype) -> tuple[Any, Any]:

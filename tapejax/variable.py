@@ -1,5 +1,6 @@
 """`Variable`: a tensor that can be assigned, with an identity that tapes and optimizers rely on."""
 
+import itertools
 from typing import Any
 
 import jax.numpy as jnp
@@ -16,6 +17,7 @@ __all__ = ["Variable"]
 
 # Values that enter a variable are cut from where they came from: gradients do not flow through an assignment,
 # and the variable's tensor is never one that somebody else holds.
+_numbers = itertools.count()
 _ASSIGN = Op("assign", lambda x: x, differentiable=False)
 _ASSIGN_ADD = Op("assign_add", jnp.add, differentiable=False)
 _ASSIGN_SUB = Op("assign_sub", jnp.subtract, differentiable=False)
@@ -73,6 +75,7 @@ class Variable:
         self._trainable = True if trainable is None else bool(trainable)
         self._name = (name or "Variable") + ("" if name and name.endswith(":0") else ":0")
         self._untaped: Any = None
+        self._number = next(_numbers)
         self.constraint = constraint
         self.synchronization = synchronization
         self.aggregation = aggregation

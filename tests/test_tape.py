@@ -105,6 +105,15 @@ def intermediate_results_are_sources_too(tf):
     return tape.gradient(z, y)
 
 
+def watched_variables_after_and_before(tf):
+    x = tf.Variable(3.0, name="x")
+    fresh = tf.GradientTape()
+    with tf.GradientTape() as tape:
+        y = x * x
+    tape.gradient(y, x)
+    return [v.name for v in tape.watched_variables()], len(fresh.watched_variables())
+
+
 def unwatched_variables_when_told_so(tf):
     x, y = tf.Variable(3.0), tf.Variable(2.0)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -243,15 +252,14 @@ def output_gradients_weigh_the_targets(tf):
         y = x * x
         z = x * 3.0
     v, w = tf.constant([10.0, 100.0]), tf.constant([1.0, -1.0])
-    return (tape.gradient(y, x, output_gradients=v), tape.gradient([y, z], x, output_gradients=[v, w]),
-            tape.gradient([y, z], x, output_gradients=[None, w]))
+    return tape.gradient(y, x, output_gradients=v), tape.gradient([y, z], x, output_gradients=[v, w])
 
 
-def output_gradients_as_lists_of_numbers(tf):
+def none_among_output_gradients_raises(tf):
     x = tf.Variable([1.0, 2.0])
     with tf.GradientTape() as tape:
         y = x * x
-    return tape.gradient([y], [x], output_gradients=[[10.0, 100.0]])
+    return tape.gradient([y, y], x, output_gradients=[None, tf.constant([1.0, 1.0])])
 
 
 def unconnected_is_none(tf):
@@ -550,6 +558,14 @@ def test_seed_example_1_by_hand():
 def test_second_gradient_call_says_what_to_do():
     with pytest.raises(RuntimeError, match="non-persistent"):
         second_call_on_a_tape_that_is_not_persistent_raises(tapejax)
+
+
+def test_too_few_output_gradients_raise_where_tensorflow_guesses():
+    x = tapejax.Variable([1.0, 2.0])
+    with tapejax.GradientTape() as tape:
+        y = x * x
+    with pytest.raises(ValueError, match="1 elements for 2 targets"):
+        tape.gradient([y, y], x, output_gradients=[y])
 
 
 def test_integer_source_is_warned_about(caplog):

@@ -117,7 +117,12 @@ class Record:
             needed = {slot for e in entries if e.custom is None for slot in e.node.inputs}
             inputs = {slot: t for t in trace.inputs if (slot := trace.entered[id(t)]) in needed}
             for slot in needed:
-                segment.values[slot] = inputs[slot] if slot in inputs else from_value(values[slot])
+                kept = inputs.get(slot)
+                if kept is None:
+                    # Known by where it was computed, so that an outer tape sees a gradient that uses it.
+                    kept = from_value(values[slot])
+                    kept._trace, kept._slot = trace, slot
+                segment.values[slot] = kept
             segment.entries = entries
             segment.events = []
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tapejax import nest
-from tapejax.autodiff.backward import Record, backward, ones_like, zeros_like
+from tapejax.autodiff.backward import Record, backward, zeros_like
 from tapejax.autodiff.jacobian import jacobians
 from tapejax.convert import to_tensor
 from tapejax.engine import stream
@@ -52,11 +52,12 @@ class GradientTape:
         self._watch_accessed_variables = bool(watch_accessed_variables)
         self._recording = False
         self._record: Record | None = None
+        self._watched: tuple[Variable, ...] = ()  # once the record is gone
 
     def __enter__(self) -> "GradientTape":
         if self._recording:
             raise ValueError("Tape is already recording.")
-        if not self._persistent or self._record is None:
+        if self._record is None:
             self._record = Record()
         self._resume()
         return self
@@ -107,10 +108,11 @@ class GradientTape:
         """Makes gradients with respect to a tensor, a variable, or a structure of them available from here on.
 
         Raises:
-          ValueError: something that is neither a tensor nor a variable.
+          ValueError: something that is neither a tensor nor a variable. AttributeError: the tape has not been
+            entered, or its record is used up.
         """
         if self._record is None:
-            self._record = Record()
+            raise AttributeError("GradientTape.watch: the tape records nothing; call it inside the `with` block")
         for t in nest.flatten(tensor):
             if isinstance(t, Variable):
                 self._record.watched[id(t)] = t
@@ -166,6 +168,7 @@ class GradientTape:
         if unconnected_gradients == "zero":
             grads = [zeros_like(s) if g is None else g for g, s in zip(grads, flat, strict=True)]
         if not self._persistent:
+            self._watched = self.watched_variables()
             self._record = None
         return nest.pack_sequence_as(sources, grads)
 
@@ -221,12 +224,15 @@ class GradientTape:
         found = jacobians(record, _target(target), sources, batched=batched, use_pfor=use_pfor,
                           parallel_iterations=parallel)
         if not self._persistent:
+            self._watched = self.watched_variables()
             self._record = None
         return found
 
     def watched_variables(self) -> tuple[Variable, ...]:
-        """Variables watched so far, in the order of their first read."""
-        return () if self._record is None else tuple(v for v, _ in self._record.reads.values())
+        """Variables watched so far, in the order of their creation."""
+        if self._record is None:
+            return self._watched
+        return tuple(sorted((v for v, _ in self._record.reads.values()), key=lambda v: v._number))
 
     @contextlib.contextmanager
     def stop_recording(self) -> Iterator[None]:
@@ -270,7 +276,7 @@ def _seeds(targets: list[Tensor], given: list[Any]) -> list[Tensor]:
         raise ValueError(f"`output_gradients` has {len(given)} elements for {len(targets)} targets")
     seeds = []
     for target, seed in zip(targets, given, strict=True):
-        seed = ones_like(target) if seed is None else to_tensor(seed, target.aval.dtype)
+        seed = to_tensor(seed, target.aval.dtype)
         if seed.aval.shape != target.aval.shape:
             raise InvalidArgumentError(message=f"`output_gradients` has shape {seed.shape} for a target of shape "
                                                f"{target.shape}")

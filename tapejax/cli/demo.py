@@ -340,8 +340,8 @@ def draw(values: Sequence[float], width: int = 60, height: int = 10, encoding: s
       The lines.
 
     >>> print("\\n".join(draw([8.0, 4.0, 2.0, 1.0], width=4, height=2)))
-            8 ┤⠉⠉⠒⠢
-            1 ┤⠤⠤⠔⠒
+            8 ┤⠑⢄
+            1 ┤  ⠑⢄
     """
     points = [(i, v) for i, v in enumerate(values) if math.isfinite(v)]
     if not points:

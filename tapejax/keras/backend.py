@@ -17,8 +17,6 @@ from tapejax.variable import Variable
 __all__ = ["SeedGenerator", "Weight", "clear_session", "epsilon", "floatx", "get_uid"]
 
 _counts: dict[str, int] = defaultdict(int)
-scopes: list[Any] = []
-"""The layers whose `call` or `build` is running, outermost first, as (layer, training) pairs."""
 
 
 def floatx() -> str:

@@ -18,7 +18,7 @@ __all__ = [
 ]  # fmt: skip
 
 _TRUNCATED_STDDEV = 0.87962566103423978  # of a unit normal cut at two deviations
-_SEED_MODULUS = 2**31 - 2
+SEED_MODULUS = 2**31 - 2
 
 
 class Initializer:
@@ -97,8 +97,8 @@ class _Random(Initializer):
 
     def _pair(self) -> Any:
         if isinstance(self.seed, SeedGenerator):
-            return random.stateless_seed(self.seed.next(), _SEED_MODULUS)
-        return np.array([self.seed % _SEED_MODULUS, 0], np.int32)
+            return random.stateless_seed(self.seed.next(), SEED_MODULUS)
+        return np.array([self.seed % SEED_MODULUS, 0], np.int32)
 
     def get_config(self) -> dict[str, Any]:
         return {"seed": self._given}

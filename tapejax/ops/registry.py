@@ -70,8 +70,22 @@ def op(*public_names: str, differentiable: bool = True, host: Callable | None = 
     def decorate(fn: Callable) -> Callable:
         call = _Caller(fn, differentiable, host)
 
+        the_op, plain, short_of = call.op, call.default_static, call.n if call.short else -1
+
         @functools.wraps(fn)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
+            # The common calls first: one tensor, or two of one dtype, that go to no host twin.
+            if len(args) == short_of and not kwargs:
+                x = args[0]
+                if type(x) is Tensor and (host is None or x.aval.inexact):
+                    if short_of == 1:
+                        pass
+                    elif short_of != 2 or type(y := args[1]) is not Tensor or y.aval.dtype is not x.aval.dtype:
+                        return call(args, kwargs)
+                    try:
+                        return stream.record(the_op, plain, args)
+                    except _OP_ERRORS as e:
+                        raise call.error(e) from None
             return call(args, kwargs)
 
         wrapper.op = call.op  # type: ignore[attr-defined]
@@ -110,6 +124,7 @@ def _static_value(value: Any) -> Any:
 
 _STATIC: dict[str, Callable[[Any], Any]] = {
     "axis": _static_axis, "shape": _static_shape, "dtype": _static_dtype, "value": _static_value}
+_OP_ERRORS = (TypeError, ValueError, ZeroDivisionError, IndexError, AssertionError)
 _PLAIN = frozenset({int, bool, str, type(None), dtypes.DType})
 _HOST_LIMIT = 64  # elements
 
@@ -218,12 +233,12 @@ class _Caller:
                                        if kept.kwargs.get("_layout") else self.host(*arrays, **kwargs))
                     want = self.op.infer(kept, tuple(t[1].aval if t.__class__ is tuple else t.aval for t in inputs))
                     return from_value(value.astype(want.avals[0].dtype, copy=False).reshape(want.avals[0].shape))
-                except (TypeError, ValueError, ZeroDivisionError, IndexError) as e:
-                    raise self._error(e) from None
+                except _OP_ERRORS as e:
+                    raise self.error(e) from None
         try:
             return stream.record(self.op, kept, inputs)
-        except (TypeError, ValueError, ZeroDivisionError, IndexError, AssertionError) as e:
-            raise self._error(e) from None
+        except _OP_ERRORS as e:
+            raise self.error(e) from None
 
     def _check_dtypes(self, inputs: tuple) -> None:
         dtype = None
@@ -241,7 +256,8 @@ class _Caller:
                     raise TypeError(text)
                 raise errors.InvalidArgumentError(message=text)
 
-    def _error(self, e: Exception) -> Exception:
+    def error(self, e: Exception) -> Exception:
+        """What the user sees when the op refuses its inputs: TensorFlow's class."""
         if isinstance(e, errors.OpError) or getattr(e, "is_final", False):
             return e
         text = f"{{{{function_node __wrapped__{self.op.name}}}}} {e} [Op:{self.op.name}]"
