@@ -1,8 +1,9 @@
 """Runs one table of calls in real TensorFlow and in tapejax, and compares all that comes out.
 
-A row is a call written once, for any module that speaks TensorFlow: ``Case("exp", lambda tf, x: tf.exp(x), [...])``.
-`check` compares the value, dtype and shape, the first and the second derivative. tapejax runs the call three ways:
-recorded (undecorated; the rows of a table become one program), op by op (`tapejax.config.eager`), and inside `jax.jit`.
+A row is a call written once, for any module that speaks TensorFlow: ``Case("exp", lambda tf, x: tf.exp(x), [x])``.
+`check` compares the value, dtype and shape, the first and the second derivative. tapejax runs the call three
+ways: recorded (undecorated; the rows of a table become one program), op by op (`tapejax.config.eager`), and
+inside `jax.jit`.
 """
 
 from collections.abc import Callable, Sequence
@@ -116,7 +117,8 @@ class Table:
 
     def __init__(self, cases: Sequence[Case]):
         names = [case.name for case in cases]
-        assert len(set(names)) == len(names), "two rows have one name"
+        twice = {n for n in names if names.count(n) > 1}
+        assert not twice, f"several rows are called {twice}"
         self.cases = {case.name: case for case in cases}
         self._outcomes: dict[str, dict[str, Any]] = {}
 

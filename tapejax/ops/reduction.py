@@ -421,7 +421,7 @@ def add_n(inputs, name=None):
     """
     inputs = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
     if not inputs:
-        raise ValueError("Inputs must be an iterable of at least one Tensor/IndexedSlices with the same dtype "
+        raise ValueError("Inputs must be an iterable of at least one tensor of the same dtype "
                          "and shape.")
     return _add_n(inputs)
 
