@@ -5,6 +5,7 @@ Operations are recorded and compiled together when a value is needed; see `expla
 
 from tapejax import config, dtypes, errors, missing, nest, version
 from tapejax.aliases import install_as_tensorflow
+from tapejax.autodiff import variable_slices
 from tapejax.autodiff.custom_gradient import custom_gradient, grad_pass_through
 from tapejax.autodiff.indexed_slices import IndexedSlices
 from tapejax.autodiff.tape import GradientTape, UnconnectedGradients
@@ -14,7 +15,6 @@ from tapejax.engine.explain import report as explain
 from tapejax.engine.flush import set_error_translator
 from tapejax.engine.stream import sync
 from tapejax.module import Module, name_scope
-from tapejax.autodiff import variable_slices
 from tapejax.ops import families, registry
 from tapejax.scopes import TensorSpec
 from tapejax.shape import TensorShape
@@ -30,10 +30,9 @@ globals().update({name: getattr(dtypes, name) for name in dtypes.__all__
 globals().update(registry.namespace(""))
 
 __all__ = [
-    "DType", "GradientTape", "IndexedSlices", "Module", "Tensor", "TensorShape", "TensorSpec", "UnconnectedGradients", "Variable",
-    "as_dtype", "config", "constant", "convert_to_tensor", "custom_gradient", "dtypes", "errors", "explain",
-    "families", "grad_pass_through", "install_as_tensorflow", "missing", "name_scope", "nest", "newaxis", "sync",
-    "version",
+    "DType", "GradientTape", "IndexedSlices", "Module", "Tensor", "TensorShape", "TensorSpec", "UnconnectedGradients",
+    "Variable", "as_dtype", "config", "constant", "convert_to_tensor", "custom_gradient", "dtypes", "errors", "explain",
+    "grad_pass_through", "install_as_tensorflow", "name_scope", "nest", "newaxis", "sync", "version",
 ]
 
 _LAZY = {name: f"tapejax.{name}" for name in ("keras", "math", "nn", "linalg", "random", "test", "cli")}

@@ -70,6 +70,9 @@ class experimental:
         return os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE", "true").lower() in ("false", "0")
 
 
+eager: bool  # a property of the module, see `_Config`
+
+
 class _Config(ModuleType):
     """The module, with `eager` as a setting that acts when it is set."""
 

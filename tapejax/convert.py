@@ -54,7 +54,7 @@ def to_tensor(value: Any, dtype: np.dtype | None = None, hint: np.dtype | None =
         first = next(t.aval.dtype for t in _tensors(value))
         return _stack([to_tensor(v, dtype or first) for v in value])
     if hasattr(value, "__tf_tensor__"):
-        return value.__tf_tensor__(dtype)
+        return getattr(value, "__tf_tensor__")(dtype)  # noqa: B009 (a protocol pyright does not know)
     for cls, convert in tuple(_converters.items()):
         if isinstance(value, cls):
             _converters[type(value)] = convert
@@ -109,7 +109,7 @@ def _to_numpy(value: Any, dtype: np.dtype | None, hint: np.dtype | None) -> np.n
         if kind == "O" and not all(isinstance(v, (str, bytes)) for v in array.ravel()):
             raise ValueError(f"Attempt to convert a value ({value!r}) with an unsupported type ({type(value)}) "
                              "to a Tensor.")
-        if dtype is not None and dtype != object:
+        if dtype is not None and dtype.kind != "O":
             raise TypeError(f"Cannot convert {value!r} to EagerTensor of dtype {dtype.name}")
         flat = [v.encode() if isinstance(v, str) else bytes(v) for v in array.ravel().tolist()]
         out = np.empty(array.size, object)
@@ -128,7 +128,7 @@ def _to_numpy(value: Any, dtype: np.dtype | None, hint: np.dtype | None) -> np.n
             small = array.size == 0 or (array.min() >= -2**31 and array.max() < 2**31)
             return array.astype(_I32 if small else _I64)
         return array
-    if wanted == object:
+    if wanted.kind == "O":
         raise TypeError(f"Cannot convert {value!r} to EagerTensor of dtype string")
     if not isinstance(value, (np.ndarray, np.generic)) and array.size:
         if not _fits(kind, wanted, False):

@@ -68,7 +68,8 @@ def device(device_name: Any) -> Iterator[None]:
     try:
         found = jax.devices(platform)[int(number or 0)]
     except (RuntimeError, IndexError):
-        raise UnsupportedError(f"tf.device({device_name!r})", f"JAX sees {jax.devices()}", "name one of these") from None
+        raise UnsupportedError(f"tf.device({device_name!r})", f"JAX sees {jax.devices()}",
+                               "name one of these") from None
     stream.sync("the device changed")
     with jax.default_device(found):
         yield
@@ -118,7 +119,7 @@ def _text(value: Any) -> str:
     if isinstance(value, (Tensor, Variable)):
         array = np.asarray(value)
         if array.dtype == object:
-            return str(array[()].decode()) if array.ndim == 0 else str(array)
+            return array.item().decode() if array.ndim == 0 else str(array)
         return np.array2string(array, separator=" ", formatter={"float_kind": lambda x: f"{x:.8g}".removesuffix(".0")})
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k!r}: {_text(v)}" for k, v in value.items()) + "}"
@@ -198,7 +199,8 @@ def function(func: Callable | None = None, input_signature: Any = None, autograp
     @functools.wraps(func)
     def call(*args: Any, **kwargs: Any) -> Any:
         if input_signature is not None:
-            args = tuple(_conform(a, s) for a, s in zip(args, input_signature, strict=False)) + args[len(input_signature):]
+            fitted = [_conform(a, s) for a, s in zip(args, input_signature, strict=False)]
+            args = (*fitted, *args[len(input_signature):])
         return func(*args, **kwargs)
 
     call.python_function = func  # type: ignore[attr-defined]

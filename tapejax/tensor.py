@@ -100,12 +100,14 @@ class Tensor(stream.Lazy):
         return self.__jax_array__().__dlpack__(**kwargs)
 
     def __dlpack_device__(self) -> Any:
-        return self.__jax_array__().__dlpack_device__()
+        array: Any = self.__jax_array__()
+        return array.__dlpack_device__()
 
     def __bool__(self) -> bool:
         value = np.asarray(stream.realize(self))
         if value.size > 1:
-            raise ValueError("The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()")
+            raise ValueError("The truth value of an array with more than one element is ambiguous. "
+                             "Use a.any() or a.all()")
         return bool(value.size and value.reshape(())[()])
 
     def __float__(self) -> float:

@@ -157,7 +157,8 @@ class Variable:
         """Makes a fresh result of an op the value, unchecked."""
         stream.assign(self, tensor)
 
-    def assign(self, value: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True) -> "Variable | None":
+    def assign(self, value: Any, use_locking: bool = False, name: str | None = None,
+               read_value: bool = True) -> "Variable | None":
         """Sets the value.
 
         Args:
@@ -178,7 +179,8 @@ class Variable:
         stream.assign(self, _own(tensor))
         return self if read_value else None
 
-    def assign_add(self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True) -> "Variable | None":
+    def assign_add(self, delta: Any, use_locking: bool = False, name: str | None = None,
+               read_value: bool = True) -> "Variable | None":
         """Adds to the value. Arguments as of `assign`.
 
         Raises:
@@ -186,7 +188,8 @@ class Variable:
         """
         return self._update(_ASSIGN_ADD, delta, read_value)
 
-    def assign_sub(self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True) -> "Variable | None":
+    def assign_sub(self, delta: Any, use_locking: bool = False, name: str | None = None,
+               read_value: bool = True) -> "Variable | None":
         """Subtracts from the value. Arguments as of `assign`.
 
         Raises:

@@ -58,7 +58,7 @@ ROWS = [
     # Normalization
     *(Case(f"l2_normalize {a}", lambda tf, x, a=a: tf.math.l2_normalize(x, axis=a), [M], rtol=5e-6)
       for a in [None, 0, -1]),
-    Case("l2_normalize 0", lambda tf, x: tf.nn.l2_normalize(x, 0), [f32(0, 0)]),
+    Case("l2_normalize of zeros", lambda tf, x: tf.nn.l2_normalize(x, 0), [f32(0, 0)]),
     Case("l2_normalize epsilon", lambda tf, x: tf.linalg.l2_normalize(x, 0, epsilon=100.0), [f32(3, 4)]),
     Case("l2_normalize complex", lambda tf, x: tf.math.l2_normalize(x, 0), [Z], order=1, rtol=5e-6),
     # Positions

@@ -174,7 +174,8 @@ def zeros_like(t: Any) -> Tensor:
     return stream.record(_ZEROS_LIKE, NO_STATIC, (getattr(t, "_tensor", t),))
 
 
-def backward(record: Record, targets: list[Tensor], seeds: list[Tensor] | None, sources: list[Any]) -> list[Tensor | None]:
+def backward(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
+             sources: list[Any]) -> list[Tensor | None]:
     """Gradients of the targets with respect to the sources, or None where there is no path.
 
     When everything happened in the program that is being recorded, what the walk emits depends only on the
@@ -205,15 +206,15 @@ def backward(record: Record, targets: list[Tensor], seeds: list[Tensor] | None, 
     return grads
 
 
-def gradients(record: Record, targets: list[Tensor], seeds: list[Tensor] | None, sources: list[Any]) -> list[Tensor | None]:
+def gradients(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
+              sources: list[Any]) -> list[Tensor | None]:
     """As `backward`, always walking: for backward passes that are captured."""
     return _walk(record, targets, seeds, _wanted(record, sources))
 
 
 def _wanted(record: Record, sources: list[Any]) -> list[list[Tensor]]:
     """The tensors that each source stands for: a variable for all that were read of it."""
-    return [[s] if type(s) is Tensor else record.reads[id(s)][1] if id(s) in record.reads else [getattr(s, "_tensor", s)]
-            for s in sources]
+    return [record.reads[id(s)][1] if id(s) in record.reads else [getattr(s, "_tensor", s)] for s in sources]
 
 
 def _plan_key(record: Record, trace: Any, targets: list[Tensor], seeds: list[Tensor] | None,
@@ -236,7 +237,8 @@ def _plan_key(record: Record, trace: Any, targets: list[Tensor], seeds: list[Ten
             target_slots, seed_slots, tuple([tuple([slot(t) for t in ts]) for ts in wanted]))
 
 
-def _walk(record: Record, targets: list[Tensor], seeds: list[Tensor] | None, wanted: list[list[Tensor]]) -> list[Tensor | None]:
+def _walk(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
+          wanted: list[list[Tensor]]) -> list[Tensor | None]:
     tracked = set(record.tracked)
     entries: list[Entry] = []
     for segment in record.segments:

@@ -214,7 +214,8 @@ class GradientTape:
         (found,) = self._jacobians(target, [source], True, experimental_use_pfor, parallel_iterations)
         return _zeros((*target.shape, *source.shape[1:]), source) if found is None else found
 
-    def _jacobians(self, target: Any, sources: list[Any], batched: bool, use_pfor: bool, parallel: int | None) -> list[Any]:
+    def _jacobians(self, target: Any, sources: list[Any], batched: bool, use_pfor: bool,
+                   parallel: int | None) -> list[Any]:
         record = self._record
         if record is None:
             raise RuntimeError("A non-persistent GradientTape can only be used to compute one set of gradients "

@@ -17,7 +17,8 @@ __all__: list[str] = []
 
 
 def _by_slices(how: str, name: str) -> Callable:
-    def update(self: Variable, sparse_delta: IndexedSlices, use_locking: bool = False, name: str | None = None) -> Variable:
+    def update(self: Variable, sparse_delta: IndexedSlices, use_locking: bool = False,
+               name: str | None = None) -> Variable:
         if not isinstance(sparse_delta, IndexedSlices):
             raise TypeError(f"sparse_delta is not IndexedSlices: {sparse_delta!r}")
         scatter(self, how, sparse_delta.indices, sparse_delta.values)
@@ -92,7 +93,8 @@ class _SlicedTensor(Tensor):
         spec, tensors = _spec(self._item)
         updates = to_tensor(value, self._variable._dtype)
         try:
-            result = stream.record(_SLICE_UPDATE, static(spec=spec, how=how), (self._variable._tensor, updates, *tensors))
+            result = stream.record(_SLICE_UPDATE, static(spec=spec, how=how),
+                                   (self._variable._tensor, updates, *tensors))
         except (TypeError, ValueError) as e:
             raise InvalidArgumentError(message=f"{e} [Op:ResourceStridedSliceAssign]") from None
         stream.assign(self._variable, result)
@@ -105,7 +107,7 @@ def _getitem(self: Variable, item: Any) -> Tensor:
     out = _SlicedTensor.__new__(_SlicedTensor)
     out._value, out._trace, out._slot, out.aval = found._value, found._trace, found._slot, found.aval
     out._variable, out._item = self, item
-    if found._value is None:
+    if found._value is None and found._trace is not None:
         found._trace.refs.append(weakref.ref(out))
     return out
 

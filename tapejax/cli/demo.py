@@ -21,6 +21,7 @@ SLICE = 10  # steps that each side runs in turn
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a braille cell, by row and column
 
 Step = Callable[[int], float]
+Batches = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
 def main(argv: Sequence[str] = ()) -> int:
@@ -40,7 +41,8 @@ def main(argv: Sequence[str] = ()) -> int:
 
     import tapejax as tf
 
-    print(f"tapejax on JAX {jax.__version__}, {jax.devices()[0].device_kind} ({jax.default_backend()})", file=out)
+    where = f"{jax.devices()[0].device_kind} ({jax.default_backend()})"
+    print(f"tapejax {tf.version.TAPEJAX_VERSION} on JAX {jax.__version__}, {where}", file=out)
     tf.random.set_seed(0)
     print("\nGradients of the three programs\n", file=out)
     right = [_show_check(check, out) for check in gradients(tf)]
@@ -52,8 +54,9 @@ def main(argv: Sequence[str] = ()) -> int:
           f"{steps} steps of {BATCH} rows\n", file=out)
     result = race(step, reference, steps, Progress(steps, out))
     print(_timing(result), file=out)
-    print(f"\nLoss, {result.losses[0]:.4g} at step 1 to {result.losses[-1]:.4g} at step {steps}\n", file=out)
-    print("\n".join(draw(result.losses, encoding=out.encoding)), file=out)
+    smooth = [statistics.mean(result.losses[max(0, i + 1 - BATCHES):i + 1]) for i in range(steps)]
+    print(f"\nLoss, mean of the last {BATCHES} steps: {smooth[0]:.4g} to {smooth[-1]:.4g}\n", file=out)
+    print("\n".join(draw(smooth, encoding=out.encoding)), file=out)
 
     report = tf.explain()
     print(f"\n{report.ops_recorded} operations recorded, {report.programs_compiled} programs compiled in "
@@ -71,10 +74,11 @@ def main(argv: Sequence[str] = ()) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tapejax demo",
-        description="Train a small model in TensorFlow's style, show gradients beside hand-derived values, the "
-        "time per step beside plain jax.jit, and the loss curve.",
+        description="Train a small model in TensorFlow's style, show gradients beside hand-derived values, "
+        "the time per step beside plain jax.jit, and the loss curve.",
     )
-    parser.add_argument("--steps", type=_steps, metavar="N", help=f"training steps, at least {SLICE} (default: 400)")
+    steps = f"training steps, at least {SLICE} (default: 400)"
+    parser.add_argument("--steps", type=_steps, metavar="N", help=steps)
     parser.add_argument("--quick", action="store_true", help="60 steps, unless --steps says how many")
     return parser
 
@@ -128,9 +132,8 @@ def gradients(tf: Any) -> Iterator[Check]:
     found = tape.gradient(loss, model.trainable_variables)
     weights = [np.asarray(v, np.float64) for v in model.trainable_variables]
     by_hand = backpropagate(weights, np.asarray(inputs, np.float64), np.asarray(labels, np.float64))
-    formulas = ("x.T @ dh", "dh.sum(0)", "h.T @ dp", "dp.sum(0)")
-    for name, g, expected, formula in zip(("kernel 1", "bias 1", "kernel 2", "bias 2"), found, by_hand, formulas,
-                                          strict=True):
+    names = (("kernel 1", "x.T @ dh"), ("bias 1", "dh.sum(0)"), ("kernel 2", "h.T @ dp"), ("bias 2", "dp.sum(0)"))
+    for (name, formula), g, expected in zip(names, found, by_hand, strict=True):
         yield Check(f"2  {name} of the model, {list(expected.shape)}", g.numpy(), expected, formula)
 
     @tf.custom_gradient
@@ -143,7 +146,8 @@ def gradients(tf: Any) -> Iterator[Check]:
     x = tf.Variable(tf.random.normal((3,)))
     with tf.GradientTape() as tape:
         z = tf.reduce_sum(custom_relu(x))
-    yield Check("3  custom gradient of relu, [3]", tape.gradient(z, x).numpy(), 2.0 * (x.numpy() > 0), "2 * (x > 0)")
+    dx = tape.gradient(z, x)
+    yield Check("3  custom gradient of relu, [3]", dx.numpy(), 2.0 * (x.numpy() > 0), "2 * (x > 0)")
 
 
 def backpropagate(weights: Sequence[np.ndarray], x: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
@@ -171,7 +175,7 @@ def _show_check(check: Check, out: TextIO) -> bool:
             return f"|g| = {np.linalg.norm(value):.6f}"
         return str(value.round(6).tolist() if value.ndim else round(float(value), 6))
 
-    print(f"  {check.what:<40} {text(check.found):<18} by hand {text(check.by_hand):<18} {check.formula:<12} "
+    print(f"  {check.what:<40} {text(check.found):<20} by hand {text(check.by_hand):<20} {check.formula:<12} "
           f"{'ok' if check.right else 'WRONG'}", file=out)
     return check.right
 
@@ -180,11 +184,11 @@ def _show_check(check: Check, out: TextIO) -> bool:
 
 
 def _data() -> list[tuple[np.ndarray, np.ndarray]]:
-    """Batches of normal inputs, float32, and labels that depend on them by a rectified linear map, with noise."""
-    draw_from = np.random.default_rng(0)
-    x = draw_from.standard_normal((BATCHES * BATCH, FEATURES))
-    labels = np.maximum(x @ draw_from.standard_normal((FEATURES, 4)), 0) @ draw_from.standard_normal((4, OUTPUTS))
-    labels += 0.1 * draw_from.standard_normal(labels.shape)
+    """Batches of normal inputs, float32, and labels: a rectified linear map of them, with noise."""
+    normal = np.random.default_rng(0).standard_normal
+    x = normal((BATCHES * BATCH, FEATURES))
+    labels = np.maximum(x @ normal((FEATURES, 4)), 0) @ normal((4, OUTPUTS))
+    labels += 0.1 * normal(labels.shape)
     return [(a.astype(np.float32), b.astype(np.float32))
             for a, b in zip(np.split(x, BATCHES), np.split(labels, BATCHES), strict=True)]
 
@@ -196,7 +200,7 @@ def _model(tf: Any) -> Any:
     ])
 
 
-def tapejax_step(tf: Any, batches: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[Any, Step]:
+def tapejax_step(tf: Any, batches: Batches) -> tuple[Any, Step]:
     """The model, and a training step written as one writes it in TensorFlow, with no decorator."""
     model = _model(tf)
     loss_function = tf.keras.losses.MeanSquaredError()
@@ -215,7 +219,7 @@ def tapejax_step(tf: Any, batches: Sequence[tuple[np.ndarray, np.ndarray]]) -> t
     return model, step
 
 
-def jax_step(jax: Any, weights: Sequence[np.ndarray], batches: Sequence[tuple[np.ndarray, np.ndarray]]) -> Step:
+def jax_step(jax: Any, weights: Sequence[np.ndarray], batches: Batches) -> Step:
     """The same step as a JAX user writes it for speed: one jitted call, all state donated."""
     jnp = jax.numpy
 
@@ -260,8 +264,7 @@ class Result(NamedTuple):
     ratio: float
 
 
-def race(step: Step, reference: Step, steps: int, progress: Callable[[int, float], None] = lambda i, loss: None
-         ) -> Result:
+def race(step: Step, reference: Step, steps: int, progress: Callable[[int, float], None] | None = None) -> Result:
     """Runs two training steps in turn, a slice each, so that a busy machine is busy for both.
 
     Args:
@@ -281,7 +284,8 @@ def race(step: Step, reference: Step, steps: int, progress: Callable[[int, float
                 losses[side].append(both[side](i))
                 taken.append(time.perf_counter() - began)
             times[side].append(taken)
-        progress(len(losses[0]), losses[0][-1])
+        if progress is not None:
+            progress(len(losses[0]), losses[0][-1])
     first = (times[0][0][0], times[1][0][0])
     # The first slice compiles; it counts only if there is no other.
     warm = [[statistics.median(t) for t in side[1:] or side] for side in times]
@@ -295,7 +299,8 @@ def _timing(result: Result) -> str:
                                   result.seconds, strict=True):
         rows.append((name, f"{first * 1e3:.0f} ms", f"{later * 1e3:.3f} ms"))
     lines = [f"  {name:<28}{first:>12}{later:>24}" for name, first, later in rows]
-    return "\n".join([*lines, f"  tapejax takes {result.ratio:.1f} times as long per step (median of slices in turn)"])
+    lines.append(f"  tapejax takes {result.ratio:.1f} times as long per step (median of slices in turn)")
+    return "\n".join(lines)
 
 
 class Progress:
@@ -327,7 +332,8 @@ class Progress:
 # Drawing
 
 
-def draw(values: Sequence[float], width: int = 60, height: int = 10, encoding: str | None = "utf-8") -> list[str]:
+def draw(values: Sequence[float], width: int = 60, height: int = 10,
+         encoding: str | None = "utf-8") -> list[str]:
     """Draws a curve in braille dots, two by four to a character, on a logarithmic axis if all are positive.
 
     Args:
@@ -359,10 +365,14 @@ def draw(values: Sequence[float], width: int = 60, height: int = 10, encoding: s
         for x, y in zip(xs, ys, strict=True):
             groups.setdefault(round(x), []).append(y)
         xs, ys = list(groups), [statistics.mean(g) for g in groups.values()]
+    before = None
     for column in range(columns):
         y = float(np.interp(column, xs, ys))
         row = round((rows - 1) * (1 - (y - bottom) / span))
-        cells[row // 4][column // 2] |= _DOTS[row % 4][column % 2]
+        # A jump is drawn as an upright line.
+        for dot in _between(before, row):
+            cells[dot // 4][column // 2] |= _DOTS[dot % 4][column % 2]
+        before = row
     try:
         "\u2801\u2524".encode(encoding or "ascii")
         axis, character = "\u2524", lambda bits: chr(0x2800 + bits) if bits else " "
@@ -373,3 +383,10 @@ def draw(values: Sequence[float], width: int = 60, height: int = 10, encoding: s
         label = f"{high:.3g}" if i == 0 else f"{low:.3g}" if i == height - 1 else ""
         lines.append(f"{label:>9} {axis}" + "".join(map(character, line)).rstrip())
     return lines
+
+
+def _between(before: int | None, row: int) -> range:
+    """`row`, and those that lead to it from the next after `before`."""
+    if before is None or before == row:
+        return range(row, row + 1)
+    return range(before + 1, row + 1) if before < row else range(row, before)

@@ -25,7 +25,7 @@ class Aval:
         self.dtype = dtype
         # Only floating and complex arrays carry derivatives (bfloat16 and float8 have kind "V").
         self.inexact = dtype.kind in "fcV"
-        self.struct = None if dtype == object else jax.ShapeDtypeStruct(shape, dtype)
+        self.struct = None if dtype.kind == "O" else jax.ShapeDtypeStruct(shape, dtype)
 
     def __repr__(self) -> str:
         return f"{self.dtype.name}[{','.join(map(str, self.shape))}]"

@@ -92,7 +92,8 @@ def _difference(program: Any) -> str:
     if len(end.programs) > 1:
         other = end.programs[0]
         if other.donated != program.donated:
-            return f"same ops, other buffers free to overwrite ({len(other.donated)} before, {len(program.donated)} now)"
+            return (f"same ops, other buffers free to overwrite ({len(other.donated)} before, "
+                    f"{len(program.donated)} now)")
         return "same ops, other results wanted"
     child, node = None, end
     while node is not None and (child is None or len(node) <= 1):

@@ -25,7 +25,13 @@ _MAX_FAMILIES: Final = 4096
 MAX_VARIANTS: Final = 3
 
 _families: dict[frozenset, int] = {}
-_translate: Callable[[Exception, str], Exception] = lambda error, where: error
+
+
+def _as_it_is(error: Exception, where: str) -> Exception:
+    return error
+
+
+_translate: Callable[[Exception, str], Exception] = _as_it_is
 
 
 def set_error_translator(translate: Callable[[Exception, str], Exception]) -> None:

@@ -29,8 +29,8 @@ class Node(dict):
       programs: executables of the program that ends here.
     """
 
-    __slots__ = ("avals", "depth", "end", "input_avals", "inputs", "memo", "op", "parent", "programs", "scalars", "seen",
-                 "single", "slot", "static", "where")
+    __slots__ = ("avals", "depth", "end", "input_avals", "inputs", "memo", "op", "parent", "programs", "scalars",
+                 "seen", "single", "slot", "static", "where")
 
     def __init__(self, parent: "Node | None", op: Op | None, static: Static, inputs: tuple[int, ...],
                  input_avals: tuple[Aval, ...], scalars: tuple[ScalarKind, ...], avals: tuple[Aval, ...], single: bool,
@@ -51,7 +51,8 @@ class Node(dict):
         self.programs: list[Any] = []
         self.seen = 0
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:  # type: ignore[override]
+        return id(self)
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -73,10 +74,10 @@ def path(end: Node, start: Node | None = None) -> list[Node]:
     """The nodes after `start` (by default the root) up to and with `end`, in recording order."""
     nodes = []
     stop = start.depth if start is not None else 0
-    node = end
-    while node.depth > stop:
+    node: Node | None = end
+    while node is not None and node.depth > stop:
         nodes.append(node)
-        node = node.parent  # type: ignore[assignment]
+        node = node.parent
     nodes.reverse()
     return nodes
 

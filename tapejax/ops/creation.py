@@ -45,7 +45,7 @@ def zeros(shape: Any, dtype: Any = dtypes.float32, name: str | None = None, layo
     """
     _layout(layout)
     wanted = dtypes.to_numpy(dtype)
-    if wanted == object:
+    if wanted.kind == "O":
         out = np.empty(new_dims(shape), object)
         out[...] = b""
         return from_value(out)
@@ -63,7 +63,7 @@ def ones(shape: Any, dtype: Any = dtypes.float32, name: str | None = None, layou
     """
     _layout(layout)
     wanted = dtypes.to_numpy(dtype)
-    if wanted == object:
+    if wanted.kind == "O":
         raise TypeError("Cannot convert 1 to EagerTensor of dtype string")
     return _full(new_dims(shape), 1, wanted)
 
@@ -114,7 +114,7 @@ def fill(dims: Any, value: Any, name: str | None = None, layout: Any = None) -> 
     t, shape = to_tensor(value), new_dims(dims)
     if np.prod(t.aval.shape) != 1:
         raise invalid(f"value must be a scalar, got shape {t.shape}")
-    if t.aval.dtype == object:
+    if t.aval.dtype.kind == "O":
         out = np.empty(shape, object)
         out[...] = np.asarray(t._value).reshape(())[()]
         return from_value(out)
