@@ -146,7 +146,7 @@ def test_row(tf, name, mode):
     lambda tf: tf.negative(tf.constant([1], tf.uint32)),
     lambda tf: tf.math.is_nan(tf.constant([1])),
     lambda tf: tf.abs([True]),
-    lambda tf: tf.logical_and([1], [1]),
+    lambda tf: tf.logical_and(tf.constant([1]), tf.constant([1])),
     lambda tf: tf.less([True], [False]),
     lambda tf: tf.less([1j], [1j]),
     lambda tf: tf.divide([True], [True]),

@@ -104,7 +104,7 @@ def test_row(tf, name, mode):
     lambda tf: tf.reduce_sum([1.0, 2.0], 2),
     lambda tf: tf.reduce_sum([True]),
     lambda tf: tf.reduce_mean([True]),
-    lambda tf: tf.reduce_any([1]),
+    lambda tf: tf.reduce_any(tf.constant([1])),
     lambda tf: tf.math.reduce_std([1, 2]),
     lambda tf: tf.argmax([1.0], axis=1),
     lambda tf: tf.argmax(tf.zeros([0])),

@@ -126,6 +126,14 @@ class Record:
             segment.entries = entries
             segment.events = []
 
+    def attach(self, trace: Any, slot: int, custom: Any) -> None:
+        """Gives an op of a trace that has run already its custom gradient."""
+        for segment in self.segments:
+            if segment.trace is trace:
+                for entry in segment.entries or ():
+                    if entry.node.slot == slot:
+                        entry.custom = custom
+
     def _sweep(self, segment: Segment, tracked: set[Key]) -> list[Entry]:
         """Entries of a segment that depend on watched values; adds what they compute to `tracked`."""
         trace = segment.trace

@@ -107,10 +107,15 @@ def _call(f: Callable, arguments: list[Any], inputs: tuple[Tensor, ...], given: 
     if isinstance(result, Tensor) and not inputs and not reads:
         return result
     outs = stream.record(_CUSTOM, static(count=len(results)), (*inputs, *reads, *results))
-    trace = outs[0]._trace
+    trace, slot = outs[0]._trace, outs[0]._slot
+    gradient = _gradient(grad_fn, outs, len(inputs), variables)
     if trace.done:
-        return nest.pack_sequence_as(result, outs)  # op-by-op mode: see `_register`
-    trace.customs[outs[0]._slot] = _gradient(grad_fn, outs, len(inputs), variables)
+        # Op-by-op mode: it has run, and the tapes have noted it.
+        for tape in paused:
+            if tape._record is not None:
+                tape._record.attach(trace, slot, gradient)
+    else:
+        trace.customs[slot] = gradient
     return nest.pack_sequence_as(result, outs)
 
 

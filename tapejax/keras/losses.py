@@ -140,7 +140,8 @@ def _object(y_true: Any, y_pred: Any, *weight: Any, formula: Callable, dtype: np
 
 
 _OBJECT = Op("loss", _object)
-_REDUCE = Op("reduce_loss", lambda losses, *weight, reduction: _reduce(losses, weight[0] if weight else None, reduction))
+_REDUCE = Op("reduce_loss", lambda losses, *weight, reduction: _reduce(
+    losses, weight[0] if weight else None, reduction))
 _FUNCTIONS = {formula: _function(name, formula) for name, formula in (
     ("mean_squared_error", _squared), ("mean_absolute_error", _absolute), ("binary_crossentropy", _binary),
     ("categorical_crossentropy", _categorical), ("sparse_categorical_crossentropy", _sparse))}

@@ -321,8 +321,8 @@ def gather(params: Any, indices: Any, validate_indices: Any = None, axis: Any = 
         raise invalid("params must be at least 1 dimensional")
     if not -i.ndim <= batch_dims <= i.ndim:
         raise invalid(f"`batch_dims` must be in [{-i.ndim}, {i.ndim}], got {batch_dims}")
-    batch_dims += i.ndim if batch_dims < 0 else 0
     axis = check_axis(batch_dims if axis is None else int(axis), p.ndim, "gather")
+    batch_dims += i.ndim if batch_dims < 0 else 0
     if batch_dims > axis:
         raise invalid(f"`batch_dims` must be at most `axis`, got {batch_dims} and {axis}")
     if p.aval.shape[:batch_dims] != i.aval.shape[:batch_dims]:
@@ -470,7 +470,8 @@ def _scatter_set_jvp(primals: Any, tangents: Any) -> Any:
     # TensorFlow's rule: with a position given twice, both updates get the gradient, though only one is seen.
     x, indices, updates = primals
     dx, _, du = tangents
-    kept = _at(dx, indices).set(jnp.zeros((), dx.dtype), mode="drop", wrap_negative_indices=False)
+    mask = _at(jnp.ones(x.shape, bool), indices).set(False, mode="drop", wrap_negative_indices=False)
+    kept = jnp.where(mask, dx, jnp.zeros((), dx.dtype))
     return (_scatter_set(x, indices, updates),
             _at(kept, indices).add(du, mode="drop", wrap_negative_indices=False))
 

@@ -6,7 +6,6 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from tapejax import errors
 from tapejax.convert import to_tensor
 from tapejax.ops import comparison, elementwise
 from tapejax.ops.array import host_value, invalid, unstack
@@ -92,7 +91,7 @@ def _equality(fn: Callable, otherwise: bool) -> Callable[[Any, Any], Any]:
                 raise TypeError(f"Cannot convert {other!r} to EagerTensor of dtype {x.dtype.name}")
             if x.aval.dtype == y.aval.dtype == object:
                 return _strings(x, y, otherwise)
-            if x.aval.shape != y.aval.shape:
+            if x.aval.dtype == y.aval.dtype and x.aval.shape != y.aval.shape:
                 try:
                     broadcast_static_shape(TensorShape(x.aval.shape), TensorShape(y.aval.shape))
                 except ValueError:
@@ -123,8 +122,8 @@ def _iterate(self: Any) -> Iterator[Tensor]:
 def _negative(self: Any) -> Any:
     kind = to_tensor(self).aval.dtype.kind
     if kind in "bu":
-        raise errors.InvalidArgumentError(message=f"Value for attr 'T' of {to_tensor(self).dtype.name} is not in the "
-                                                  "list of allowed values: `-` needs a signed type")
+        raise invalid(f"Value for attr 'T' of {to_tensor(self).dtype.name} is not in the list of allowed values: "
+                      "`-` needs a signed type")
     return elementwise.negative(self)
 
 
@@ -135,16 +134,16 @@ def _no_hash(self: Any) -> int:
 
 
 _METHODS: dict[str, Callable] = {
-    "__getitem__": getitem, "__iter__": _iterate, "__hash__": _no_hash, "__neg__": _negative, "__invert__": _invert,
-    "__abs__": lambda self: elementwise.absolute(self),
+    "__getitem__": getitem, "__iter__": _iterate, "__hash__": _no_hash, "__neg__": _negative,
+    "__invert__": _invert, "__abs__": lambda self: elementwise.absolute(self),
     "__eq__": _equality(comparison.equal, False), "__ne__": _equality(comparison.not_equal, True),
 }
 for _name, _fn in {"lt": comparison.less, "le": comparison.less_equal, "gt": comparison.greater,
                    "ge": comparison.greater_equal}.items():
     _METHODS[f"__{_name}__"] = _binary(_fn)[0]
 for _name, _fn in {"add": elementwise.add, "sub": elementwise.subtract, "mul": elementwise.multiply,
-                   "truediv": elementwise.divide, "floordiv": elementwise.floordiv, "mod": elementwise.floormod,
-                   "pow": elementwise.power, "matmul": matmul, "and": _and, "or": _or, "xor": _xor}.items():
+                   "truediv": elementwise.divide, "floordiv": elementwise.floordiv,
+                   "mod": elementwise.floormod, "pow": elementwise.power, "matmul": matmul, "and": _and, "or": _or, "xor": _xor}.items():
     _METHODS[f"__{_name}__"], _METHODS[f"__r{_name}__"] = _binary(_fn)
 
 

@@ -13,6 +13,7 @@ from tapejax.engine.aval import scalar_kind
 from tapejax.engine.op import Op, static
 from tapejax.ops import philox, philox_draws
 from tapejax.ops.philox_seeds import SeedState, categorical_calls, draw_calls, shuffle_calls
+from tapejax.tensor import from_value
 from tapejax.ops.registry import _static_shape as as_shape
 from tapejax.ops.registry import public
 
@@ -198,7 +199,9 @@ def uniform(shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = _F32, 
 
 
 def _seed_tensor(seed: Any) -> Any:
-    tensor = convert.to_tensor(seed)
+    # Two numbers are no batch of data: they must not count as a loop's next turn.
+    tensor = from_value(np.array(seed)) if isinstance(seed, (list, tuple, np.ndarray)) and all(
+        isinstance(s, (int, np.integer)) for s in seed) else convert.to_tensor(seed)
     if tensor.aval.shape != (2,) or tensor.aval.dtype.kind not in "iu":
         raise errors.InvalidArgumentError(message=f"seed must have shape [2] and integers, not {tensor.shape} "
                                                   f"{tensor.dtype.name}")

@@ -276,7 +276,7 @@ def _position(x: Any, axis: int | None, dtype: Any, allowed: tuple, find: Callab
         return jnp.zeros((), dtype)
     if not is_integer(x) and x.dtype != np.bool_:
         x = jnp.where(jnp.isnan(x), jnp.asarray(worst, x.dtype), x)  # TensorFlow passes over nan
-    return find(x, axis, np.int32).astype(dtype)
+    return find(x, axis % x.ndim, np.int32).astype(dtype)
 
 
 @op("argmax", "math.argmax", differentiable=False)
@@ -371,7 +371,7 @@ def cumulative_logsumexp(x: Array, axis: Axis = 0, exclusive=False, reverse=Fals
     [0.0, 0.6931]
     """
     need("f", x)
-    return _running(x, axis, exclusive, reverse, lax.cumlogsumexp, np.finfo(x.dtype).min)
+    return _running(x, axis, exclusive, reverse, lax.cumlogsumexp, -np.inf)
 
 
 @op("math.count_nonzero", differentiable=False)

@@ -251,12 +251,12 @@ def test_rule_5_three_thousand_steps_grow_nothing():
 
 
 def test_rule_5_shapes_that_never_repeat_are_pruned(monkeypatch):
-    monkeypatch.setattr(trie, "MAX_NODES", trie.sizes()["trie nodes"] + 200)
+    monkeypatch.setattr(trie, "MAX_NODES", trie.sizes()["trie nodes"] + 100)
     limit = trie.MAX_NODES
     x = tf.Variable(1.0)
-    for n in range(1, 120):
-        values = np.ones((n % 60 + 1, 2), np.float32)
-        assert float(tf.reduce_sum(tf.constant(values) * x + 1.0)) == 4.0 * (n % 60 + 1)
+    for n in range(1, 40):
+        values = tf.constant(np.ones((n % 25 + 1, 2), np.float32))
+        assert float(tf.reduce_sum(values * x)) == 2.0 * (n % 25 + 1)
         assert trie.sizes()["trie nodes"] <= limit + 20
 
 
@@ -483,7 +483,7 @@ def test_rule_10_only_public_jax_is_imported():
                 [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [ast.unparse(node)] if isinstance(node, ast.Attribute) else []
             offenders += [f"{path.name}:{node.lineno} {n}" for n in names
-                          if n.startswith(("jaxlib", "jax._", "jax.interpreters", "jax.lib"))]
+                          if n.startswith(("jaxlib", "jax._", "jax.interpreters", "jax.lib")) and n != "jax.__version__"]
     assert not offenders, offenders
 
 

@@ -12,6 +12,7 @@ from tapejax import convert, dtypes, errors
 from tapejax.keras import backend, initializers
 from tapejax.keras.backend import Weight
 from tapejax.shape import TensorShape
+from tapejax.engine import stream
 from tapejax.tensor import Tensor
 from tapejax.variable import Variable
 
@@ -73,6 +74,8 @@ class Layer:
     _takes_training = False
     _training_position = 1
     _tracked: dict[str, Any]
+    _made: list[Any]
+    _trainables: tuple[int, list[Any], list[Any]] | None  # structure number, containers, trainable variables
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Layer":
         self = object.__new__(cls)
@@ -80,6 +83,7 @@ class Layer:
         object.__setattr__(self, "_tracked", {})
         object.__setattr__(self, "_made", [])
         object.__setattr__(self, "built", False)
+        object.__setattr__(self, "_trainables", None)
         return self
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -107,12 +111,14 @@ class Layer:
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, (Variable, Layer, list, tuple, dict)):
             self._tracked[name] = value
-        else:
-            self._tracked.pop(name, None)
+            _changed()
+        elif self._tracked.pop(name, None) is not None:
+            _changed()
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
-        self._tracked.pop(name, None)
+        if self._tracked.pop(name, None) is not None:
+            _changed()
         object.__delattr__(self, name)
 
     @property
@@ -157,6 +163,7 @@ class Layer:
                         dtypes.from_numpy(kind))
         weight.constraint = constraint
         self._made.append(weight)
+        _changed()
         return weight
 
     def _scope(self) -> list[str]:
@@ -187,8 +194,14 @@ class Layer:
     @property
     def trainable_variables(self) -> list[Any]:
         """The `weights` that training changes: none while `trainable` is False."""
-        return list({id(v): v for layer in self._flatten_layers() if layer._trainable for v in layer._own()
-                     if v.trainable}.values())
+        found = self._trainables
+        if found is None or found[0] != _structure or any(_ids(c) != ids for c, ids in found[1]):
+            layers = list(self._flatten_layers())
+            containers = [c for layer in layers for c in _containers(layer._tracked)]
+            own = {id(v): v for layer in layers if layer._trainable for v in layer._own() if v.trainable}
+            found = (_structure, [(c, _ids(c)) for c in containers], list(own.values()))
+            object.__setattr__(self, "_trainables", found)
+        return list(found[2])
 
     trainable_weights = trainable_variables
 
@@ -209,6 +222,7 @@ class Layer:
     def trainable(self, value: bool) -> None:
         for layer in self._flatten_layers():
             object.__setattr__(layer, "_trainable", bool(value))
+        _changed()
 
     def get_weights(self) -> list[np.ndarray]:
         """Values of `weights`."""
@@ -302,7 +316,9 @@ class Layer:
         if "_name" not in self.__dict__:
             raise RuntimeError(f"In layer '{type(self).__name__}', you forgot to call `super().__init__()` as the "
                                "first statement in the `__init__()` method. Go add it!")
-        self.build(_shapes(args[0] if args else next(iter(kwargs.values()), None)))
+        # In a trace of its own: the first step's program is then the same as the second's.
+        with stream.isolated():
+            self.build(_shapes(args[0] if args else next(iter(kwargs.values()), None)))
         self.built = True
 
     def __repr__(self) -> str:
@@ -336,6 +352,27 @@ def _shapes(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _shapes(v) for k, v in value.items()}
     return tuple(value.shape) if hasattr(value, "shape") else None
+
+
+_structure = 0
+
+
+def _changed() -> None:
+    """Some layer's attributes changed: what was found by walking them is out of date."""
+    global _structure
+    _structure += 1
+
+
+def _ids(container: Any) -> list[int]:
+    return list(map(id, container.values() if isinstance(container, dict) else container))
+
+
+def _containers(tracked: Any) -> Iterator[Any]:
+    """Lists, tuples and dicts in attributes, nested ones too: they change without telling."""
+    for value in tracked.values() if isinstance(tracked, dict) else tracked:
+        if isinstance(value, (list, tuple, dict)):
+            yield value
+            yield from _containers(value)
 
 
 def _walk(value: Any) -> Iterator[Any]:
