@@ -135,8 +135,7 @@ class Tensor(stream.Lazy):
         return self.aval.shape[0]
 
     def __format__(self, spec: str) -> str:
-        value = self.numpy()
-        return format(value, spec) if self.aval.shape == () else str(self)
+        return format(self.numpy(), spec)
 
     def __str__(self) -> str:
         return f"tf.Tensor({self._text()}, shape={self.shape}, dtype={self.dtype.name})"

@@ -251,9 +251,6 @@ class Variable:
         raise RuntimeError("Variable /= value not supported. Use `var.assign(var / value)` to modify the variable or "
                            "`var = var / value` to get a new Tensor object.")
 
-    def __format__(self, spec: str) -> str:
-        return format(self.numpy(), spec) if self._tensor.aval.shape == () and spec else str(self)
-
     def __repr__(self) -> str:
         return (f"<tf.Variable '{self._name}' shape={self.shape} dtype={self.dtype.name}, "
                 f"numpy={self._tensor._text(repr)}>")

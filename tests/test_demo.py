@@ -12,10 +12,16 @@ from tapejax.cli import demo
 from tapejax.cli import main as command
 
 
+class Pipe(io.StringIO):
+    """Collects output, and can show any character."""
+
+    encoding = "utf-8"
+
+
 @pytest.fixture(scope="module")
 def quick():
     """Status and output of one quick run by the command line's own entry."""
-    out = io.StringIO()
+    out = Pipe()
     real, sys.stdout = sys.stdout, out
     try:
         status = command.main(["demo", "--quick"])

@@ -227,7 +227,7 @@ def test_random_structures(tf: Any) -> None:
     ((lambda x: 1 / 0, [1]), {}),
     ((), {"func": repr, "structure": [1]}),
     ((), {}),
-], ids=str)  # fmt: skip
+])  # fmt: skip
 def test_arguments_of_map_structure(tf: Any, args: Any, keywords: Any) -> None:
     ours = outcome(nest.map_structure, *args, **keywords)
     assert ours == outcome(tf.nest.map_structure, *args, **keywords)

@@ -1,5 +1,7 @@
 """`tf.random` gives real TensorFlow's numbers, without compiling again for a new seed."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -27,12 +29,20 @@ def test_the_sequence_after_set_seed_is_tensorflow_s(tf, seed):
         np.testing.assert_array_equal(mine.numpy(), theirs.numpy())
 
 
+def compiled():
+    return int(re.search(r"(\d+) programs compiled", str(ours.explain())).group(1))
+
+
 def test_drawing_again_does_not_compile_again():
-    ours.random.normal([3]).numpy()
-    before = ours.explain()
-    for _ in range(20):
-        ours.random.normal([3]).numpy()
-    assert str(ours.explain()).count("compil") == str(before).count("compil")
+    start = compiled()
+    ours.random.normal([13, 2]).numpy()
+    first = compiled()
+    assert first > start  # the report does count
+    for seed in (None, *range(20)):
+        ours.random.normal([13, 2], seed=seed).numpy()
+    ours.random.set_seed(99)
+    ours.random.normal([13, 2]).numpy()
+    assert compiled() == first
 
 
 def test_errors():

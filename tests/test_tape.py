@@ -255,13 +255,6 @@ def output_gradients_weigh_the_targets(tf):
     return tape.gradient(y, x, output_gradients=v), tape.gradient([y, z], x, output_gradients=[v, w])
 
 
-def none_among_output_gradients_raises(tf):
-    x = tf.Variable([1.0, 2.0])
-    with tf.GradientTape() as tape:
-        y = x * x
-    return tape.gradient([y, y], x, output_gradients=[None, tf.constant([1.0, 1.0])])
-
-
 def unconnected_is_none(tf):
     x, y = tf.Variable([1.0, 2.0]), tf.Variable([[3.0]])
     with tf.GradientTape() as tape:

@@ -104,6 +104,7 @@ class Record:
         for segment in self.segments:
             if segment.trace is trace and segment.entries is None:
                 segment.close()
+                self._track_before(trace)
                 entries = self._sweep(segment, set(self.tracked))
                 return sorted({slot for e in entries if e.custom is None for slot in e.node.inputs})
         return []
@@ -113,6 +114,7 @@ class Record:
         for segment in self.segments:
             if segment.trace is not trace or segment.entries is not None:
                 continue
+            self._track_before(trace)
             entries = self._sweep(segment, self.tracked)
             needed = {slot for e in entries if e.custom is None for slot in e.node.inputs}
             inputs = {slot: t for t in trace.inputs if (slot := trace.entered[id(t)]) in needed}
@@ -125,6 +127,11 @@ class Record:
                 segment.values[slot] = kept
             segment.entries = entries
             segment.events = []
+
+    def _track_before(self, trace: Any) -> None:
+        """Inside JAX's transformations an op runs before the trace in which its inputs came to be watched."""
+        if trace.immediate:
+            self.tracked.update(self.key(t) for s in self.segments if s.entries is None for _, t in s.events)
 
     def attach(self, trace: Any, slot: int, custom: Any) -> None:
         """Gives an op of a trace that has run already its custom gradient."""

@@ -78,7 +78,7 @@ class Optimizer:
     >>> import tapejax as tf
     >>> v = tf.Variable(1.0)
     >>> optimizer = SGD(learning_rate=0.5)
-    >>> optimizer.apply_gradients([(tf.constant(1.0), v)]).numpy(), v.numpy()
+    >>> int(optimizer.apply_gradients([(tf.constant(1.0), v)])), float(v)
     (1, 0.5)
     """
 
@@ -150,7 +150,10 @@ class Optimizer:
     def variables(self) -> list[Weight]:
         """Step counter, learning rate, and the slots of each variable."""
         rate = [] if self._rate_variable is None else [self._rate_variable]
-        return [self._iterations, *rate, *(slot for of_one in zip(*self._slots, strict=True) for slot in of_one)]
+        # By variable, as Keras makes them; a slot that it adds later (amsgrad's) follows for all variables.
+        first = zip(*self._slots[:2], strict=True)
+        return [self._iterations, *rate, *(s for of_one in first for s in of_one),
+                *(s for of_name in self._slots[2:] for s in of_name)]
 
     def build(self, variables: Iterable[Any]) -> None:
         """Makes the slots for these variables, the only ones that the optimizer will then accept."""
@@ -374,6 +377,10 @@ class SGD(Optimizer):
 
 class _Optax(Optimizer):
     """An optax transformation as an optimizer; see `from_optax`."""
+
+    @property
+    def variables(self) -> list[Weight]:
+        return [self._iterations, *self._slots_of([])]
 
     def __init__(self, transformation: optax.GradientTransformation, name: str | None):
         super().__init__(0.0, name=name or backend.auto_name("Optax"))

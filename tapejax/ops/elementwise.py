@@ -348,8 +348,8 @@ def minimum(x: Same, y: Same, name=None):
 def clip_by_value(t: Same, clip_value_min: Same, clip_value_max: Same, name=None):
     """`t` with values below `clip_value_min` or above `clip_value_max` replaced by these.
 
-    The bounds broadcast to the shape of `t`, and have a gradient where they replace. As in TensorFlow a nan
-    becomes the upper bound, and the lower bound wins where the two are crossed.
+    The bounds broadcast to the shape of `t`, and have a gradient where they replace. A nan stays nan (in
+    TensorFlow that depends on the length). The lower bound wins where the two are crossed.
 
     Raises:
       ValueError: a bound's shape does not broadcast to that of `t`.
@@ -364,7 +364,7 @@ def clip_by_value(t: Same, clip_value_min: Same, clip_value_max: Same, name=None
     if shape != t.shape:
         raise final(ValueError(f"Shapes {t.shape} and {shape} are incompatible"))
     upper = jnp.where(clip_value_max < clip_value_min, clip_value_min, clip_value_max)
-    return jnp.where(t < clip_value_min, clip_value_min, jnp.where(t <= clip_value_max, t, upper))
+    return jnp.where(t < clip_value_min, clip_value_min, jnp.where(t > clip_value_max, upper, t))
 
 
 @op("math.divide_no_nan")
@@ -428,7 +428,8 @@ def absolute(x: Array, name=None):
     [1.5, 2.0]
     """
     need("fic", x)
-    return jnp.abs(x)
+    # The product has TensorFlow's slope of 0 at 0, where JAX gives 1.
+    return jnp.abs(x) if is_complex(x) or is_integer(x) else x * jnp.sign(x)
 
 
 @op("sign", "math.sign", host=np.sign)

@@ -481,6 +481,8 @@ def _scatter(tensor: Same, indices: Array, updates: Same, how: str):
     if tensor.dtype != updates.dtype:
         raise invalid(f"updates must be of dtype {tensor.dtype}, got {updates.dtype}")
     depth = _depth(tensor.shape, indices)
+    if indices.ndim < 2:
+        raise invalid(f"indices must have at least 2 axes, got shape {indices.shape}")
     if updates.shape != indices.shape[:-1] + tensor.shape[depth:]:
         raise invalid(f"Inner dimensions of output shape must match inner dimensions of updates shape. Output: "
                       f"{tensor.shape} updates: {updates.shape} indices: {indices.shape}")

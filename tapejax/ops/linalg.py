@@ -8,6 +8,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.scipy.linalg import solve_triangular
 
 from tapejax.convert import to_tensor
@@ -234,9 +235,11 @@ def cholesky(input: Array, name=None):
     """
     _real(input)
     _matrix(input, square=True)
-    lower = jnp.tril(input)
-    strict = jnp.conj(jnp.swapaxes(jnp.tril(input, -1), -1, -2))
-    return jnp.linalg.cholesky(lower + strict, symmetrize_input=True)
+    strict = jnp.tril(input, -1)
+    read = jnp.tril(input) + jnp.conj(jnp.swapaxes(strict, -1, -2))
+    # The value comes from the lower triangle, the gradient is symmetric, as TensorFlow's.
+    even = (input + jnp.conj(jnp.swapaxes(input, -1, -2))) / 2
+    return jnp.linalg.cholesky(even + lax.stop_gradient(read - even), symmetrize_input=False)
 
 
 @op("linalg.det")
@@ -313,7 +316,8 @@ def _norm(tensor: Array, ord, axis: Axis, keepdims=False):
     _real(tensor)
     axes = None if axis is None else tuple(check_axis(a, tensor.ndim, "norm")
                                            for a in (axis if isinstance(axis, tuple) else (axis,)))
-    size = jnp.abs(tensor)
+    # The slope of the absolute value at 0 is 0 in TensorFlow; that of jnp.abs is 1.
+    size = jnp.abs(tensor) if tensor.dtype.kind == "c" else tensor * jnp.sign(tensor)
     if ord in ("fro", "euclidean") or (ord == 2 and (axes is None or len(axes) == 1)):
         squares = jnp.sum(tensor * jnp.conj(tensor), axes, keepdims=keepdims, dtype=tensor.dtype)
         return sqrt_rule(squares)
@@ -373,6 +377,7 @@ def clip_by_norm(t: Same, clip_norm: Same, axes: Axis = None, name=None):
     [3.0, 4.0]
     """
     _real(t)
+    clip_norm = jnp.where(clip_norm >= 0, clip_norm, 0)
     squares = jnp.sum(t * t, axes, keepdims=True, dtype=t.dtype)
     some = squares > 0
     length = jnp.where(some, jnp.sqrt(jnp.where(some, squares, 1)), squares)

@@ -131,7 +131,8 @@ def test_rule_1_two_variables_of_one_initial_value_do_not_share_a_buffer():
 # 2. Python equality lies: 1 == 1.0 == True, 0.0 == -0.0, nan != nan.
 
 
-@pytest.mark.parametrize("value", [1, 1.0, True, 0, 0.0, -0.0, False, float("nan"), (1, 2), (1.0, 2), 1j, "1"], ids=repr)
+@pytest.mark.parametrize("value", [1, 1.0, True, 0, 0.0, -0.0, False, float("nan"), (1, 2), (1.0, 2), 1j, "1"],
+                         ids=repr)
 def test_rule_2_statics_of_another_type_or_sign_are_others(value):
     all_values = [1, 1.0, True, 0, 0.0, -0.0, False, float("nan"), (1, 2), (1.0, 2), 1j, "1"]
     mine = static(k=value)
@@ -483,7 +484,8 @@ def test_rule_10_only_public_jax_is_imported():
                 [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [ast.unparse(node)] if isinstance(node, ast.Attribute) else []
             offenders += [f"{path.name}:{node.lineno} {n}" for n in names
-                          if n.startswith(("jaxlib", "jax._", "jax.interpreters", "jax.lib")) and n != "jax.__version__"]
+                          if n != "jax.__version__"
+                          and n.startswith(("jaxlib", "jax._", "jax.interpreters", "jax.lib"))]
     assert not offenders, offenders
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from tapejax import convert, dtypes, errors
+from tapejax.engine import stream
 from tapejax.keras import backend, initializers
 from tapejax.keras.backend import Weight
 from tapejax.shape import TensorShape
-from tapejax.engine import stream
 from tapejax.tensor import Tensor
 from tapejax.variable import Variable
 

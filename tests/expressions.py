@@ -1,0 +1,68 @@
+"""Evaluates one table of expressions in real TensorFlow and in tapejax and compares all that comes out.
+
+The expressions of a table are recorded first and read afterwards, so they become a few programs.
+"""
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["compare", "evaluate"]
+
+
+def _names(tf: Any) -> dict[str, Any]:
+    def g(f: Any, *values: Any) -> Any:
+        """Gradients of `f` at constants."""
+        xs = [tf.constant(v) for v in values]
+        with tf.GradientTape() as tape:
+            tape.watch(xs)
+            y = f(*xs)
+        return tape.gradient(y, xs)
+
+    return {
+        "tf": tf, "np": np, "g": g, "x": tf.constant([[1.0, 2, 3], [4, 5, 6]]), "i": tf.constant([1, 2, 3]),
+        "b": tf.zeros([2, 3, 4]), "m": tf.constant([[2.0, 1.0], [1.0, 3.0]]), "v": tf.constant([1.0, 2.0]),
+        "c": tf.constant([[1 + 1j, 2], [3, 4 - 1j]]), "ti": tf.constant([[1, 2], [3, 4]]),
+    }  # fmt: skip
+
+
+def evaluate(tf: Any, rows: list[str]) -> dict[str, Any]:
+    """For each row its value as plain data, or the name of the exception's class."""
+    names = _names(tf)
+    out: dict[str, Any] = {}
+    for row in rows:
+        try:
+            out[row] = eval(row, names)
+        except Exception as e:
+            out[row] = "raises " + type(e).__name__
+    return {row: _plain(value) for row, value in out.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if hasattr(value, "as_list"):
+        return ["shape", *value.as_list()]
+    if isinstance(value, int):
+        return value
+    return np.asarray(value)
+
+
+def compare(ours: Any, theirs: Any) -> None:
+    """AssertionError unless two plain values agree in structure, dtype, shape and value."""
+    assert type(ours) is type(theirs), (ours, theirs)
+    if isinstance(theirs, list):
+        assert len(ours) == len(theirs)
+        for a, b in zip(ours, theirs, strict=True):
+            compare(a, b)
+    elif isinstance(theirs, np.ndarray):
+        assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape), (ours, theirs)
+        if theirs.dtype == object:
+            assert (ours == theirs).all()
+        else:
+            wide = np.result_type(theirs.dtype, np.float64) if theirs.dtype.kind != "V" else np.float64
+            np.testing.assert_allclose(ours.astype(wide), theirs.astype(wide), rtol=1e-5, atol=1e-6)
+    else:
+        assert ours == theirs
