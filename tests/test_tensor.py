@@ -15,10 +15,6 @@ def python_conversions(tf):
         [1, 2, 3][tf.constant(1)]
 
 
-def float_index_raises(tf):
-    [1, 2][tf.constant(1.0)]
-
-
 def len_of_a_scalar_raises(tf):
     len(tf.constant(1.0))
 

@@ -107,7 +107,7 @@ def _run(trace: Any, node: Node, slots: tuple[int, ...], reason: str, may_donate
         concrete = all(map(is_concrete, arrays))
         with jax.enable_x64(True):
             return run_op_by_op(node, arrays, trace.scalars, slots, compiled=concrete)
-    donated = _donatable(trace, node) if may_donate else ()
+    donated = _donatable(trace, node) if may_donate and not node.may_fail else ()
     program = _find(node, slots, donated)
     if program is None:
         if _worth_compiling(node, reason):
@@ -116,9 +116,11 @@ def _run(trace: Any, node: Node, slots: tuple[int, ...], reason: str, may_donate
             node.seen += 1
             explain.stats.op_by_op += 1
             with jax.enable_x64(True):
-                return run_op_by_op(node, arrays, trace.scalars, slots)
+                return run_op_by_op(node, arrays, trace.scalars, slots, wait=node.may_fail)
     try:
         outs = _call(program, node, arrays, trace.scalars)
+        if node.may_fail:
+            jax.block_until_ready(outs)
     except Exception as error:
         explain.stats.note_failure(program)
         if program in node.programs and not program.first_seconds:

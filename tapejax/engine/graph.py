@@ -25,11 +25,12 @@ class Node(dict):
       avals: of the outputs, which take the slots ``slot, slot + 1, ...``; `end` is the next free slot.
       depth: instructions on the path, this one included.
       where: (file, line, function) of the user's code that first recorded this node.
+      may_fail: whether an op of the program that ends here may fail when it runs.
       memo: what tapes worked out about the program that ends here.
       programs: executables of the program that ends here.
     """
 
-    __slots__ = ("avals", "depth", "end", "input_avals", "inputs", "memo", "op", "parent", "programs", "scalars",
+    __slots__ = ("avals", "depth", "end", "input_avals", "inputs", "may_fail", "memo", "op", "parent", "programs", "scalars",
                  "seen", "single", "slot", "static", "where")
 
     def __init__(self, parent: "Node | None", op: Op | None, static: Static, inputs: tuple[int, ...],
@@ -47,6 +48,7 @@ class Node(dict):
         self.slot = (parent.end if parent is not None else 0) + len(scalars)
         self.end = self.slot + len(avals)
         self.depth = parent.depth + 1 if parent is not None else 0
+        self.may_fail = (parent is not None and parent.may_fail) or (op is not None and op.may_fail)
         self.memo: dict[Any, Any] = {}
         self.programs: list[Any] = []
         self.seen = 0

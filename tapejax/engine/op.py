@@ -84,13 +84,16 @@ class Op:
       differentiable: False for ops without a gradient in TensorFlow (floor, argmax): tapes see None.
       host: the same function on NumPy arrays, for small integer work (shapes, indices) that must not cost
         a device program. Gets the same arguments as `fn`.
+      may_fail: it calls back to Python. Programs with it overwrite no buffers and are waited for, so that a failure
+        loses nothing and is laid at the right door.
     """
 
-    __slots__ = ("__weakref__", "_inferred", "_vjps", "differentiable", "fn", "host", "name")
+    __slots__ = ("__weakref__", "_inferred", "_vjps", "differentiable", "fn", "host", "may_fail", "name")
 
     def __init__(self, name: str, fn: Callable[..., Any], *, differentiable: bool = True,
-                 host: Callable[..., Any] | None = None):
+                 host: Callable[..., Any] | None = None, may_fail: bool = False):
         self.name = name
+        self.may_fail = may_fail
         self.fn = fn
         self.differentiable = differentiable
         self.host = host
@@ -151,7 +154,7 @@ class VjpOp(Op):
     __slots__ = ("base", "given", "wrt")
 
     def __init__(self, base: Op, wrt: tuple[int, ...], given: tuple[bool, ...]):
-        super().__init__(f"vjp[{base.name}]", self._apply)
+        super().__init__(f"vjp[{base.name}]", self._apply, may_fail=base.may_fail)
         self.base = base
         self.wrt = wrt
         self.given = given

@@ -57,7 +57,8 @@ def namespace(prefix: str) -> dict[str, Callable]:
     return {n: fn for n, fn in found.items() if "." not in n}
 
 
-def op(*public_names: str, differentiable: bool = True, host: Callable | None = None) -> Callable[[Callable], Callable]:
+def op(*public_names: str, differentiable: bool = True, host: Callable | None = None,
+       may_fail: bool = False) -> Callable[[Callable], Callable]:
     """Makes a TensorFlow function of a pure JAX function.
 
     Args:
@@ -65,10 +66,11 @@ def op(*public_names: str, differentiable: bool = True, host: Callable | None = 
       differentiable: False where TensorFlow defines no gradient (it is None, not zero).
       host: a NumPy function of the same signature (without `name`): used when all inputs are small host
         integers, so that arithmetic on shapes costs no device program and gives values at once.
+      may_fail: it calls back to Python (see `tapejax.engine.op.Op`).
     """
 
     def decorate(fn: Callable) -> Callable:
-        call = _Caller(fn, differentiable, host)
+        call = _Caller(fn, differentiable, host, may_fail)
 
         the_op, plain, short_of = call.op, call.default_static, call.n if call.short else -1
 
@@ -132,7 +134,7 @@ _HOST_LIMIT = 64  # elements
 class _Caller:
     """Converts arguments and records. The common call, tensors alone by position, takes the short way."""
 
-    def __init__(self, fn: Callable, differentiable: bool, host: Callable | None):
+    def __init__(self, fn: Callable, differentiable: bool, host: Callable | None, may_fail: bool):
         self.fn = fn
         self.host = host
         params = [p for p in inspect.signature(fn).parameters.values() if p.name != "name"]
@@ -148,7 +150,7 @@ class _Caller:
                           for t in self.tensors)
         required = [p.name for p in params if p.default is inspect.Parameter.empty]
         self.short = self.simple and required == self.tensors == [p.name for p in params][: self.n]
-        self.op = Op(fn.__name__, self.run, differentiable=differentiable, host=host)
+        self.op = Op(fn.__name__, self.run, differentiable=differentiable, host=host, may_fail=may_fail)
         self.memo: dict[tuple, Static] = {}
         defaults = {p.name: p.default for p in params if kinds[p.name] not in _TENSORS}
         self.defaults = defaults
