@@ -1,4 +1,4 @@
-"""Reshaping, joining, splitting, padding and making tensors against real TensorFlow: value, dtype, shape, exception class, gradient."""
+"""Reshaping, joining, splitting, padding and making tensors against real TensorFlow."""
 
 import pytest
 from expressions import compare, evaluate

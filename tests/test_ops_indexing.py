@@ -1,4 +1,4 @@
-"""Indexing, gathering, choosing and scattering against real TensorFlow: value, dtype, shape, exception class, gradient."""
+"""Indexing, gathering, choosing and scattering against real TensorFlow."""
 
 import numpy as np
 import pytest

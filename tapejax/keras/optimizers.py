@@ -269,7 +269,8 @@ class Optimizer:
                 loss = loss()
         elif tape is None:
             raise ValueError("`tape` is required when a `Tensor` loss is passed.")
-        variables = list(var_list() if callable(var_list) else var_list)
+        chosen: Any = var_list() if callable(var_list) else var_list
+        variables = list(chosen)
         return self.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
     def __repr__(self) -> str:
@@ -326,6 +327,7 @@ class Adam(Optimizer):
     def _advance(rate: Any, hyper: list, iterations: Any, grads: tuple, params: tuple, slots: Sequence) -> tuple:
         mu, nu, *top = _split(slots, len(grads))
         tx = transforms.adam(rate, *hyper, amsgrad=bool(top))
+        new: Any
         updates, new = tx.update(grads, transforms.AdamState(iterations, mu, nu, top[0] if top else None))
         return updates, (*new.mu, *new.nu, *(new.nu_max or ()))
 

@@ -44,13 +44,13 @@ def adam(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-7,
         zeros = [jax.tree.map(jnp.zeros_like, params) for _ in range(3)]
         return AdamState(jnp.zeros((), jnp.int32), zeros[0], zeros[1], zeros[2] if amsgrad else None)
 
-    def update(grads: Any, state: AdamState, params: Any = None) -> tuple[Any, AdamState]:
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, AdamState]:
         def to(x: Any, like: Any) -> Any:
             return jnp.asarray(x).astype(like.dtype)
 
         count = state.count + 1
-        mu = jax.tree.map(lambda m, g: m + (g - m) * to(1 - b1, m), state.mu, grads)
-        nu = jax.tree.map(lambda v, g: v + (jnp.square(g) - v) * to(1 - b2, v), state.nu, grads)
+        mu = jax.tree.map(lambda m, g: m + (g - m) * to(1 - b1, m), state.mu, updates)
+        nu = jax.tree.map(lambda v, g: v + (jnp.square(g) - v) * to(1 - b2, v), state.nu, updates)
         top = jax.tree.map(jnp.maximum, state.nu_max, nu) if amsgrad else None
 
         def step(m: Any, v: Any) -> Any:
@@ -84,8 +84,8 @@ def sgd(learning_rate: Any, momentum: Any = None, nesterov: bool = False) -> opt
     def init(params: Any) -> Any:
         return () if momentum is None else jax.tree.map(jnp.zeros_like, params)
 
-    def update(grads: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
-        steps = jax.tree.map(lambda g: g * jnp.asarray(learning_rate).astype(g.dtype), grads)
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        steps = jax.tree.map(lambda g: g * jnp.asarray(learning_rate).astype(g.dtype), updates)
         if momentum is None:
             return jax.tree.map(jnp.negative, steps), ()
 

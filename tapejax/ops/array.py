@@ -63,7 +63,9 @@ def dims(shape: Any, what: str = "shape") -> tuple[int, ...]:
     if type(shape) in (tuple, list) and all(type(d) is int for d in shape):
         return tuple(shape)
     if isinstance(shape, TensorShape):
-        return tuple(shape.as_list())
+        if not shape.is_fully_defined():
+            raise TypeError(f"`{what}` is {shape}: every size must be known")
+        return tuple(int(d) for d in shape.as_list() if d is not None)
     return tuple(np.atleast_1d(static_ints(shape, what)).tolist())
 
 

@@ -143,7 +143,8 @@ for _name, _fn in {"lt": comparison.less, "le": comparison.less_equal, "gt": com
     _METHODS[f"__{_name}__"] = _binary(_fn)[0]
 for _name, _fn in {"add": elementwise.add, "sub": elementwise.subtract, "mul": elementwise.multiply,
                    "truediv": elementwise.divide, "floordiv": elementwise.floordiv,
-                   "mod": elementwise.floormod, "pow": elementwise.power, "matmul": matmul, "and": _and, "or": _or, "xor": _xor}.items():
+                   "mod": elementwise.floormod, "pow": elementwise.power, "matmul": matmul,
+                   "and": _and, "or": _or, "xor": _xor}.items():
     _METHODS[f"__{_name}__"], _METHODS[f"__r{_name}__"] = _binary(_fn)
 
 

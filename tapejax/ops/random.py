@@ -68,7 +68,8 @@ def _stateless(seed: Any, *bounds: Any, kind: str, shape: tuple, dtype: Any) -> 
     if kind == "full":
         return philox.uniform_full_int(start, shape, dtype)
     if kind == "int":
-        return philox_draws.uniform_int(start, shape, *bounds, dtype)
+        low, high = bounds
+        return philox_draws.uniform_int(start, shape, low, high, dtype)
     return _DRAWS[kind](start, shape, dtype, *bounds)
 
 
