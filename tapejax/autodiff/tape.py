@@ -67,6 +67,8 @@ class GradientTape:
             self._pause()
 
     def _resume(self) -> None:
+        if not stream.thread.tapes:
+            stream.drop_unwanted()
         self._recording = True
         stream.thread.tapes.append(self)
         self.begin(stream.current())

@@ -320,6 +320,16 @@ def sync(reason: str = "sync") -> None:
         thread.trace.flush(reason)
 
 
+def drop_unwanted() -> None:
+    """Forgets what is pending if nobody holds any of it, so that it does not lead the next step's program.
+
+    Weights that are drawn, then overwritten before the first step, would otherwise make that step one of a kind.
+    """
+    trace = thread.trace
+    if trace.node.depth > len(trace.inputs) and not trace.symbolic and all(r() is None for r in trace.refs):
+        trace.flush("nothing pending was wanted")
+
+
 def host_array_entered(site: Callable[[], Any]) -> None:
     """Flush rule: a host array enters where one has entered before in this program, and no tape is open.
 
