@@ -309,7 +309,7 @@ def realize(t: Any) -> Any:
 def assign(cell: Cell, tensor: Any) -> None:
     """Makes `tensor` the value of `cell`; undone if the program that computes it fails."""
     trace = thread.trace
-    if cell._tensor._value is not None or id(cell) not in trace.assigned:
+    if cell._tensor._value is not None:  # a pending one is no value to go back to, and must not be kept alive
         trace.assigned[id(cell)] = (cell, cell._tensor)
     cell._tensor = tensor
 
