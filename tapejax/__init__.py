@@ -38,4 +38,7 @@ __all__ = [
 _LAZY = {name: f"tapejax.{name}" for name in ("keras", "math", "nn", "linalg", "random", "test", "cli")}
 _LAZY |= {"losses": "tapejax.keras.losses", "optimizers": "tapejax.keras.optimizers",
           "initializers": "tapejax.keras.initializers"}
+_LAZY |= {f"{name}_initializer": f"tapejax.keras.initializers:{cls}" for name, cls in {
+    "zeros": "Zeros", "ones": "Ones", "constant": "Constant", "random_normal": "RandomNormal",
+    "random_uniform": "RandomUniform"}.items()}
 __getattr__ = missing.module_getattr(__name__, globals(), lazy=_LAZY)

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,6 +18,12 @@ from tapejax.tensor import Tensor, is_symbolic
 from tapejax.variable import Variable
 
 __all__ = ["TensorSpec"]
+
+
+@public("get_logger")
+def get_logger() -> logging.Logger:
+    """The logger of tapejax's warnings (TensorFlow's is named "tensorflow")."""
+    return logging.getLogger("tapejax")
 
 
 @public("executing_eagerly")
