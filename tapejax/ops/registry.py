@@ -80,9 +80,8 @@ def op(*public_names: str, differentiable: bool = True, host: Callable | None = 
             if len(args) == short_of and not kwargs:
                 x = args[0]
                 if type(x) is Tensor and (host is None or x.aval.inexact):
-                    if short_of == 1:
-                        pass
-                    elif short_of != 2 or type(y := args[1]) is not Tensor or y.aval.dtype is not x.aval.dtype:
+                    if short_of != 1 and (
+                            short_of != 2 or type(y := args[1]) is not Tensor or y.aval.dtype is not x.aval.dtype):
                         return call(args, kwargs)
                     try:
                         return stream.record(the_op, plain, args)
