@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tapejax.engine import stream
-from tapejax.engine.aval import Aval
+from tapejax.engine.aval import Aval, ScalarKind
 from tapejax.engine.graph import Graph, Node, path
 
-__all__ = ["Capture", "SymbolicValueError", "capture"]
+__all__ = ["Capture", "Captured", "SymbolicValueError", "capture"]
 
 
 class SymbolicValueError(TypeError):
@@ -15,15 +15,29 @@ class SymbolicValueError(TypeError):
 
 
 class Capture(stream.Trace):
-    """A trace that is never run: what it records becomes a `Graph`. Outer tensors become inputs, pending or not."""
+    """A trace that is never run: what it records becomes a `Graph`. Outer tensors become inputs, pending or not.
 
-    __slots__ = ()
+    Attributes:
+      draws: ``(index in scalars, step)`` of the numbers that move on by `step` each time the graph runs: the places of
+        random ops in their sequences.
+      seeds: what numbers the random ops of this graph; theirs to make.
+    """
+
+    __slots__ = ("draws", "seeds")
 
     symbolic = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.draws: list[tuple[int, int]] = []
+        self.seeds: Any = None
 
     def enter(self, t: Any) -> int:
         slot = self.entered.get(id(t))
         return self._add_input(t) if slot is None else slot
+
+    def assigning(self, cell: stream.Cell) -> None:
+        self.assigned.setdefault(id(cell), (cell, cell._tensor))
 
     def flush(self, reason: str) -> None:
         raise SymbolicValueError(f"a captured graph has no values yet ({reason})")
@@ -33,6 +47,20 @@ class Capture(stream.Trace):
                                  "its graph is captured")
 
 
+class _Reads:
+    """Stands among the tapes during a capture: which trainable variables does the code read?"""
+
+    def __init__(self) -> None:
+        self.variables: dict[int, Any] = {}
+
+    def begin(self, trace: Any) -> None:
+        """Needs nothing of a trace."""
+
+    def note_read(self, variable: Any, tensor: Any) -> None:
+        """A trainable variable was read."""
+        self.variables.setdefault(id(variable), variable)
+
+
 class Captured:
     """What `capture` returns.
 
@@ -40,15 +68,23 @@ class Captured:
       results: what the function returned.
       inputs: the outer tensors it used, in the order that `graph` takes them after the placeholders.
       scalars: the Python numbers it used, as ``(number, ScalarKind)`` inputs for `stream.record`.
+      draws: see `Capture`.
+      reads: the trainable variables it read.
+      assigned: ``(variable, its tensor before, its tensor in the graph)`` of those it assigned. They have their old
+        tensors again.
       end: the trie node of the captured program: equal programs have the same one.
     """
 
-    def __init__(self, trace: Capture, results: Any, n_placeholders: int):
+    def __init__(self, trace: Capture, results: Any, n_placeholders: int, reads: Sequence[Any],
+                 assigned: Sequence[tuple[Any, Any, Any]]):
         self.results = results
         self.end: Node = trace.node
         self.inputs: Sequence[Any] = trace.inputs[n_placeholders:]
         self.scalars = [(value, kind) for value, kind in
                         zip(trace.scalars, (k for n in path(trace.node) for k in n.scalars), strict=True)]
+        self.draws: Sequence[tuple[int, int]] = trace.draws
+        self.reads = reads
+        self.assigned = assigned
         self._trace = trace
 
     def slots(self, tensors: Sequence[Any]) -> tuple[int, ...]:
@@ -60,15 +96,42 @@ class Captured:
         slots = self.slots(tensors)
         return Graph(path(self._trace.node), slots)
 
+    def numbers(self, run: int = 0, runs: int = 1) -> list[tuple[Any, ScalarKind]]:
+        """`scalars` for the run of this number, to be recorded now, after inputs that are all tensors.
+
+        Args:
+          run: how often the graph has run: random ops go on where they stopped.
+          runs: how many runs this one stands for (the turns of a loop).
+        """
+        outer = stream.current()
+        found = list(self.scalars)
+        for i, step in self.draws:
+            found[i] = (found[i][0] + run * step, found[i][1])
+            if outer.symbolic:
+                outer.draws.append((len(outer.scalars) + i, step * runs))
+        return found
+
+    def note_reads(self) -> None:
+        """Tells the tapes that are recording now of the variables that the captured code reads."""
+        for variable in self.reads:
+            variable._read()
+
 
 def capture(fn: Callable[..., Any], avals: Sequence[Aval]) -> Captured:
     """Calls `fn` with one symbolic tensor for each aval and captures what it records. Tapes outside do not see it."""
     trace = Capture()
+    reads = _Reads()
     placeholders = []
     for a in avals:
         t = stream.place(trace, -1, a)
         t._slot = trace._add_input(t)
         placeholders.append(t)
-    with stream.isolated(trace):
-        results = fn(*placeholders)
-    return Captured(trace, results, len(placeholders))
+    try:
+        with stream.isolated(trace):
+            stream.thread.tapes.append(reads)
+            results = fn(*placeholders)
+    finally:
+        assigned = [(cell, before, cell._tensor) for cell, before in trace.assigned.values()]
+        for cell, before, _ in assigned:
+            cell._tensor = before
+    return Captured(trace, results, len(placeholders), list(reads.variables.values()), assigned)

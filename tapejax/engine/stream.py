@@ -123,6 +123,11 @@ class Trace:
         self.node = child
         return child.slot
 
+    def assigning(self, cell: Cell) -> None:
+        """`cell` is about to get another tensor."""
+        if cell._tensor._value is not None:  # a pending one is no value to go back to, and must not be kept alive
+            self.assigned[id(cell)] = (cell, cell._tensor)
+
     def flush(self, reason: str) -> None:
         """Runs what is pending. On an error every tensor and variable keeps, or gets back, its value."""
         with self.lock:
@@ -308,9 +313,7 @@ def realize(t: Any) -> Any:
 
 def assign(cell: Cell, tensor: Any) -> None:
     """Makes `tensor` the value of `cell`; undone if the program that computes it fails."""
-    trace = thread.trace
-    if cell._tensor._value is not None:  # a pending one is no value to go back to, and must not be kept alive
-        trace.assigned[id(cell)] = (cell, cell._tensor)
+    thread.trace.assigning(cell)
     cell._tensor = tensor
 
 

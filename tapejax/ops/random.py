@@ -12,7 +12,7 @@ from tapejax.engine import stream
 from tapejax.engine.aval import scalar_kind
 from tapejax.engine.op import Op, static
 from tapejax.ops import philox, philox_draws
-from tapejax.ops.philox_seeds import SeedState, categorical_calls, draw_calls, shuffle_calls
+from tapejax.ops.philox_seeds import GraphSeeds, SeedState, categorical_calls, draw_calls, shuffle_calls
 from tapejax.ops.registry import _static_shape as as_shape
 from tapejax.ops.registry import public
 from tapejax.tensor import from_value
@@ -50,6 +50,13 @@ def set_seed(seed: Any) -> None:
 def _seed_inputs(kernel: str, dtype: Any, seed: Any, calls: int) -> tuple:
     """The seed pair and the place in its sequence, as number inputs of a program."""
     seed = None if seed is None else int(seed)
+    trace = stream.current()
+    if trace.symbolic:
+        if trace.seeds is None:
+            trace.seeds = GraphSeeds(_seeds.seed)
+        pair = trace.seeds.next_pair(seed)
+        trace.draws.append((len(trace.scalars) + 2, calls))
+        return (pair[0], _I64), (pair[1], _I64), (0, _I64)
     pair = _seeds.next_pair(seed)
     skip = 0 if seed is None else _seeds.reserve((kernel, str(dtype), *pair), calls)
     return (pair[0], _I64), (pair[1], _I64), (skip, _I64)
