@@ -10,6 +10,7 @@ import jax
 
 from tapejax import missing
 from tapejax.engine import stream
+from tapejax.malloc import keep_memory as keep_memory
 
 PhysicalDevice = namedtuple("PhysicalDevice", ["name", "device_type"])
 LogicalDevice = namedtuple("LogicalDevice", ["name", "device_type"])
@@ -90,4 +91,8 @@ sys.modules[__name__].__class__ = _Config
 if os.environ.get("TAPEJAX_EAGER", "0") not in ("", "0"):
     stream.set_eager(True)
 
-__getattr__: Any = missing.module_getattr(__name__, globals())
+_FUNCTIONS = "tapejax.function.function"
+__getattr__: Any = missing.module_getattr(__name__, globals(), lazy={
+    name: f"{_FUNCTIONS}:{name.removeprefix('experimental_')}" for name in (
+        "run_functions_eagerly", "functions_run_eagerly", "experimental_run_functions_eagerly",
+        "experimental_functions_run_eagerly")})

@@ -167,6 +167,16 @@ def is_nested(seq: Any) -> bool:
     return _tables[False][type(seq)] is not None
 
 
+def children(structure: Any) -> Sequence[Any]:
+    """The parts that a structure is made of directly; nothing for a leaf.
+
+    >>> list(children({"b": [1, 2], "a": 3}))
+    [3, [1, 2]]
+    """
+    node = _tables[False][type(structure)]
+    return () if node is None else node.children(structure)
+
+
 def flatten(structure: Any, expand_composites: bool = False) -> list[Any]:
     """The leaves of a structure, in order; dictionaries in the order of their sorted keys.
 

@@ -1,23 +1,21 @@
 """Small things of the ``tf`` namespace that make no ops: scopes, queries, grouping, printing."""
 
 import contextlib
-import functools
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from tapejax import dtypes, nest
+from tapejax import nest
 from tapejax.engine import stream
 from tapejax.errors import UnsupportedError
 from tapejax.ops.registry import public
-from tapejax.shape import TensorShape
 from tapejax.tensor import Tensor, is_symbolic
 from tapejax.variable import Variable
 
-__all__ = ["TensorSpec"]
+__all__: list[str] = []
 
 
 @public("get_logger")
@@ -53,8 +51,12 @@ def control_dependencies(control_inputs: Any) -> Iterator[None]:
 @public("init_scope")
 @contextlib.contextmanager
 def init_scope() -> Iterator[None]:
-    """Context that lifts operations out of functions; eagerly, where there are none, it changes nothing."""
-    yield
+    """Context that lifts operations out of the functions that are being captured: they run once, at once.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/init_scope
+    """
+    with stream.outside_captures():
+        yield
 
 
 @public("device")
@@ -134,92 +136,3 @@ def _text(value: Any) -> str:
         inner = ", ".join(map(_text, value))
         return f"[{inner}]" if isinstance(value, list) else f"({inner})"
     return str(value)
-
-
-class TensorSpec:
-    """Shape, dtype and name of a tensor that is to come.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/TensorSpec
-    """
-
-    __slots__ = ("_dtype", "_name", "_shape")
-
-    def __init__(self, shape: Any, dtype: Any = dtypes.float32, name: str | None = None):
-        self._shape = TensorShape(shape)
-        self._dtype = dtypes.as_dtype(dtype)
-        self._name = name
-
-    @classmethod
-    def from_tensor(cls, tensor: Any, name: str | None = None) -> "TensorSpec":
-        """The spec of a tensor."""
-        return cls(tensor.shape, tensor.dtype, name)
-
-    shape = property(lambda self: self._shape, doc="The `TensorShape`.")
-    dtype = property(lambda self: self._dtype, doc="The `DType`.")
-    name = property(lambda self: self._name, doc="The name, or None.")
-
-    def is_compatible_with(self, other: Any) -> bool:
-        """Whether a tensor or spec has this dtype and a compatible shape."""
-        return self.dtype == other.dtype and self.shape.is_compatible_with(other.shape)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, TensorSpec) and (self.shape, self.dtype, self.name) == (
-            other.shape, other.dtype, other.name)
-
-    def __hash__(self) -> int:
-        return hash((self._shape, self._dtype))
-
-    def __repr__(self) -> str:
-        return f"TensorSpec(shape={self.shape}, dtype={self.dtype!r}, name={self.name!r})"
-
-
-@public("function")
-def function(func: Callable | None = None, input_signature: Any = None, autograph: bool = True,
-             jit_compile: bool | None = None, reduce_retracing: bool = False,
-             experimental_implements: str | None = None, experimental_autograph_options: Any = None,
-             experimental_attributes: Any = None) -> Any:
-    """Decorator for functions that TensorFlow would trace into a graph.
-
-    In this version the body runs as Python each time, on the recorded stream, which is compiled and cached
-    anyway: results are the same, Python side effects happen on every call rather than once per trace.
-
-    Args:
-      func: the function.
-      input_signature: TensorSpecs of the positional arguments; arguments that do not fit raise TypeError.
-      autograph, jit_compile, reduce_retracing: how TensorFlow compiles; nothing here depends on them.
-      experimental_implements, experimental_autograph_options, experimental_attributes: not supported.
-
-    Raises:
-      UnsupportedError: an experimental argument is given.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/function
-    """
-    for value, what in ((experimental_implements, "experimental_implements"),
-                        (experimental_autograph_options, "experimental_autograph_options"),
-                        (experimental_attributes, "experimental_attributes")):
-        if value is not None:
-            raise UnsupportedError(f"tf.function(`{what}`)", "it names TensorFlow graph internals", "leave it out")
-    if func is None:
-        return functools.partial(function, input_signature=input_signature, autograph=autograph,
-                                 jit_compile=jit_compile, reduce_retracing=reduce_retracing)
-
-    @functools.wraps(func)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if input_signature is not None:
-            fitted = [_conform(a, s) for a, s in zip(args, input_signature, strict=False)]
-            args = (*fitted, *args[len(input_signature):])
-        return func(*args, **kwargs)
-
-    call.python_function = func  # type: ignore[attr-defined]
-    return call
-
-
-def _conform(value: Any, spec: Any) -> Any:
-    from tapejax.convert import convert_to_tensor
-
-    if not isinstance(spec, TensorSpec) or not hasattr(spec, "dtype"):
-        return value
-    tensor = convert_to_tensor(value, None if isinstance(value, (Tensor, Variable)) else spec.dtype)
-    if not spec.is_compatible_with(tensor):
-        raise TypeError(f"Python inputs incompatible with input_signature: {tensor!r} does not fit {spec}")
-    return tensor

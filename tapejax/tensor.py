@@ -138,14 +138,16 @@ class Tensor(stream.Lazy):
         return format(self.numpy(), spec)
 
     def __str__(self) -> str:
+        if is_symbolic(self):
+            return f'Tensor("{self._slot}:0", shape={self.shape}, dtype={self.dtype.name})'
         return f"tf.Tensor({self._text()}, shape={self.shape}, dtype={self.dtype.name})"
 
     def __repr__(self) -> str:
+        if is_symbolic(self):
+            return f"<tf.Tensor '{self._slot}:0' shape={self.shape} dtype={self.dtype.name}>"
         return f"<tf.Tensor: shape={self.shape}, dtype={self.dtype.name}, numpy={self._text(repr)}>"
 
     def _text(self, form: Any = str) -> str:
-        if self._value is None and self._trace is not None and self._trace.symbolic:
-            return "<symbolic>"
         value = np.asarray(stream.realize(self))
         if self.aval.dtype == object and value.ndim == 0:
             return repr(value[()])

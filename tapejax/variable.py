@@ -1,6 +1,7 @@
 """`Variable`: a tensor that can be assigned, with an identity that tapes and optimizers rely on."""
 
 import itertools
+import weakref
 from typing import Any
 
 import jax.numpy as jnp
@@ -9,15 +10,18 @@ import numpy as np
 from tapejax import dtypes, errors
 from tapejax.convert import register_conversion, to_tensor
 from tapejax.engine import stream
+from tapejax.engine.capture import lifted
 from tapejax.engine.op import NO_STATIC, Op
 from tapejax.shape import TensorShape, known
-from tapejax.tensor import Reference, Tensor, from_value
+from tapejax.tensor import Reference, Tensor, from_value, is_symbolic
 
-__all__ = ["Variable"]
+__all__ = ["Variable", "variables_by_tensor"]
 
 # Values that enter a variable are cut from where they came from: gradients do not flow through an assignment,
 # and the variable's tensor is never one that somebody else holds.
-_numbers = itertools.count()
+_numbers = itertools.count(1)
+_made = 0
+_all: weakref.WeakValueDictionary[int, "Variable"] = weakref.WeakValueDictionary()
 _ASSIGN = Op("assign", lambda x: x, differentiable=False)
 _ASSIGN_ADD = Op("assign_add", jnp.add, differentiable=False)
 _ASSIGN_SUB = Op("assign_sub", jnp.subtract, differentiable=False)
@@ -54,6 +58,7 @@ class Variable:
                  caching_device: Any = None, name: str | None = None, variable_def: Any = None, dtype: Any = None,
                  import_scope: Any = None, constraint: Any = None, synchronization: Any = None,
                  aggregation: Any = None, shape: Any = None, experimental_enable_variable_lifting: bool = True):
+        global _made
         if initial_value is None:
             raise ValueError("Argument `initial_value` must be specified: a tensor, or a callable that returns one.")
         for given, what in ((caching_device, "caching_device"), (variable_def, "variable_def"),
@@ -61,9 +66,12 @@ class Variable:
             if given is not None:
                 raise errors.UnsupportedError(f"Variable(`{what}`)", "it belongs to TF1 graphs", "leave it out")
         if callable(initial_value):
-            initial_value = initial_value()
+            with stream.outside_captures():
+                initial_value = initial_value()
         tensor = to_tensor(initial_value, None if dtype is None or isinstance(initial_value, (Tensor, Variable))
                            else dtypes.to_numpy(dtype))
+        if is_symbolic(tensor):
+            tensor = lifted(tensor)
         if dtype is not None and tensor.aval.dtype != dtypes.to_numpy(dtype):
             raise ValueError(f"Incompatible type conversion requested to type {dtypes.as_dtype(dtype).name} for "
                              f"variable of type {tensor.dtype.name}")
@@ -75,12 +83,14 @@ class Variable:
         self._trainable = True if trainable is None else bool(trainable)
         self._name = (name or "Variable") + ("" if name and name.endswith(":0") else ":0")
         self._untaped: Any = None
-        self._number = next(_numbers)
+        self._number = _made = next(_numbers)
         self.constraint = constraint
         self.synchronization = synchronization
         self.aggregation = aggregation
         self._dtype = tensor.aval.dtype
-        self._tensor = _own(tensor)
+        with stream.outside_captures():
+            self._tensor = _own(tensor)
+        _all[self._number] = self
 
     # Reading
 
@@ -263,6 +273,16 @@ class Variable:
 
     def __reduce__(self) -> Any:
         return Variable, (self.numpy(), self._trainable, True, None, self._name)
+
+
+def count() -> int:
+    """How many variables were ever made."""
+    return _made
+
+
+def variables_by_tensor() -> dict[int, Variable]:
+    """All variables by the identity of their current tensors."""
+    return {id(v._tensor): v for v in list(_all.values())}
 
 
 def _own(tensor: Tensor) -> Tensor:

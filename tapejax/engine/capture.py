@@ -3,15 +3,20 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from tapejax.engine import stream
 from tapejax.engine.aval import Aval, ScalarKind
 from tapejax.engine.graph import Graph, Node, path
+from tapejax.engine.op import NO_STATIC, Op
 
-__all__ = ["Capture", "Captured", "SymbolicValueError", "capture"]
+__all__ = ["Capture", "Captured", "SymbolicValueError", "capture", "lifted"]
 
 
 class SymbolicValueError(TypeError):
     """Code that is being captured asked for the value of a symbolic tensor."""
+
+    is_final = True  # ops do not wrap it: whoever captures decides what it means
 
 
 class Capture(stream.Trace):
@@ -39,12 +44,22 @@ class Capture(stream.Trace):
     def assigning(self, cell: stream.Cell) -> None:
         self.assigned.setdefault(id(cell), (cell, cell._tensor))
 
+    def _add_input(self, t: Any) -> int:
+        if t.aval.dtype == object:
+            raise SymbolicValueError("strings live on the host")
+        return super()._add_input(t)
+
     def flush(self, reason: str) -> None:
         raise SymbolicValueError(f"a captured graph has no values yet ({reason})")
 
     def resolve(self, t: Any) -> None:
-        raise SymbolicValueError("using a symbolic tensor as a Python value is not allowed: it has no value while "
-                                 "its graph is captured")
+        if stream.thread.trace is self or self in stream.thread.below:
+            raise SymbolicValueError("using a symbolic tensor as a Python value is not allowed: it has no value while "
+                                     "its graph is captured")
+        error = TypeError(f"{t!r} is out of scope and cannot be used here: the function that it belongs to is captured "
+                          "already. Return it from there")
+        error.is_final = True  # type: ignore[attr-defined]
+        raise error
 
 
 class _Reads:
@@ -66,7 +81,6 @@ class Captured:
 
     Attributes:
       results: what the function returned.
-      inputs: the outer tensors it used, in the order that `graph` takes them after the placeholders.
       scalars: the Python numbers it used, as ``(number, ScalarKind)`` inputs for `stream.record`.
       draws: see `Capture`.
       reads: the trainable variables it read.
@@ -79,13 +93,18 @@ class Captured:
                  assigned: Sequence[tuple[Any, Any, Any]]):
         self.results = results
         self.end: Node = trace.node
-        self.inputs: Sequence[Any] = trace.inputs[n_placeholders:]
+        self._first = n_placeholders
         self.scalars = [(value, kind) for value, kind in
                         zip(trace.scalars, (k for n in path(trace.node) for k in n.scalars), strict=True)]
         self.draws: Sequence[tuple[int, int]] = trace.draws
         self.reads = reads
         self.assigned = assigned
         self._trace = trace
+
+    @property
+    def inputs(self) -> Sequence[Any]:
+        """Outer tensors, in the order that `graph` takes them after the placeholders. `slots` may add some."""
+        return self._trace.inputs[self._first:]
 
     def slots(self, tensors: Sequence[Any]) -> tuple[int, ...]:
         """Where the program computes these results."""
@@ -135,3 +154,32 @@ def capture(fn: Callable[..., Any], avals: Sequence[Aval]) -> Captured:
         for cell, before, _ in assigned:
             cell._tensor = before
     return Captured(trace, results, len(placeholders), list(reads.variables.values()), assigned)
+
+
+def lifted(t: Any) -> Any:
+    """A symbolic tensor computed outside the captures, as a variable's initial value must be.
+
+    Raises:
+      SymbolicValueError: it depends on what the captured function is called with.
+    """
+    trace = t._trace
+    graph = Graph(path(trace.node), [t._slot])
+    needed = {t._slot, *(slot for node in graph.nodes for slot in node.inputs)}
+    inputs, places = [], []
+    for i, (outer, slot) in enumerate(zip(trace.inputs, graph.input_slots, strict=True)):
+        if slot in needed:
+            if outer._trace is trace:
+                raise SymbolicValueError("a variable's initial value depends on an argument of the function that is "
+                                         "being captured: make the variable outside")
+            inputs.append(lifted(outer) if outer._value is None and outer._trace.symbolic else outer)
+            places.append(i)
+    scalars = [np.asarray(value, kind.dtype) for value, (_, kind) in zip(trace.scalars, graph.scalars, strict=True)]
+
+    def compute(*arrays: Any) -> Any:
+        given: list[Any] = [None] * len(graph.input_slots)
+        for place, array in zip(places, arrays, strict=True):
+            given[place] = array
+        return graph(given, scalars)[0]
+
+    with stream.outside_captures():
+        return stream.record(Op("initial_value", compute), NO_STATIC, tuple(inputs))

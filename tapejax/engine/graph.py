@@ -150,11 +150,15 @@ class Graph:
 
 
 def _needed(nodes: Sequence[Node], outputs: Sequence[int]) -> list[Node]:
-    """The op nodes whose results reach `outputs`, in order."""
+    """The op nodes whose results reach `outputs`, in order, and those that call back to Python: they act."""
     wanted = set(outputs)
     keep = []
     for node in reversed(nodes):
-        if node.op is not None and any(slot in wanted for slot in range(node.slot, node.end)):
+        op = node.op
+        if op is None:
+            continue
+        if any(slot in wanted for slot in range(node.slot, node.end)) or (
+                op.may_fail and not isinstance(op, VjpOp)):
             wanted.update(node.inputs)
             keep.append(node)
     keep.reverse()

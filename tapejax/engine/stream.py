@@ -292,13 +292,22 @@ def isolated(trace: "Trace | None" = None) -> Iterator[None]:
         thread.tapes = tapes
 
 
+@contextlib.contextmanager
+def outside_captures() -> Iterator[None]:
+    """Context for code that records outside the graphs that are being captured, unseen by tapes."""
+    if not thread.trace.symbolic:
+        yield
+        return
+    with isolated(next(t for t in reversed(thread.below) if not t.symbolic)):
+        yield
+
+
 def renew(trace: Trace) -> None:
     """Puts a fresh trace in the place of one that is about to be flushed."""
     fresh = Trace(trace.immediate)
     if thread.trace is trace:
         thread.trace = fresh
-    else:
-        thread.below[:] = [fresh if t is trace else t for t in thread.below]
+    thread.below[:] = [fresh if t is trace else t for t in thread.below]
     if thread.trace is fresh and not trace.immediate:
         for tape in thread.tapes:
             tape.begin(fresh)

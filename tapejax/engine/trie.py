@@ -87,10 +87,15 @@ def _prune() -> None:
     _count = len(needed)
 
 
+def is_own(filename: str) -> bool:
+    """Whether a source file belongs to this package."""
+    return filename.startswith(_package)
+
+
 def user_frame() -> FrameType | None:
     """The innermost frame outside this package."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_package):
+    while frame is not None and is_own(frame.f_code.co_filename):
         frame = frame.f_back
     return frame
 

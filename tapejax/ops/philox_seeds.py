@@ -91,6 +91,7 @@ class SeedState:
     """
 
     seed: int | None
+    epoch = 0  # how often the seed was set
 
     def __init__(self, seed: SupportsIndex | None = None):
         self.set_seed(seed)
@@ -105,6 +106,7 @@ class SeedState:
             TypeError: ``seed`` is neither an integer nor None.
         """
         self.seed = None if seed is None else operator.index(seed)
+        self.epoch += 1
         self._op_seeds = random.Random(self.seed)
         self._reserved: dict[Hashable, int] = {}
 

@@ -47,6 +47,11 @@ def set_seed(seed: Any) -> None:
     _seeds.set_seed(seed)
 
 
+def epoch() -> int:
+    """How often the global seed was set: captured random ops then start over."""
+    return _seeds.epoch
+
+
 def _seed_inputs(kernel: str, dtype: Any, seed: Any, calls: int) -> tuple:
     """The seed pair and the place in its sequence, as number inputs of a program."""
     seed = None if seed is None else int(seed)

@@ -1,0 +1,367 @@
+"""`ConcreteFunction`: one captured trace of a function, and the two ways to run it.
+
+Outside tapes it is called at once, as one jitted program that overwrites the buffers of the variables it assigns.
+Under a tape, or inside another capture, the call is one op of the stream, with one vjp.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tapejax import dtypes, errors, nest
+from tapejax.convert import convert_to_tensor
+from tapejax.engine import stream
+from tapejax.engine.capture import Captured
+from tapejax.engine.op import NO_STATIC, Inferred, Op, Static
+from tapejax.engine.program import is_concrete
+from tapejax.function.signature import Arguments, describe
+from tapejax.function.spec import TensorSpec
+from tapejax.ops import random
+from tapejax.ops.registry import translate
+from tapejax.tensor import Tensor, from_value
+from tapejax.variable import Variable, variables_by_tensor
+
+__all__ = ["ConcreteFunction", "Returned"]
+
+# Host arrays up to this size become constants of the program, which XLA folds; larger ones are passed in.
+_CONSTANT_BYTES: Final = 1 << 16
+_ABSENT: Final = type(None)
+
+
+class Returned:
+    """What a function returned: the structure, and the tensors in it.
+
+    Args:
+      value: (structure of) tensors, what becomes one, and None.
+      name: of the function.
+
+    Raises:
+      TypeError: anything else.
+    """
+
+    def __init__(self, value: Any, name: str):
+        self._value = value
+        leaves = [leaf if leaf is None else _result(leaf, name) for leaf in nest.flatten(value, expand_composites=True)]
+        # Strings live on the host: they are part of the structure, not of the graph.
+        self._leaves = [None if t is None or t.aval.dtype == object else _PLACE for t in leaves]
+        self.tensors = [t for t, place in zip(leaves, self._leaves, strict=True) if place is _PLACE]
+        self._leaves = [t if place is None else _PLACE for t, place in zip(leaves, self._leaves, strict=True)]
+        self._value = nest.pack_sequence_as(value, self._leaves, expand_composites=True)
+
+    def filled(self, tensors: Sequence[Any]) -> Any:
+        """The structure with these in the tensors' places."""
+        if self._value is _PLACE:
+            return tensors[0]
+        rest = iter(tensors)
+        return nest.pack_sequence_as(self._value, [next(rest) if leaf is _PLACE else leaf for leaf in self._leaves],
+                                     expand_composites=True)
+
+
+_PLACE: Final = object()
+
+
+def _result(leaf: Any, name: str) -> Tensor:
+    if type(leaf) is Tensor:
+        return leaf
+    try:
+        return convert_to_tensor(leaf)
+    except (TypeError, ValueError):
+        raise TypeError("To be compatible with tf.function, Python functions must return zero or more Tensors or "
+                        f"ExtensionTypes or None values; in compilation of {name}, found return value of type "
+                        f"{type(leaf).__name__}, which is not a Tensor or ExtensionType.") from None
+
+
+class _Call(Op):
+    """A captured graph as an op, whose results are known without tracing it again."""
+
+    __slots__ = ("_avals",)
+
+    def __init__(self, name: str, fn: Any, avals: tuple, may_fail: bool):
+        super().__init__(name, fn, may_fail=may_fail)
+        self._avals = avals
+
+    def _infer(self, static: Static, avals: tuple) -> Inferred:
+        return Inferred(self._avals, False)
+
+
+class ConcreteFunction:
+    """A function captured for one signature. Call it with tensors as the function itself.
+
+    Args:
+      name: the Python function's.
+      captured: the capture; its results are a `Returned`.
+      arguments: the call it was captured for.
+      parameters: names of the positional parameters, for display.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/types/experimental/ConcreteFunction
+    """
+
+    def __init__(self, name: str, captured: Captured, arguments: Arguments, parameters: Sequence[str]):
+        self.name = name
+        self._parameters = parameters
+        self._returned: Returned = captured.results
+        new = [after for _, _, after in captured.assigned]
+        self._graph = captured.graph([*new, *self._returned.tensors])
+        self._avals = tuple(t.aval for t in (*new, *self._returned.tensors))
+        self._returned.tensors = []
+        self._scalars = captured.scalars
+        self._draws = captured.draws
+        self._runs, self._epoch = 0, random.epoch()
+        self._may_fail = captured.end.may_fail
+        self._structure = nest.map_structure(_spec, (arguments.args, arguments.kwargs), expand_composites=True)
+        self._given_avals = [t.aval for t in arguments.tensors]
+        self._arrange(captured)
+        self._written: list[Variable] = [v for v, _, _ in captured.assigned]
+        self._reads: list[Variable] = list(captured.reads)
+        used = {id(v) for v in (*self._cells, *self._written)}
+        # Variables that were arguments are exchanged for those of each call.
+        self._arg_variables = [v if id(v) in used else None for v in arguments.variables]
+        self._own = used - {id(v) for v in arguments.variables}
+        self._plan_donation()
+        self._op = _Call(name, self._run_in_stream, self._avals, self._may_fail)
+        self._jitted: Any = None
+
+    def _arrange(self, captured: Captured) -> None:
+        """Sorts what the graph takes after its placeholders: variables, arrays to pass, constants to build in."""
+        owners = variables_by_tensor()
+        self._cells: list[Variable] = []
+        self._constants: list[Tensor] = []
+        self._order: list[tuple[int, int]] = []  # (0 cell, 1 passed, 2 built in; position there)
+        self._built_in: list[np.ndarray] = []
+        for t in captured.inputs:
+            owner = owners.get(id(t))
+            value = t._value
+            small = type(value) is np.ndarray and value.nbytes <= _CONSTANT_BYTES
+            kind, group, item = ((0, self._cells, owner) if owner is not None else
+                                 (2, self._built_in, value) if small else (1, self._constants, t))
+            self._order.append((kind, len(group)))
+            group.append(item)
+        # Tensors of an outer capture, or of one of JAX's transformations, are good for this one call.
+        self.reusable = all(t._value is not None and is_concrete(t._value) for t in self._constants)
+
+    def _plan_donation(self) -> None:
+        place = {id(c): i for i, c in enumerate(self._cells)}
+        # Where the overwritten variables stand among the cells; one that is only written is no input.
+        self._donated = [] if self._may_fail else [place[id(v)] for v in self._written if id(v) in place]
+
+    # Running
+
+    def fits(self, variables: Sequence[Variable]) -> bool:
+        """Whether these may stand for the variables among the arguments: none is one that the trace knows itself."""
+        return not any(id(v) in self._own for v in variables)
+
+    def _evaluate(self, arrays: Sequence[Any], draws: Sequence[Any]) -> tuple:
+        n = len(self._given_avals)
+        groups = (arrays[n: n + len(self._cells)], arrays[n + len(self._cells):], self._built_in)
+        scalars = [np.asarray(value, kind.dtype) for value, kind in self._scalars]
+        for (i, _), value in zip(self._draws, draws, strict=True):
+            scalars[i] = value
+        return tuple(self._graph([*arrays[:n], *(groups[kind][i] for kind, i in self._order)], scalars))
+
+    def _run_in_stream(self, *arrays: Any) -> tuple:
+        """The function of the op that a call is."""
+        split = len(arrays) - len(self._draws)
+        return self._evaluate(arrays[:split], arrays[split:])
+
+    def _run_alone(self, *arrays: Any) -> tuple:
+        """The function of the program that a call is; the places of random ops come as one vector."""
+        if not self._draws:
+            return self._evaluate(arrays, ())
+        return self._evaluate(arrays[:-1], [arrays[-1][i] for i in range(len(self._draws))])
+
+    def run(self, tensors: Sequence[Tensor], variables: Sequence[Variable]) -> Any:
+        """Calls the function on tensors and variables in the places of those it was captured with."""
+        cells, written, reads = self._cells, self._written, self._reads
+        if self._arg_variables:
+            swap = {id(old): new for old, new in zip(self._arg_variables, variables, strict=True)}
+            cells, written, reads = ([swap.get(id(v), v) for v in vs] for vs in (cells, written, reads))
+        if stream.thread.tapes or stream.thread.trace.symbolic or stream.is_eager():
+            outs = self._record(tensors, cells, reads)
+            for variable, out in zip(written, outs, strict=False):
+                variable._overwrite(out)
+            return self._returned.filled(outs[len(written):])
+        outs = self._call(tensors, cells)
+        for variable, value in zip(written, outs, strict=False):
+            variable._tensor = from_value(value)
+        return self._returned.filled([from_value(v) for v in outs[len(written):]])
+
+    def _record(self, tensors: Sequence[Tensor], cells: list[Variable], reads: list[Variable]) -> tuple:
+        for variable in reads:
+            variable._read()  # tapes note it, and a loop's next turn begins
+        numbers = self._draw_numbers()
+        outer = stream.current()
+        if outer.symbolic:
+            outer.draws.extend((len(outer.scalars) + i, step) for i, (_, step) in enumerate(self._draws))
+        return stream.record(self._op, NO_STATIC, (*tensors, *(c._tensor for c in cells), *self._constants, *numbers))
+
+    def _call(self, tensors: Sequence[Tensor], cells: list[Variable]) -> list[Any]:
+        trace = stream.thread.trace
+        if trace.node.depth:
+            trace.flush("a captured function ran")
+        held = [c._tensor for c in cells]
+        values = [t._value for t in held]
+        args = [*[t._value for t in tensors], *values, *[t._value for t in self._constants]]
+        if _ABSENT in map(type, args):
+            # Pending in another thread's stream.
+            for t in (*tensors, *held, *self._constants):
+                stream.realize(t)
+            return self._call(tensors, cells)
+        first = len(tensors)
+        if self._donated:
+            self._unshare(held, values, args, first)
+        if self._draws:
+            args.append(np.array([value for value, _ in self._draw_numbers()], np.int64))
+        if self._jitted is None:
+            self._jitted = jax.jit(_named(self._run_alone, self.name), donate_argnums=tuple(
+                first + i for i in self._donated))
+        with jax.enable_x64(True):
+            try:
+                outs = self._jitted(*args)
+                if self._may_fail:
+                    jax.block_until_ready(outs)
+            except Exception as error:
+                if isinstance(error, (TypeError, ValueError)):
+                    raise
+                raise translate(error, f"[Op:{self.name}]") from error
+        return outs
+
+    def _unshare(self, held: list[Tensor], values: list[Any], args: list[Any], first: int) -> None:
+        """Arrays that somebody besides their variable holds are copied, so that the program may overwrite them."""
+        tensors = [held[i] for i in self._donated]
+        arrays = [values[i] for i in self._donated]
+        count = sys.getrefcount
+        if max(map(count, tensors)) <= _SOLE_TENSOR and max(map(count, arrays)) <= _SOLE_ARRAY:
+            return
+        for i, t, a in zip(self._donated, tensors, arrays, strict=True):
+            if (count(t) > _SOLE_TENSOR + 1 or count(a) > _SOLE_ARRAY + 1) and type(a) is not np.ndarray:
+                args[first + i] = jnp.copy(a)
+
+    def _draw_numbers(self) -> list[tuple[Any, Any]]:
+        """The places of the random ops in their sequences, for this run."""
+        if not self._draws:
+            return []
+        if self._epoch != random.epoch():
+            self._runs, self._epoch = 0, random.epoch()
+        run = self._runs
+        self._runs += 1
+        return [(self._scalars[i][0] + run * step, self._scalars[i][1]) for i, step in self._draws]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the trace.
+
+        Raises:
+          TypeError: another number of tensors. InvalidArgumentError: one of another shape or dtype.
+        """
+        given = Arguments(args, kwargs)
+        if [t.aval for t in given.tensors] != self._given_avals:
+            text = (f"{self.name} was captured for {self.structured_input_signature} and does not take "
+                    f"{[TensorSpec.from_tensor(t) for t in given.tensors]}")
+            if len(given.tensors) != len(self._given_avals):
+                raise TypeError(text)
+            raise errors.InvalidArgumentError(message=text)
+        return self.run(given.tensors, given.variables)
+
+    # Inspection
+
+    @property
+    def structured_input_signature(self) -> tuple[tuple, dict]:
+        """Arguments and keyword arguments, with a `TensorSpec` for each tensor."""
+        return self._structure
+
+    @property
+    def inputs(self) -> list[TensorSpec]:
+        """Specs of the tensors it takes."""
+        return [s for s in nest.flatten(self._structure) if isinstance(s, TensorSpec)]
+
+    @property
+    def structured_outputs(self) -> Any:
+        """What it returns, with a `TensorSpec` for each tensor."""
+        return self._returned.filled(self.outputs)
+
+    @property
+    def outputs(self) -> list[TensorSpec]:
+        """Specs of the tensors it returns."""
+        return [TensorSpec(a.shape, dtypes.from_numpy(a.dtype)) for a in self._avals[len(self._written):]]
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """The variables it reads or assigns, in the order of creation."""
+        return tuple(sorted({id(v): v for v in (*self._cells, *self._written)}.values(), key=lambda v: v._number))
+
+    @property
+    def trainable_variables(self) -> tuple[Variable, ...]:
+        """The trainable ones of `variables`."""
+        return tuple(v for v in self.variables if v.trainable)
+
+    @property
+    def captured_inputs(self) -> list[Any]:
+        """Variables and tensors that it uses besides its arguments."""
+        return [*self._cells, *self._constants]
+
+    def pretty_printed_signature(self, verbose: bool = True) -> str:
+        """Input parameters, output type and captures, as text."""
+        args, kwargs = self._structure
+        names = [*self._parameters, *(f"arg{i}" for i in range(len(self._parameters), len(args)))]
+        shown = [f"  {name} (POSITIONAL_OR_KEYWORD): {describe(a)}" for name, a in zip(names, args, strict=False)]
+        shown += [f"  {name}: {describe(value)}" for name, value in kwargs.items()]
+        captures = [f"  {v.name}: {TensorSpec(v.shape, v.dtype)!r}" for v in self._cells] or ["  None"]
+        return "\n".join(["Input Parameters:", *shown, "Output Type:", f"  {describe(self.structured_outputs)}",
+                          "Captures:", *captures])
+
+    def __repr__(self) -> str:
+        return f"<ConcreteFunction {self.name} with {len(self._graph.nodes)} ops>"
+
+    __str__ = pretty_printed_signature
+
+    def _example(self) -> list[Any]:
+        avals = [*self._given_avals, *(c._tensor.aval for c in self._cells), *(t.aval for t in self._constants)]
+        vector = [jax.ShapeDtypeStruct((len(self._draws),), np.int64)] if self._draws else []
+        return [*(a.struct for a in avals), *vector]
+
+    def jaxpr(self) -> Any:
+        """The program as JAX's jaxpr: arguments, then variables, then constants; new values of variables, results."""
+        with jax.enable_x64(True):
+            return jax.make_jaxpr(self._run_alone)(*self._example())
+
+    def as_text(self) -> str:
+        """The program as StableHLO text."""
+        with jax.enable_x64(True):
+            return jax.jit(_named(self._run_alone, self.name)).lower(*self._example()).as_text()
+
+
+def _spec(value: Any) -> Any:
+    if isinstance(value, (Tensor, np.ndarray, np.generic, jax.Array)):
+        return TensorSpec(value.shape, dtypes.as_dtype(value.dtype))
+    return value
+
+
+def _named(fn: Any, name: str) -> Any:
+    def run(*arrays: Any) -> tuple:
+        return fn(*arrays)
+
+    run.__name__ = run.__qualname__ = name
+    return run
+
+
+def _refcounts_when_sole() -> tuple[int, int]:
+    """What `_unshare` counts when only a variable holds a tensor and its array; measured, as it is Python's matter."""
+
+    class Cell:
+        _tensor: Any = None
+
+    cell = Cell()
+    cell._tensor = from_value(np.zeros(()))
+    held = [cell._tensor]
+    values = [t._value for t in held]
+    args = [*values]
+    tensors, arrays = [held[0]], [values[0]]
+    found = max(map(sys.getrefcount, tensors)), max(map(sys.getrefcount, arrays))
+    del args, cell
+    return found
+
+
+_SOLE_TENSOR, _SOLE_ARRAY = _refcounts_when_sole()
