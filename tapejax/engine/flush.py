@@ -115,7 +115,7 @@ def _run(trace: Any, node: Node, slots: tuple[int, ...], reason: str, may_donate
     program = _find(node, slots, donated)
     if program is None:
         if _worth_compiling(node, reason):
-            program = _compile(node, slots, donated)
+            program = _compile(node, slots, donated, trace.scalars)
         else:
             node.seen += 1
             explain.stats.op_by_op += 1
@@ -138,14 +138,14 @@ def _run(trace: Any, node: Node, slots: tuple[int, ...], reason: str, may_donate
 
 
 def _call(program: Program, node: Node, arrays: list[Any], scalars: list[Any]) -> list[Any]:
-    new = not program.runs
+    compiled = program.compilations if program.runs else 0
     with jax.enable_x64(True):
         outs = program(arrays, scalars)
         if outs and not is_concrete(outs[0]):
             # Inside one of JAX's transformations, which recorded the call instead of making it.
             with jax.ensure_compile_time_eval():
                 outs = Program(node, program.outputs, ())(arrays, scalars)
-    if new:
+    if program.compilations != compiled:
         explain.stats.note_compile(program)
     return outs
 
@@ -162,13 +162,13 @@ def _find(node: Node, slots: tuple[int, ...], donated: tuple[int, ...]) -> Progr
     return None
 
 
-def _compile(node: Node, slots: tuple[int, ...], donated: tuple[int, ...]) -> Program:
+def _compile(node: Node, slots: tuple[int, ...], donated: tuple[int, ...], scalars: list[Any]) -> Program:
     if len(node.programs) >= MAX_VARIANTS:
         # What is wanted keeps changing: one program that returns all of it ends that.
         slots = tuple(sorted({*slots, *(s for p in node.programs for s in p.outputs)}))
         donated = tuple(i for i in donated if all(i in p.donated for p in node.programs))
         node.programs.clear()
-    program = Program(node, slots, donated)
+    program = Program(node, slots, donated, scalars)
     trie.register_program(program)
     return program
 
@@ -217,7 +217,9 @@ def _refcounts_when_sole() -> tuple[int, int]:
     entry = (None, holder)
     arrays = [t._value for t in inputs]
     del holder
-    return sys.getrefcount(entry[1]), sys.getrefcount(entry[1]._value) + 0 * len(arrays)
+    found = sys.getrefcount(entry[1]), sys.getrefcount(entry[1]._value)
+    del arrays, inputs
+    return found
 
 
 _SOLE_TENSOR, _SOLE_ARRAY = _refcounts_when_sole()

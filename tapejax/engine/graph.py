@@ -11,7 +11,8 @@ from typing import Any
 from jax import lax
 
 from tapejax.engine.aval import Aval, ScalarKind
-from tapejax.engine.op import NO_STATIC, Op, Static, VjpOp, linearize, pull_back
+from tapejax.engine.op import NO_STATIC, Op, Static, VjpOp
+from tapejax.engine.repeated import Repeated
 
 __all__ = ["Graph", "Node", "path"]
 
@@ -121,7 +122,8 @@ class Graph:
         """Evaluates on JAX arrays or tracers: `inputs` in order of entry, `scalars` in order of recording."""
         env: dict[int, Any] = dict(zip(self.input_slots, inputs, strict=True))
         env.update((slot, s) for (slot, _), s in zip(self.scalars, scalars, strict=True))
-        pulls: dict[Node, tuple] = {}
+        pulls: dict[Node, Any] = {}
+        repeated = Repeated(self.nodes)
         for node in self.nodes:
             op = node.op
             args = [env[i] for i in node.inputs]
@@ -129,19 +131,16 @@ class Graph:
             wrt = self._wrt.get(node)
             if forward is not None:
                 assert isinstance(op, VjpOp)
-                outs, pull = pulls[forward]
-                grads = pull_back(outs, pull, op.given, args[len(args) - sum(op.given):])
+                grads = pulls[forward](op.given, args[len(args) - sum(op.given):])
                 at = self._wrt[forward]
                 results = tuple(grads[at.index(i)] for i in op.wrt)
                 if wrt is not None:
                     # A vjp that is differentiated again: its own pullback starts from its inputs.
-                    pulls[node] = linearize(op, node.static, wrt, args)
+                    pulls[node] = repeated.linearize(node, wrt, args)[1]
             elif wrt is not None:
-                assert op is not None
-                results, pull = pulls[node] = linearize(op, node.static, wrt, args)
+                results, pulls[node] = repeated.linearize(node, wrt, args)
             else:
-                assert op is not None
-                results = op.bind(node.static)(*args)
+                results = repeated.apply(node, args)
             if node in self._barriers:
                 results = lax.optimization_barrier(results)
             for i, value in enumerate(results):

@@ -517,3 +517,24 @@ def test_a_forward_op_and_its_vjp_evaluate_the_forward_once():
     assert len(runs) - inferred == 1
     np.testing.assert_allclose(got, np.cos([1.0, 2.0]) * [1, 2] + np.sin([1.0, 2.0]), rtol=1e-5)
     assert y.numpy().shape == (2,)
+
+
+def test_numbers_that_were_equal_may_part_later():
+    """Equal numbers of one op share an input of the program; it must not show when they change."""
+
+    def chain(numbers):
+        y = tf.constant([1.0, 2.0])
+        for n in numbers:
+            y = y + n
+        return y.numpy()
+
+    same = [0.5] * 40
+    assert chain(same).tolist() == [21.0, 22.0]
+    assert chain([0.25] * 40).tolist() == [11.0, 12.0]
+    compiled = tf.explain().programs_compiled
+    changed = [*same[:-1], 100.5]
+    assert chain(changed).tolist() == [121.0, 122.0]
+    assert tf.explain().programs_compiled == compiled + 1
+    assert chain([float(i) for i in range(40)]).tolist() == [781.0, 782.0]
+    assert chain(same).tolist() == [21.0, 22.0]
+    assert tf.explain().programs_compiled == compiled + 1
