@@ -3,20 +3,34 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from tapejax.engine import stream
 from tapejax.engine.aval import Aval, ScalarKind
 from tapejax.engine.graph import Graph, Node, path
 from tapejax.engine.op import NO_STATIC, Op
 
-__all__ = ["Capture", "Captured", "SymbolicValueError", "capture", "lifted"]
+__all__ = ["Capture", "Captured", "SymbolicValueError", "capture", "lifted", "read_as"]
 
 
 class SymbolicValueError(TypeError):
     """Code that is being captured asked for the value of a symbolic tensor."""
 
     is_final = True  # ops do not wrap it: whoever captures decides what it means
+
+
+@jax.custom_vjp
+def read_as(source: Any, value: Any) -> Any:
+    """`value`, whose gradient goes to `source`."""
+    return value
+
+
+read_as.defvjp(lambda source, value: (value, None), lambda _, cotangent: (cotangent, jnp.zeros_like(cotangent)))
+_ASSIGNED = Op("assigned", read_as, differentiable=False)
+_STOPPED = Op("assigned", lax.stop_gradient, differentiable=False)
 
 
 class Capture(stream.Trace):
@@ -43,6 +57,18 @@ class Capture(stream.Trace):
 
     def assigning(self, cell: stream.Cell) -> None:
         self.assigned.setdefault(id(cell), (cell, cell._tensor))
+
+    def cut(self, cell: stream.Cell, tensor: Any) -> Any:
+        """What `cell` holds after the assignment of `tensor`, for a graph that is differentiated as a whole.
+
+        As in TensorFlow, gradients do not flow through an assignment, and every read of a variable counts for it.
+        """
+        before = self.assigned[id(cell)][1]
+        if not tensor.aval.inexact:
+            return tensor
+        if before.aval is not tensor.aval:
+            return stream.record(_STOPPED, NO_STATIC, (tensor,))
+        return stream.record(_ASSIGNED, NO_STATIC, (before, tensor))
 
     def _add_input(self, t: Any) -> int:
         if t.aval.dtype == object:

@@ -63,7 +63,7 @@ def run_pending(trace: Any, reason: str, only: Any = None) -> None:
         inputs = set(trace.entered.values())
         kept = sorted({s for w in watchers for s in w.needs(trace)} - inputs - set(slots))
         slots += tuple(kept)
-    if not slots and not node.may_fail:
+    if not slots and not node.acts:
         # Nobody holds a result any more (weights drawn and then overwritten, say): nothing to compute.
         trace.done = only is None
         return

@@ -26,12 +26,12 @@ class Node(dict):
       avals: of the outputs, which take the slots ``slot, slot + 1, ...``; `end` is the next free slot.
       depth: instructions on the path, this one included.
       where: (file, line, function) of the user's code that first recorded this node.
-      may_fail: whether an op of the program that ends here may fail when it runs.
+      acts, may_fail: whether an op of the program that ends here does; see `Op`.
       memo: what tapes worked out about the program that ends here.
       programs: executables of the program that ends here.
     """
 
-    __slots__ = ("avals", "depth", "end", "input_avals", "inputs", "may_fail", "memo", "op", "parent", "programs",
+    __slots__ = ("acts", "avals", "depth", "end", "input_avals", "inputs", "may_fail", "memo", "op", "parent", "programs",
                  "scalars", "seen", "single", "slot", "static", "where")
 
     def __init__(self, parent: "Node | None", op: Op | None, static: Static, inputs: tuple[int, ...],
@@ -50,6 +50,7 @@ class Node(dict):
         self.end = self.slot + len(avals)
         self.depth = parent.depth + 1 if parent is not None else 0
         self.may_fail = (parent is not None and parent.may_fail) or (op is not None and op.may_fail)
+        self.acts = (parent is not None and parent.acts) or (op is not None and op.acts)
         self.memo: dict[Any, Any] = {}
         self.programs: list[Any] = []
         self.seen = 0
@@ -149,15 +150,14 @@ class Graph:
 
 
 def _needed(nodes: Sequence[Node], outputs: Sequence[int]) -> list[Node]:
-    """The op nodes whose results reach `outputs`, in order, and those that call back to Python: they act."""
+    """The op nodes whose results reach `outputs`, in order, and those that act."""
     wanted = set(outputs)
     keep = []
     for node in reversed(nodes):
         op = node.op
         if op is None:
             continue
-        if any(slot in wanted for slot in range(node.slot, node.end)) or (
-                op.may_fail and not isinstance(op, VjpOp)):
+        if op.acts or any(slot in wanted for slot in range(node.slot, node.end)):
             wanted.update(node.inputs)
             keep.append(node)
     keep.reverse()

@@ -86,14 +86,16 @@ class Op:
         a device program. Gets the same arguments as `fn`.
       may_fail: it calls back to Python. Programs with it overwrite no buffers and are waited for, so that a failure
         loses nothing and is laid at the right door.
+      acts: it does something besides returning values (prints): it always runs, wanted or not. What may fail acts.
     """
 
-    __slots__ = ("__weakref__", "_inferred", "_vjps", "differentiable", "fn", "host", "may_fail", "name")
+    __slots__ = ("__weakref__", "_inferred", "_vjps", "acts", "differentiable", "fn", "host", "may_fail", "name")
 
     def __init__(self, name: str, fn: Callable[..., Any], *, differentiable: bool = True,
-                 host: Callable[..., Any] | None = None, may_fail: bool = False):
+                 host: Callable[..., Any] | None = None, may_fail: bool = False, acts: bool = False):
         self.name = name
         self.may_fail = may_fail
+        self.acts = acts or may_fail
         self.fn = fn
         self.differentiable = differentiable
         self.host = host
@@ -155,6 +157,7 @@ class VjpOp(Op):
 
     def __init__(self, base: Op, wrt: tuple[int, ...], given: tuple[bool, ...]):
         super().__init__(f"vjp[{base.name}]", self._apply, may_fail=base.may_fail)
+        self.acts = False  # a gradient is computed where it is wanted
         self.base = base
         self.wrt = wrt
         self.given = given

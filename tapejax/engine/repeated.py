@@ -35,7 +35,7 @@ class Repeated:
         """The node's results."""
         op, key = node.op, (node.op, node.static, node.input_avals)
         assert op is not None
-        if self._counts[key] < 3 or op.may_fail:
+        if self._counts[key] < 3 or op.acts:
             return op.bind(node.static)(*args)
         found = self._applied.get(key)
         if found is None:
@@ -47,7 +47,7 @@ class Repeated:
         """The node's results, and a function ``(given, cotangents) -> gradients of the inputs wrt``."""
         op, key = node.op, (node.op, node.static, node.input_avals)
         assert op is not None
-        if self._counts[key] < 3 or op.may_fail:
+        if self._counts[key] < 3 or op.acts:
             outs, pull = linearize(op, node.static, wrt, args)
             return outs, lambda given, cotangents: pull_back(outs, pull, given, cotangents)
         found = self._linear.get((key, wrt))

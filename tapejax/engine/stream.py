@@ -322,8 +322,9 @@ def realize(t: Any) -> Any:
 
 def assign(cell: Cell, tensor: Any) -> None:
     """Makes `tensor` the value of `cell`; undone if the program that computes it fails."""
-    thread.trace.assigning(cell)
-    cell._tensor = tensor
+    trace = thread.trace
+    trace.assigning(cell)
+    cell._tensor = trace.cut(cell, tensor) if trace.symbolic else tensor
 
 
 def sync(reason: str = "sync") -> None:

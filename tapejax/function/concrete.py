@@ -44,12 +44,15 @@ class Returned:
     """
 
     def __init__(self, value: Any, name: str):
-        self._value = value
-        leaves = [leaf if leaf is None else _result(leaf, name) for leaf in nest.flatten(value, expand_composites=True)]
-        # Strings live on the host: they are part of the structure, not of the graph.
-        self._leaves = [None if t is None or t.aval.dtype == object else _PLACE for t in leaves]
-        self.tensors = [t for t, place in zip(leaves, self._leaves, strict=True) if place is _PLACE]
-        self._leaves = [t if place is None else _PLACE for t, place in zip(leaves, self._leaves, strict=True)]
+        self.tensors: list[Tensor] = []
+        self._leaves: list[Any] = []
+        for leaf in nest.flatten(value, expand_composites=True):
+            tensor = None if leaf is None else _result(leaf, name)
+            # Strings live on the host: they are part of the structure, not of the graph.
+            host = tensor is None or tensor.aval.dtype == object
+            self._leaves.append(tensor if host else _PLACE)
+            if tensor is not None and not host:
+                self.tensors.append(tensor)
         self._value = nest.pack_sequence_as(value, self._leaves, expand_composites=True)
 
     def filled(self, tensors: Sequence[Any]) -> Any:
@@ -80,8 +83,8 @@ class _Call(Op):
 
     __slots__ = ("_avals",)
 
-    def __init__(self, name: str, fn: Any, avals: tuple, may_fail: bool):
-        super().__init__(name, fn, may_fail=may_fail)
+    def __init__(self, name: str, fn: Any, avals: tuple, may_fail: bool, acts: bool):
+        super().__init__(name, fn, may_fail=may_fail, acts=acts)
         self._avals = avals
 
     def _infer(self, static: Static, avals: tuple) -> Inferred:
@@ -122,7 +125,7 @@ class ConcreteFunction:
         self._arg_variables = [v if id(v) in used else None for v in arguments.variables]
         self._own = used - {id(v) for v in arguments.variables}
         self._plan_donation()
-        self._op = _Call(name, self._run_in_stream, self._avals, self._may_fail)
+        self._op = _Call(name, self._run_in_stream, self._avals, self._may_fail, captured.end.acts)
         self._jitted: Any = None
 
     def _arrange(self, captured: Captured) -> None:
@@ -130,14 +133,14 @@ class ConcreteFunction:
         owners = variables_by_tensor()
         self._cells: list[Variable] = []
         self._constants: list[Tensor] = []
-        self._order: list[tuple[int, int]] = []  # (0 cell, 1 passed, 2 built in; position there)
         self._built_in: list[np.ndarray] = []
+        groups: tuple[list[Any], ...] = (self._cells, self._constants, self._built_in)
+        self._order: list[tuple[int, int]] = []  # which of these, and the place there
         for t in captured.inputs:
-            owner = owners.get(id(t))
-            value = t._value
+            value, owner = t._value, owners.get(id(t))
             small = type(value) is np.ndarray and value.nbytes <= _CONSTANT_BYTES
-            kind, group, item = ((0, self._cells, owner) if owner is not None else
-                                 (2, self._built_in, value) if small else (1, self._constants, t))
+            kind, item = (0, owner) if owner is not None else (2, value) if small else (1, t)
+            group: Any = groups[kind]
             self._order.append((kind, len(group)))
             group.append(item)
         # Tensors of an outer capture, or of one of JAX's transformations, are good for this one call.
@@ -172,6 +175,26 @@ class ConcreteFunction:
         if not self._draws:
             return self._evaluate(arrays, ())
         return self._evaluate(arrays[:-1], [arrays[-1][i] for i in range(len(self._draws))])
+
+    @property
+    def cells(self) -> list[Variable]:
+        """The variables whose values it reads."""
+        return self._cells
+
+    @property
+    def written(self) -> list[Variable]:
+        """The variables that it assigns."""
+        return self._written
+
+    @property
+    def draws(self) -> bool:
+        """Whether it holds random ops that go on from call to call."""
+        return bool(self._draws)
+
+    def evaluate(self, tensors: Sequence[Any], cells: Sequence[Any]) -> tuple[list[Any], Any]:
+        """New values of `written` and the structure of results, from JAX arrays or tracers."""
+        outs = self._evaluate([*tensors, *cells, *(t.__jax_array__() for t in self._constants)], ())
+        return list(outs[: len(self._written)]), self._returned.filled(outs[len(self._written):])
 
     def run(self, tensors: Sequence[Tensor], variables: Sequence[Variable]) -> Any:
         """Calls the function on tensors and variables in the places of those it was captured with."""

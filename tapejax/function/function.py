@@ -167,10 +167,7 @@ class Function:
     def _converted(self) -> Callable:
         if not self._convert:
             return self.python_function
-        try:
-            from tapejax.function import autograph
-        except ImportError:
-            return self.python_function
+        from tapejax.function import autograph
 
         if isinstance(self.python_function, _Bound):
             return self.python_function.with_function(autograph.convert(self.python_function.fn))
@@ -208,13 +205,17 @@ class Function:
         """
         if not args and not kwargs and self._signature.specs is not None:
             args = self._signature.specs
+        return self.lookup(args, kwargs)[0]
+
+    def lookup(self, args: tuple, kwargs: dict[str, Any]) -> tuple[ConcreteFunction, Arguments]:
+        """The trace for these arguments, and the arguments as it takes them; as `get_concrete_function`."""
         values, named = _map_specs((args, kwargs), self._name)
         given = self._signature.bind(values, named)
         found = self._traces.get(given.key)
         if found is None:
             found = self._capture(given)
             self._traces[given.key] = found
-        return found
+        return found, given
 
     def experimental_get_tracing_count(self) -> int:
         """How often the Python function was run to capture it."""
