@@ -82,6 +82,15 @@ IMPLEMENTATIONS: tuple[Implementation, ...] = (
         environment={"TAPEJAX_EAGER": None},
     ),
     Implementation(
+        "tapejax-function",
+        "tapejax",
+        "tensorflow",
+        "the same, the step under tapejax's tf.function",
+        decorate=lambda tf: tf.function,
+        counter=_tapejax_programs,
+        environment={"TAPEJAX_EAGER": None},
+    ),
+    Implementation(
         "tapejax-eager",
         "tapejax",
         "tensorflow",

@@ -105,13 +105,7 @@ class Trace:
         if type(value) is np.ndarray:
             if value.dtype == object:
                 raise TypeError("string tensors live on the host; this op has no string kernel")
-            if t._slot < 0:
-                # Second program that uses this host array: from now on it lives on the device.
-                with jax.enable_x64(True):
-                    t._value = jax.device_put(value)
-                t._slot = 0
-            elif t._trace is None:
-                t._slot = -1
+            use_host_array(t)
         return self._add_input(t)
 
     def _add_input(self, t: Any) -> int:
@@ -150,6 +144,16 @@ class Trace:
                     run_pending(self, "a value was read by another thread", only=t)
         if t._value is None:
             raise self.error or RuntimeError("this tensor's value was lost")
+
+
+def use_host_array(t: Any) -> None:
+    """A program uses a tensor that holds a host array; from the second one on the array lives on the device."""
+    if t._slot < 0:
+        with jax.enable_x64(True):
+            t._value = jax.device_put(t._value)
+        t._slot = 0
+    elif t._trace is None:
+        t._slot = -1
 
 
 class _Thread(threading.local):

@@ -4,12 +4,10 @@ Outside tapes it is called at once, as one jitted program that overwrites the bu
 Under a tape, or inside another capture, the call is one op of the stream, with one vjp.
 """
 
-import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from tapejax import dtypes, errors, nest
@@ -18,18 +16,17 @@ from tapejax.engine import stream
 from tapejax.engine.capture import Captured
 from tapejax.engine.op import NO_STATIC, Inferred, Op, Static
 from tapejax.engine.program import is_concrete
+from tapejax.function.direct import Direct
 from tapejax.function.signature import Arguments, describe
 from tapejax.function.spec import TensorSpec
 from tapejax.ops import random
-from tapejax.ops.registry import translate
-from tapejax.tensor import Tensor, from_value
+from tapejax.tensor import Tensor
 from tapejax.variable import Variable, variables_by_tensor
 
 __all__ = ["ConcreteFunction", "Returned"]
 
 # Host arrays up to this size become constants of the program, which XLA folds; larger ones are passed in.
 _CONSTANT_BYTES: Final = 1 << 16
-_ABSENT: Final = type(None)
 
 
 class Returned:
@@ -107,49 +104,56 @@ class ConcreteFunction:
         self.name = name
         self._parameters = parameters
         self._returned: Returned = captured.results
-        new = [after for _, _, after in captured.assigned]
-        self._graph = captured.graph([*new, *self._returned.tensors])
-        self._avals = tuple(t.aval for t in (*new, *self._returned.tensors))
-        self._returned.tensors = []
         self._scalars = captured.scalars
         self._draws = captured.draws
         self._runs, self._epoch = 0, random.epoch()
-        self._may_fail = captured.end.may_fail
         self._structure = nest.map_structure(_spec, (arguments.args, arguments.kwargs), expand_composites=True)
         self._given_avals = [t.aval for t in arguments.tensors]
+        captured.slots([*(after for _, _, after in captured.assigned), *self._returned.tensors])
         self._arrange(captured)
-        self._written: list[Variable] = [v for v, _, _ in captured.assigned]
+        assigned = {id(v): after for v, _, after in captured.assigned}
+        results = self._returned.tensors
+        outs = [*(assigned[id(v)] for v in self._written), *results]
+        self._graph = captured.graph(outs)
+        self._avals = tuple(t.aval for t in outs)
+        self._returned.tensors = []
         self._reads: list[Variable] = list(captured.reads)
         used = {id(v) for v in (*self._cells, *self._written)}
         # Variables that were arguments are exchanged for those of each call.
         self._arg_variables = [v if id(v) in used else None for v in arguments.variables]
         self._own = used - {id(v) for v in arguments.variables}
-        self._plan_donation()
-        self._op = _Call(name, self._run_in_stream, self._avals, self._may_fail, captured.end.acts)
-        self._jitted: Any = None
+        end, n_written = captured.end, len(self._written)
+        self._op = _Call(name, self._run_in_stream, self._avals, end.may_fail, end.acts)
+        n_read_and_written = sum(id(c) in assigned for c in self._cells)
+        self._direct = Direct(self._run_alone, name, len(arguments.tensors), 0 if end.may_fail else n_read_and_written,
+                              self._avals[:n_written], self._avals[n_written:], end.may_fail)
 
     def _arrange(self, captured: Captured) -> None:
         """Sorts what the graph takes after its placeholders: variables, arrays to pass, constants to build in."""
         owners = variables_by_tensor()
-        self._cells: list[Variable] = []
+        assigned = {id(v): v for v, _, _ in captured.assigned}
+        cells = [owners[id(t)] for t in captured.inputs if id(t) in owners]
+        # Those that are overwritten come first, so that their buffers can be donated.
+        self._cells: list[Variable] = sorted(cells, key=lambda v: id(v) not in assigned)
+        read = {id(v) for v in cells}
+        self._written: list[Variable] = [*(v for v in self._cells if id(v) in assigned),
+                                         *(v for k, v in assigned.items() if k not in read)]
+        place = {id(v): i for i, v in enumerate(self._cells)}
         self._constants: list[Tensor] = []
         self._built_in: list[np.ndarray] = []
-        groups: tuple[list[Any], ...] = (self._cells, self._constants, self._built_in)
-        self._order: list[tuple[int, int]] = []  # which of these, and the place there
+        self._order: list[tuple[int, int]] = []  # 0 cell, 1 constant, 2 built in; which one
         for t in captured.inputs:
-            value, owner = t._value, owners.get(id(t))
-            small = type(value) is np.ndarray and value.nbytes <= _CONSTANT_BYTES
-            kind, item = (0, owner) if owner is not None else (2, value) if small else (1, t)
-            group: Any = groups[kind]
-            self._order.append((kind, len(group)))
-            group.append(item)
+            value = t._value
+            if id(t) in owners:
+                self._order.append((0, place[id(owners[id(t)])]))
+            elif type(value) is np.ndarray and value.nbytes <= _CONSTANT_BYTES:
+                self._order.append((2, len(self._built_in)))
+                self._built_in.append(value)
+            else:
+                self._order.append((1, len(self._constants)))
+                self._constants.append(t)
         # Tensors of an outer capture, or of one of JAX's transformations, are good for this one call.
         self.reusable = all(t._value is not None and is_concrete(t._value) for t in self._constants)
-
-    def _plan_donation(self) -> None:
-        place = {id(c): i for i, c in enumerate(self._cells)}
-        # Where the overwritten variables stand among the cells; one that is only written is no input.
-        self._donated = [] if self._may_fail else [place[id(v)] for v in self._written if id(v) in place]
 
     # Running
 
@@ -202,15 +206,14 @@ class ConcreteFunction:
         if self._arg_variables:
             swap = {id(old): new for old, new in zip(self._arg_variables, variables, strict=True)}
             cells, written, reads = ([swap.get(id(v), v) for v in vs] for vs in (cells, written, reads))
-        if stream.thread.tapes or stream.thread.trace.symbolic or stream.is_eager():
+        thread = stream.thread
+        if thread.tapes or thread.trace.symbolic or stream.is_eager():
             outs = self._record(tensors, cells, reads)
             for variable, out in zip(written, outs, strict=False):
                 variable._overwrite(out)
             return self._returned.filled(outs[len(written):])
-        outs = self._call(tensors, cells)
-        for variable, value in zip(written, outs, strict=False):
-            variable._tensor = from_value(value)
-        return self._returned.filled([from_value(v) for v in outs[len(written):]])
+        numbers = [value for value, _ in self._draw_numbers()] if self._draws else ()
+        return self._returned.filled(self._direct(tensors, cells, written, self._constants, numbers))
 
     def _record(self, tensors: Sequence[Tensor], cells: list[Variable], reads: list[Variable]) -> tuple:
         for variable in reads:
@@ -221,52 +224,8 @@ class ConcreteFunction:
             outer.draws.extend((len(outer.scalars) + i, step) for i, (_, step) in enumerate(self._draws))
         return stream.record(self._op, NO_STATIC, (*tensors, *(c._tensor for c in cells), *self._constants, *numbers))
 
-    def _call(self, tensors: Sequence[Tensor], cells: list[Variable]) -> list[Any]:
-        trace = stream.thread.trace
-        if trace.node.depth:
-            trace.flush("a captured function ran")
-        held = [c._tensor for c in cells]
-        values = [t._value for t in held]
-        args = [*[t._value for t in tensors], *values, *[t._value for t in self._constants]]
-        if _ABSENT in map(type, args):
-            # Pending in another thread's stream.
-            for t in (*tensors, *held, *self._constants):
-                stream.realize(t)
-            return self._call(tensors, cells)
-        first = len(tensors)
-        if self._donated:
-            self._unshare(held, values, args, first)
-        if self._draws:
-            args.append(np.array([value for value, _ in self._draw_numbers()], np.int64))
-        if self._jitted is None:
-            self._jitted = jax.jit(_named(self._run_alone, self.name), donate_argnums=tuple(
-                first + i for i in self._donated))
-        with jax.enable_x64(True):
-            try:
-                outs = self._jitted(*args)
-                if self._may_fail:
-                    jax.block_until_ready(outs)
-            except Exception as error:
-                if isinstance(error, (TypeError, ValueError)):
-                    raise
-                raise translate(error, f"[Op:{self.name}]") from error
-        return outs
-
-    def _unshare(self, held: list[Tensor], values: list[Any], args: list[Any], first: int) -> None:
-        """Arrays that somebody besides their variable holds are copied, so that the program may overwrite them."""
-        tensors = [held[i] for i in self._donated]
-        arrays = [values[i] for i in self._donated]
-        count = sys.getrefcount
-        if max(map(count, tensors)) <= _SOLE_TENSOR and max(map(count, arrays)) <= _SOLE_ARRAY:
-            return
-        for i, t, a in zip(self._donated, tensors, arrays, strict=True):
-            if (count(t) > _SOLE_TENSOR + 1 or count(a) > _SOLE_ARRAY + 1) and type(a) is not np.ndarray:
-                args[first + i] = jnp.copy(a)
-
     def _draw_numbers(self) -> list[tuple[Any, Any]]:
         """The places of the random ops in their sequences, for this run."""
-        if not self._draws:
-            return []
         if self._epoch != random.epoch():
             self._runs, self._epoch = 0, random.epoch()
         run = self._runs
@@ -353,38 +312,10 @@ class ConcreteFunction:
     def as_text(self) -> str:
         """The program as StableHLO text."""
         with jax.enable_x64(True):
-            return jax.jit(_named(self._run_alone, self.name)).lower(*self._example()).as_text()
+            return jax.jit(self._run_alone).lower(*self._example()).as_text()
 
 
 def _spec(value: Any) -> Any:
     if isinstance(value, (Tensor, np.ndarray, np.generic, jax.Array)):
         return TensorSpec(value.shape, dtypes.as_dtype(value.dtype))
     return value
-
-
-def _named(fn: Any, name: str) -> Any:
-    def run(*arrays: Any) -> tuple:
-        return fn(*arrays)
-
-    run.__name__ = run.__qualname__ = name
-    return run
-
-
-def _refcounts_when_sole() -> tuple[int, int]:
-    """What `_unshare` counts when only a variable holds a tensor and its array; measured, as it is Python's matter."""
-
-    class Cell:
-        _tensor: Any = None
-
-    cell = Cell()
-    cell._tensor = from_value(np.zeros(()))
-    held = [cell._tensor]
-    values = [t._value for t in held]
-    args = [*values]
-    tensors, arrays = [held[0]], [values[0]]
-    found = max(map(sys.getrefcount, tensors)), max(map(sys.getrefcount, arrays))
-    del args, cell
-    return found
-
-
-_SOLE_TENSOR, _SOLE_ARRAY = _refcounts_when_sole()

@@ -68,6 +68,8 @@ class Function:
         self._convert = convert
         self._name = name
         self._traces: OrderedDict[tuple, ConcreteFunction | None] = OrderedDict()
+        # Calls with tensors alone, by position: the same traces by the tensors' avals.
+        self._fast: dict[tuple, ConcreteFunction] = {}
         self._tracings = 0
         self._recent: deque[int] = deque([0])  # calls since each of the latest tracings
         self._bound: dict[int, tuple[Any, Function]] = {}
@@ -94,14 +96,23 @@ class Function:
             ref: Any = weakref.ref(instance, lambda _, bound=self._bound: bound.pop(key, None))
         except TypeError:
             ref = lambda: instance  # noqa: E731
-        function = Function(_Bound(self.python_function, ref), self._signature.without_self(), self._convert, self._name)
+        function = Function(_Bound(self.python_function, ref), self._signature.without_self(), self._convert,
+                            self._name)
         self._bound[key] = (ref, function)
         return function
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Calls the function: from its trace, or capturing it first."""
-        if _eagerly:
+        if _eagerly or stream.is_eager():
             return self.python_function(*args, **kwargs)
+        if not kwargs:
+            try:
+                fast = self._fast.get(tuple([a.aval for a in args]))
+            except AttributeError:  # not all are tensors
+                fast = None
+            if fast is not None:
+                self._recent[-1] += 1
+                return fast.run(args, ())
         given = self._signature.bind(args, kwargs)
         key = given.key
         concrete = self._traces.get(key, _MISSING)
@@ -113,6 +124,9 @@ class Function:
             self._traces.move_to_end(key)
         if concrete is None:
             return self._run_as_python(given)
+        if key in self._traces and self._signature.specs is None and not kwargs and len(given.args) == len(
+                args) and all(type(a) is Tensor for a in args):
+            self._fast[tuple([a.aval for a in args])] = concrete
         if given.variables and not concrete.fits(given.variables):
             # A variable came as an argument that the trace also knows by itself: such calls get their own.
             key = (*key, *map(id, given.variables))
@@ -137,6 +151,7 @@ class Function:
         if found is None or found.reusable:
             while len(self._traces) >= MAX_TRACES:
                 self._traces.popitem(last=False)
+                self._fast.clear()
             self._traces[key] = found
         return found
 

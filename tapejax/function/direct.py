@@ -1,0 +1,147 @@
+"""`Direct`: calls a captured program at once, in little more than a call of `jax.jit` takes.
+
+Per overwritten variable the call costs some 0.2 us besides JAX's own: reading its array, counting who else holds it,
+and putting the new array into the same tensor. A train step of 400 variables spends 0.6 ms in `jax.jit` itself.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from itertools import islice
+from operator import is_
+from typing import Any, Final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tapejax.engine import stream
+from tapejax.engine.aval import Aval
+from tapejax.ops.registry import translate
+from tapejax.tensor import Tensor, from_value
+
+__all__ = ["Direct"]
+
+_ABSENT: Final = type(None)
+
+
+class Direct:
+    """A program ``run(*given, *cells, *constants) -> (*new values of variables, *results)``, called on tensors.
+
+    Args:
+      run: the JAX function.
+      name: the program's name in profiles.
+      n_given: how many arguments are not variables.
+      n_donated: how many of the cells, the first ones, are overwritten: they are also the first of the outputs.
+      written: avals of all variables that are overwritten. results: of the other outputs.
+      waits: whether to wait for the program, so that its errors are raised here.
+    """
+
+    def __init__(self, run: Callable, name: str, n_given: int, n_donated: int, written: Sequence[Aval],
+                 results: Sequence[Aval], waits: bool):
+        def program(*arrays: Any) -> tuple:
+            return run(*arrays)
+
+        program.__name__ = program.__qualname__ = name
+        self._name = name
+        self._n_given, self._n_donated, self._n_written = n_given, n_donated, len(written)
+        self._written, self._results = written, results
+        self._waits = waits
+        self._jitted = jax.jit(program, donate_argnums=tuple(range(n_given, n_given + n_donated)))
+        # The tensors that the last call made: if variables still have them, the next call fills the same ones.
+        self._mine: list[Tensor] = []
+
+    def __call__(self, tensors: Sequence[Tensor], cells: Sequence[Any], written: Sequence[Any],
+                 constants: Sequence[Tensor], numbers: Sequence[int]) -> list[Tensor]:
+        """Runs the program, gives the variables `written` their new values, and returns the results."""
+        trace = stream.thread.trace
+        if trace.node.depth:
+            trace.flush("a captured function ran")
+        n, mine = self._n_donated, self._mine
+        held = [c._tensor for c in cells]
+        values = [t._value for t in held]
+        args = [t._value for t in tensors]
+        if np.ndarray in map(type, args):
+            for t in tensors:
+                if type(t._value) is np.ndarray:
+                    stream.use_host_array(t)
+            args = [t._value for t in tensors]
+        args += values
+        if constants:
+            args += [t._value for t in constants]
+        if numbers:
+            args.append(np.array(numbers, np.int64))
+        filled = False
+        if n:
+            filled = len(mine) == n and all(map(is_, held, mine)) and max(map(_count, islice(held, n))) <= _MINE
+            if not filled:
+                mine = self._mine = []
+            if not (filled and max(map(_count, islice(values, n))) <= _ARRAY):
+                self._unshare(filled, held, values, args)
+        with jax.enable_x64(True):
+            try:
+                outs = self._jitted(*args)
+                if self._waits:
+                    jax.block_until_ready(outs)
+            except Exception as error:
+                if _ABSENT in map(type, args):
+                    for t in (*tensors, *held, *constants):
+                        stream.realize(t)  # pending in another thread's stream
+                    return self(tensors, cells, written, constants, numbers)
+                if isinstance(error, (TypeError, ValueError)):
+                    raise
+                raise translate(error, f"[Op:{self._name}]") from error
+        if filled:
+            for t, value in zip(mine, outs, strict=False):
+                t._value = value
+        else:
+            self._mine = [_tensor(value, aval) for value, aval in zip(outs[:n], self._written, strict=False)]
+            for cell, t in zip(written, self._mine, strict=False):
+                cell._tensor = t
+        total = self._n_written
+        for i in range(n, total):
+            written[i]._tensor = _tensor(outs[i], self._written[i])
+        results = self._results
+        return [_tensor(outs[total + i], results[i]) for i in range(len(results))]
+
+    def _unshare(self, filled: bool, held: list[Tensor], values: list[Any], args: list[Any]) -> None:
+        """Arrays that somebody besides their variable holds are copied, so that the program may overwrite them."""
+        limit = _MINE if filled else _MINE - 1
+        for i in range(self._n_donated):
+            if (_count(held[i]) > limit or _count(values[i]) > _ARRAY) and type(values[i]) not in (np.ndarray, _ABSENT):
+                args[self._n_given + i] = jnp.copy(values[i])
+
+
+_count: Final = sys.getrefcount
+
+
+def _tensor(value: Any, aval: Aval) -> Tensor:
+    out = Tensor.__new__(Tensor)
+    out._value = value
+    out._trace = None
+    out._slot = 0
+    out.aval = aval
+    return out
+
+
+def _counts_when_sole() -> tuple[int, int]:
+    """What `Direct` counts for a tensor that it made, and for its array, when only their variable holds them.
+
+    Measured where they are held as in `Direct.__call__`, since what a reference count includes is Python's matter.
+    """
+
+    class Cell:
+        _tensor: Any = None
+
+    cell = Cell()
+    cell._tensor = from_value(np.zeros(()))
+    mine = [cell._tensor]
+    held = [c._tensor for c in [cell]]
+    values = [t._value for t in held]
+    args: list[Any] = []
+    args += values
+    found = max(map(_count, islice(held, 1))), max(map(_count, islice(values, 1)))
+    del mine, args
+    return found
+
+
+_MINE, _ARRAY = _counts_when_sole()
