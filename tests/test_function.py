@@ -448,6 +448,14 @@ def test_a_trace_of_the_second_call_on_costs_no_compilation():
     assert tapejax.explain().programs_compiled == before and step.experimental_get_tracing_count() == 1
 
 
+def test_explain_counts_captured_programs():
+    x = tapejax.constant(2.0)
+    before = tapejax.explain().programs_compiled
+    tapejax.function(lambda x: x * 3.0)(x)
+    report = tapejax.explain()
+    assert report.programs_compiled == before + 1 and "captured function" in str(report)
+
+
 def test_inspection():
     v = tapejax.Variable([1.0, 2.0])
     c = tapejax.function(lambda x: v * x).get_concrete_function(tapejax.TensorSpec([]))

@@ -74,12 +74,15 @@ class Stats:
         self.failures += 1
 
     def note_compile(self, program: Any) -> None:
+        self.note_program(program.end, program.first_seconds, len(program.outputs), len(program.donated),
+                          _difference(program))
+
+    def note_program(self, end: Node, seconds: float, outputs: int, donated: int, difference: str) -> None:
         self.compiled += 1
-        self.compile_seconds += program.first_seconds
-        nodes = [n for n in path(program.end) if n.op is not None]
-        first, last = _place(nodes[0]), _place(nodes[-1])
-        self.events.append(Compilation(len(nodes), program.first_seconds, len(program.outputs), len(program.donated),
-                                       f"{first} to {last}", _difference(program)))
+        self.compile_seconds += seconds
+        nodes = [n for n in path(end) if n.op is not None]
+        where = f"{_place(nodes[0])} to {_place(nodes[-1])}" if nodes else "no ops"
+        self.events.append(Compilation(len(nodes), seconds, outputs, donated, where, difference))
 
 
 def _place(node: Node) -> str:

@@ -126,7 +126,7 @@ class ConcreteFunction:
         self._op = _Call(name, self._run_in_stream, self._avals, end.may_fail, end.acts)
         n_read_and_written = sum(id(c) in assigned for c in self._cells)
         self._direct = Direct(self._run_alone, name, len(arguments.tensors), 0 if end.may_fail else n_read_and_written,
-                              self._avals[:n_written], self._avals[n_written:], end.may_fail)
+                              self._avals[:n_written], self._avals[n_written:], end)
 
     def _arrange(self, captured: Captured) -> None:
         """Sorts what the graph takes after its placeholders: variables, arrays to pass, constants to build in."""

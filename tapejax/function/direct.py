@@ -5,6 +5,7 @@ and putting the new array into the same tensor. A train step of 400 variables sp
 """
 
 import sys
+import time
 from collections.abc import Callable, Sequence
 from itertools import islice
 from operator import is_
@@ -14,8 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tapejax.engine import stream
+from tapejax.engine import explain, stream
 from tapejax.engine.aval import Aval
+from tapejax.engine.graph import Node
 from tapejax.ops.registry import translate
 from tapejax.tensor import Tensor, from_value
 
@@ -33,11 +35,11 @@ class Direct:
       n_given: how many arguments are not variables.
       n_donated: how many of the cells, the first ones, are overwritten: they are also the first of the outputs.
       written: avals of all variables that are overwritten. results: of the other outputs.
-      waits: whether to wait for the program, so that its errors are raised here.
+      end: the last node of the captured program.
     """
 
     def __init__(self, run: Callable, name: str, n_given: int, n_donated: int, written: Sequence[Aval],
-                 results: Sequence[Aval], waits: bool):
+                 results: Sequence[Aval], end: Node):
         def program(*arrays: Any) -> tuple:
             return run(*arrays)
 
@@ -45,7 +47,9 @@ class Direct:
         self._name = name
         self._n_given, self._n_donated, self._n_written = n_given, n_donated, len(written)
         self._written, self._results = written, results
-        self._waits = waits
+        self._end = end
+        self._waits = end.may_fail  # so that its errors are raised here
+        self._called = False
         self._jitted = jax.jit(program, donate_argnums=tuple(range(n_given, n_given + n_donated)))
         # The tensors that the last call made: if variables still have them, the next call fills the same ones.
         self._mine: list[Tensor] = []
@@ -77,6 +81,7 @@ class Direct:
                 mine = self._mine = []
             if not (filled and max(map(_count, islice(values, n))) <= _ARRAY):
                 self._unshare(filled, held, values, args)
+        start = 0.0 if self._called else time.perf_counter()
         with jax.enable_x64(True):
             try:
                 outs = self._jitted(*args)
@@ -90,6 +95,10 @@ class Direct:
                 if isinstance(error, (TypeError, ValueError)):
                     raise
                 raise translate(error, f"[Op:{self._name}]") from error
+        if start:
+            self._called = True
+            explain.stats.note_program(self._end, time.perf_counter() - start, len(outs), n,
+                                       f"the captured function {self._name}")
         if filled:
             for t, value in zip(mine, outs, strict=False):
                 t._value = value
