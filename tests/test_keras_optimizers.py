@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from parity import check_error
 
 import tapejax as ours
 
@@ -15,6 +16,16 @@ CASES = [
     ("SGD", {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True}),
     ("SGD", {"learning_rate": 0.1, "clipnorm": 0.5}),
     ("SGD", {"learning_rate": 0.1, "clipvalue": 0.2}), ("SGD", {"learning_rate": 0.1, "global_clipnorm": 0.5}),
+    ("AdamW", {"learning_rate": 0.05, "weight_decay": 0.1}), ("AdamW", {"learning_rate": 0.05, "amsgrad": True}),
+    ("Adamax", {"learning_rate": 0.05}), ("Nadam", {"learning_rate": 0.05, "beta_1": 0.7}),
+    ("Lamb", {"learning_rate": 0.05}), ("Lion", {"learning_rate": 0.05}),
+    ("RMSprop", {"learning_rate": 0.05}), ("RMSprop", {"learning_rate": 0.05, "momentum": 0.5, "rho": 0.7}),
+    ("RMSprop", {"learning_rate": 0.05, "centered": True, "epsilon": 1e-3}),
+    ("RMSprop", {"learning_rate": 0.05, "centered": True, "momentum": 0.5, "epsilon": 1e-3}),
+    ("Adagrad", {"learning_rate": 0.1}), ("Adagrad", {"learning_rate": 0.1, "initial_accumulator_value": 0.0}),
+    ("Adadelta", {"learning_rate": 1.0, "epsilon": 1e-3}), ("Ftrl", {"learning_rate": 0.1}),
+    ("Ftrl", {"learning_rate": 0.1, "learning_rate_power": -0.3, "l1_regularization_strength": 0.05,
+              "l2_regularization_strength": 0.2, "l2_shrinkage_regularization_strength": 0.1, "beta": 0.3}),
 ]  # fmt: skip
 
 
@@ -38,6 +49,83 @@ def test_twenty_steps(tf, name, kwargs):
     assert int(optimizer.iterations) == 20
     tail = [[v.path.partition("/")[2] for v in o.variables] for o in (optimizer, reference)]
     assert tail[0] == tail[1]
+
+
+def slices_trajectory(t, name, kwargs):
+    """Five steps on a table of six rows, with repeated indices, beside a variable with a dense gradient."""
+    variables = [t.Variable(np.linspace(-1, 1, 12, dtype=np.float32).reshape(6, 2)), t.Variable([1.0, -2.0])]
+    optimizer = getattr(t.keras.optimizers, name)(**kwargs)
+    values = []
+    for step in range(5):
+        rows = t.constant(np.sin(np.arange(6, dtype=np.float32) + step).reshape(3, 2))
+        slices = t.IndexedSlices(rows, t.constant([[1, 1, 3], [2, 3, 4]][step % 2]), t.constant([6, 2]))
+        optimizer.apply_gradients(zip([slices, rows[0]], variables, strict=True))
+        values.append(np.concatenate([v.numpy().ravel() for v in (*variables, *optimizer.variables[2:])]))
+    return np.array(values)
+
+
+@pytest.mark.parametrize(("name", "kwargs"), CASES)
+def test_slices(tf, name, kwargs):
+    """As Keras on TensorFlow: what decays in all rows, and that repeated rows are squared one by one."""
+    kwargs = {**kwargs, "epsilon": 1.0} if kwargs.get("centered") else kwargs  # or the root's argument is negative
+    mine, theirs = (slices_trajectory(t, name, kwargs) for t in (ours, tf))
+    np.testing.assert_allclose(mine, theirs, rtol=2e-5, atol=1e-6)
+
+
+def test_slices_out_of_reach_touch_nothing():
+    table = ours.Variable(np.ones((3, 2), np.float32))
+    slices = ours.IndexedSlices(ours.ones([2, 2]), ours.constant([2, 3]) - ours.constant([0, 4]), ours.constant([3, 2]))
+    ours.keras.optimizers.Adagrad(0.1).apply_gradients([(slices, table)])
+    assert table.numpy()[:2].tolist() == [[1.0, 1.0], [1.0, 1.0]]
+    assert (table.numpy()[2] < 1).all()
+
+
+def test_slices_of_the_wrong_width():
+    table = ours.Variable(np.ones((3, 2), np.float32))
+    slices = ours.IndexedSlices(ours.ones([2, 5]), ours.constant([2, 1]), ours.constant([3, 5]))
+    with pytest.raises(ValueError, match="does not fit"):
+        ours.keras.optimizers.SGD(0.1).apply_gradients([(slices, table)])
+
+
+@pytest.mark.parametrize("wrong", [
+    ("AdamW", {"weight_decay": None}), ("Lion", {"beta_1": 0.0}), ("Ftrl", {"learning_rate_power": 1.0}),
+    ("Ftrl", {"l1_regularization_strength": -1.0}), ("SGD", {"momentum": 2.0}), ("Adam", {"foo": 1}),
+])  # fmt: skip
+def test_wrong_arguments(tf, wrong):
+    name, kwargs = wrong
+    check_error(tf, lambda t: getattr(t.keras.optimizers, name)(**kwargs))
+
+
+def test_exclude_from_weight_decay(tf):
+    def decayed(t):
+        variables = [t.Variable(1.0, name=n) for n in ("kernel", "bias", "scale")]
+        optimizer = t.keras.optimizers.AdamW(0.1, weight_decay=0.5)
+        optimizer.exclude_from_weight_decay(var_list=variables[2:], var_names=["bi.s"])
+        for _ in range(3):
+            optimizer.apply_gradients((t.constant(0.5), v) for v in variables)
+        return [float(v.numpy()) for v in variables]
+
+    np.testing.assert_allclose(decayed(ours), decayed(tf), rtol=1e-6)
+
+
+def test_decay_is_ignored_with_a_warning(tf):
+    for t in (tf, ours):
+        with pytest.warns(UserWarning, match="`decay` is no longer supported"):
+            t.keras.optimizers.SGD(0.1, decay=1e-6)
+
+
+def test_a_second_optimizer_compiles_nothing():
+    def train():
+        v = ours.Variable([1.0, 2.0])
+        optimizer = ours.keras.optimizers.Nadam(0.1)
+        for _ in range(3):
+            optimizer.apply_gradients([(ours.constant([1.0, 2.0]), v)])
+            v.numpy()
+
+    train()
+    compiled = ours.explain().programs_compiled
+    train()
+    assert ours.explain().programs_compiled == compiled
 
 
 def test_optax_transformation():

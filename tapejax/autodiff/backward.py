@@ -10,17 +10,20 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from tapejax.engine import stream
+from tapejax.autodiff.indexed_slices import IndexedSlices, Rows, densified, known_slices, passes_on, slice_rules
+from tapejax.autodiff.reads import connected, is_call, read_inputs
+from tapejax.engine import stream, trie
 from tapejax.engine.aval import Aval
 from tapejax.engine.graph import Node, path
-from tapejax.engine.op import NO_STATIC, Op
+from tapejax.engine.op import NO_STATIC, Op, VjpOp, static
 from tapejax.tensor import Tensor, from_value
 
 __all__ = ["Record", "Segment", "backward", "gradients", "ones_like", "zeros_like"]
 
-_ONES_LIKE = Op("ones_like", jnp.ones_like)
-_ZEROS_LIKE = Op("zeros_like", jnp.zeros_like)
+_ONES_LIKE = Op("ones_like", jnp.ones_like, differentiable=False)
+_ZEROS_LIKE = Op("zeros_like", jnp.zeros_like, differentiable=False)
 _ADD = Op("add_gradients", jnp.add)
+_UNREAD = Op("unread", lambda shape, dtype: jnp.zeros(shape, dtype))
 
 Key = Any
 
@@ -32,8 +35,12 @@ class Segment:
         self.trace = trace
         self.ranges: list[list[Any]] = []  # [depth, depth or None while open]
         self.events: list[tuple[int, Tensor]] = []  # depth, watched tensor
-        self.entries: list[Entry] | None = None  # once the trace has run
+        # Once the trace has run:
+        self.entries: list[Entry] | None = None
         self.values: dict[int, Tensor] = {}
+        self.links: dict[int, Key] = {}  # where its inputs came from
+        self.watched: list[tuple[int, Key]] = []  # of `events`
+        self.read_at: Any = None  # where the user's code read a value while the tape was recording
 
     def close(self) -> None:
         if self.ranges and self.ranges[-1][1] is None:
@@ -43,7 +50,7 @@ class Segment:
 class Entry:
     """A recorded op that depends on something watched."""
 
-    __slots__ = ("custom", "inputs", "node", "outputs", "segment")
+    __slots__ = ("custom", "inputs", "node", "outputs", "segment", "wrt")
 
     def __init__(self, segment: Segment, node: Node, inputs: list[Key], outputs: list[Key], custom: Any):
         self.segment = segment
@@ -51,13 +58,27 @@ class Entry:
         self.inputs = inputs
         self.outputs = outputs
         self.custom = custom
+        self.wrt: tuple[int, ...] | None = None  # once its trace has run: inputs that can be differentiated
+
+    def needed(self, tracked: set[Key]) -> set[int]:
+        """Slots whose values the gradient reads."""
+        node = self.node
+        assert node.op is not None
+        wrt = tuple(i for i, (k, a) in enumerate(zip(self.inputs, node.input_avals, strict=True))
+                    if k in tracked and a.inexact)
+        self.wrt = wrt
+        given = tuple(a.inexact for a in node.avals)
+        avals = (*node.input_avals, *(a for a in node.avals if a.inexact))
+        read = read_inputs(node.op.vjp(wrt, given), node.static, avals)
+        return {slot for i, slot in enumerate(node.inputs) if i in read}
 
     def value(self, slot: int, aval: Aval) -> Tensor:
         """The value at a slot of this entry's trace, as an op input."""
         segment = self.segment
         if segment.entries is None:
             return stream.place(segment.trace, slot, aval)
-        return segment.values[slot]
+        found = segment.values.get(slot)
+        return stream.record(_UNREAD, static(shape=aval.shape, dtype=aval.dtype), ()) if found is None else found
 
 
 class Record:
@@ -65,14 +86,18 @@ class Record:
 
     def __init__(self) -> None:
         self.segments: list[Segment] = []
+        self.traces: set[Any] = set()  # theirs
         self.reads: dict[int, tuple[Any, list[Tensor]]] = {}  # id of a variable: it, the tensors that were read
         self.watched: dict[int, Any] = {}
+        self.plan: Any = None  # (trace, what the last backward walk depended on), if that was in the trie
+        self.gaps = False  # whether it gave None for some source
         self.tracked: set[Key] = set()  # of the segments that have run
         self._kept_alive: list[Tensor] = []  # watched tensors, so that no other gets their identity
 
     def _segment(self, trace: Any) -> Segment:
         if not self.segments or self.segments[-1].trace is not trace:
             self.segments.append(Segment(trace))
+            self.traces.add(trace)
         return self.segments[-1]
 
     def open(self, trace: Any) -> None:
@@ -95,7 +120,7 @@ class Record:
     def key(self, tensor: Tensor) -> Key:
         """Where `tensor` comes from."""
         trace = tensor._trace
-        if trace is not None and any(s.trace is trace for s in self.segments):
+        if trace is not None and trace in self.traces:
             return (trace, tensor._slot)
         return id(tensor)
 
@@ -103,11 +128,17 @@ class Record:
         """Slots that vjps of this trace's entries read."""
         for segment in self.segments:
             if segment.trace is trace and segment.entries is None:
+                if segment.ranges and segment.ranges[-1][1] is None and not stream.is_eager():
+                    segment.read_at = _user_place()
                 segment.close()
                 self._track_before(trace)
-                entries = self._sweep(segment, set(self.tracked))
-                return sorted({slot for e in entries if e.custom is None for slot in e.node.inputs})
+                tracked = set(self.tracked)
+                return sorted(self._needed(self._sweep(segment, tracked), tracked))
         return []
+
+    def _needed(self, entries: list[Entry], tracked: set[Key]) -> set[int]:
+        """Slots whose values the gradients of these entries read."""
+        return {slot for e in entries if e.custom is None for slot in e.needed(tracked)}
 
     def keep(self, trace: Any, values: dict[int, Any]) -> None:
         """Takes over the values of the needed slots of a trace that has run."""
@@ -116,7 +147,8 @@ class Record:
                 continue
             self._track_before(trace)
             entries = self._sweep(segment, self.tracked)
-            needed = {slot for e in entries if e.custom is None for slot in e.node.inputs}
+            needed = self._needed(entries, self.tracked)
+            segment.links = {trace.entered[id(t)]: self.key(t) for t in trace.inputs}
             inputs = {slot: t for t in trace.inputs if (slot := trace.entered[id(t)]) in needed}
             for slot in needed:
                 kept = inputs.get(slot)
@@ -126,12 +158,14 @@ class Record:
                     kept._trace, kept._slot = trace, slot
                 segment.values[slot] = kept
             segment.entries = entries
+            segment.watched = [(depth, self.key(t)) for depth, t in segment.events]
             segment.events = []
 
     def _track_before(self, trace: Any) -> None:
-        """Inside JAX's transformations an op runs before the trace in which its inputs came to be watched."""
-        if trace.immediate:
-            self.tracked.update(self.key(t) for s in self.segments if s.entries is None for _, t in s.events)
+        """What came to be watched in traces that will not run: empty ones, and any, inside JAX's transformations."""
+        self.tracked.update(self.key(t) for s in self.segments
+                            if s.entries is None and s.trace is not trace and (trace.immediate or s.trace.done)
+                            for _, t in s.events)
 
     def attach(self, trace: Any, slot: int, custom: Any) -> None:
         """Gives an op of a trace that has run already its custom gradient."""
@@ -161,6 +195,12 @@ class Record:
             keys = [inputs[i] if i in inputs else (trace, i) for i in node.inputs]
             if not any(k in tracked for k in keys):
                 continue
+            if isinstance(node.op, VjpOp):
+                # As in TensorFlow, where the gradient of a linear op depends on no input.
+                read = read_inputs(node.op, node.static, node.input_avals)
+                keys = [k if i in read else None for i, k in enumerate(keys)]
+                if not any(k in tracked for k in keys):
+                    continue
             outs = [(trace, node.slot + i) for i in range(len(node.avals))]
             found = [k for k, a in zip(outs, node.avals, strict=True) if a.inexact]
             tracked.update(found)
@@ -179,6 +219,11 @@ def _from(end: Node, depth: int) -> list[Node]:
     return path(end, start)
 
 
+def _user_place() -> tuple[str, int, str] | None:
+    frame = trie.user_frame()
+    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
 def ones_like(t: Any) -> Tensor:
     """Ones of a tensor's shape and dtype."""
     return stream.record(_ONES_LIKE, NO_STATIC, (t,))
@@ -190,8 +235,8 @@ def zeros_like(t: Any) -> Tensor:
 
 
 def backward(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
-             sources: list[Any]) -> list[Tensor | None]:
-    """Gradients of the targets with respect to the sources, or None where there is no path.
+             sources: list[Any]) -> list[Any]:
+    """Gradients of the targets with respect to the sources: a tensor, slices, or None where there is no path.
 
     When everything happened in the program that is being recorded, what the walk emits depends only on the
     trie node and on which slots are asked for: it is remembered there, and the next time costs one look-up.
@@ -200,31 +245,56 @@ def backward(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
     wanted = _wanted(record, sources)
     plan = _plan_key(record, trace, targets, seeds, wanted)
     if plan is None:
-        return _walk(record, targets, seeds, wanted)
+        record.plan = None
+        grads = _finished(_walk(record, targets, seeds, wanted))
+        record.gaps = any(g is None for g in grads)
+        return grads
+    record.plan = (trace, plan)
     start = trace.node
     found = start.memo.get(plan)
     if found is None:
         before = len(trace.inputs), len(trace.scalars)
-        grads = _walk(record, targets, seeds, wanted)
-        if stream.current() is trace and before == (len(trace.inputs), len(trace.scalars)) and len(start.memo) < 64:
-            start.memo[plan] = (trace.node, [None if g is None else (g._slot, g.aval) for g in grads])
+        grads = _finished(_walk(record, targets, seeds, wanted))
+        record.gaps = any(g is None for g in grads)
+        if (stream.current() is trace and before == (len(trace.inputs), len(trace.scalars)) and len(start.memo) < 64
+                and all(getattr(g, "_trace", trace) is trace for g in grads)):  # no output gradient itself
+            start.memo[plan] = (trace.node, [_noted(g) for g in grads], record.gaps)
         return grads
-    trace.node, results = found
-    grads = []
-    for result in results:
-        if result is None:
-            grads.append(None)
-        else:
-            tensor = stream.place(trace, *result)
-            trace.refs.append(weakref.ref(tensor))
-            grads.append(tensor)
-    return grads
+    trace.node, results, record.gaps = found
+    return [None if result is None else _placed(trace, *result) for result in results]
 
 
 def gradients(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
               sources: list[Any]) -> list[Tensor | None]:
-    """As `backward`, always walking: for backward passes that are captured."""
-    return _walk(record, targets, seeds, _wanted(record, sources))
+    """As `backward`, always walking, and dense: for backward passes that are captured."""
+    return [densified(g) for g in _walk(record, targets, seeds, _wanted(record, sources))]
+
+
+def _finished(grads: list[Tensor | Rows | None]) -> list[Any]:
+    return [g.slices() if type(g) is Rows else g for g in grads]
+
+
+def _noted(grad: Any) -> Any:
+    """What is remembered of a gradient: the arguments of `_placed`."""
+    if grad is None:
+        return None
+    if type(grad) is IndexedSlices:
+        values, indices = grad.values, grad.indices
+        return values._slot, values.aval, indices._slot, indices.aval, grad.sizes()
+    return grad._slot, grad.aval
+
+
+def _placed(trace: Any, slot: int, aval: Aval, *rest: Any) -> Any:
+    tensor = stream.place(trace, slot, aval)
+    trace.refs.append(weakref.ref(tensor))
+    return known_slices(tensor, _placed(trace, *rest[:2]), rest[2]) if rest else tensor
+
+
+def _sum(held: Any, grad: Any) -> Any:
+    """Slices stay slices only among themselves."""
+    if type(held) is Rows and type(grad) is Rows:
+        return Rows(held.shape, held.parts + grad.parts)
+    return stream.record(_ADD, NO_STATIC, (densified(held), densified(grad)))
 
 
 def _wanted(record: Record, sources: list[Any]) -> list[list[Tensor]]:
@@ -253,7 +323,7 @@ def _plan_key(record: Record, trace: Any, targets: list[Tensor], seeds: list[Ten
 
 
 def _walk(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
-          wanted: list[list[Tensor]]) -> list[Tensor | None]:
+          wanted: list[list[Tensor]]) -> list[Tensor | Rows | None]:
     tracked = set(record.tracked)
     entries: list[Entry] = []
     for segment in record.segments:
@@ -261,11 +331,11 @@ def _walk(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
             entries += record._sweep(segment, tracked)
         else:
             entries += segment.entries
-    cotangents: dict[Key, Tensor] = {}
+    cotangents: dict[Key, Any] = {}
 
-    def add(key: Key, value: Tensor) -> None:
+    def add(key: Key, value: Any) -> None:
         held = cotangents.get(key)
-        cotangents[key] = value if held is None else stream.record(_ADD, NO_STATIC, (held, value))
+        cotangents[key] = value if held is None else _sum(held, value)
 
     for i, target in enumerate(targets):
         key = record.key(target)
@@ -276,6 +346,10 @@ def _walk(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
         if not any(given):
             continue
         node = entry.node
+        if node.op in passes_on and type(cotangents[entry.outputs[0]]) is Rows:
+            add(entry.inputs[0], cotangents[entry.outputs[0]])
+            continue
+        cotangents.update({k: densified(cotangents[k]) for k in entry.outputs if k in cotangents})
         if entry.custom is not None:
             grads = entry.custom([cotangents.get(k) for k in entry.outputs])
             for key, grad in zip(entry.inputs, grads, strict=False):
@@ -286,19 +360,36 @@ def _walk(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
         wrt = tuple(i for i, (k, a) in enumerate(zip(entry.inputs, avals, strict=True)) if k in tracked and a.inexact)
         if not wrt:
             continue
+        if entry.wrt is not None and not set(wrt) <= set(entry.wrt):
+            raise RuntimeError("a tensor was watched after it had been used and a value had been read: its use cannot be "
+                               "differentiated any more; watch it before it is used")
         assert node.op is not None
+        rule = slice_rules.get(node.op)
+        rows = None if rule is None else rule(node.static, avals)
+        if rows is not None:
+            ids = entry.value(node.inputs[1], avals[1])
+            part = stream.record(rows, NO_STATIC, (cotangents[entry.outputs[0]], ids))
+            add(entry.inputs[0], Rows(avals[0].shape, [part]))
+            continue
         inputs = [entry.value(slot, a) for slot, a in zip(node.inputs, avals, strict=True)]
         cts = [cotangents[k] for k in entry.outputs if k in cotangents]
+        if isinstance(node.op, VjpOp) or is_call(node.op):
+            # None where TensorFlow knows of no path; of a function, zeros where some other result has one.
+            full = tuple(a.inexact for a in node.avals) if is_call(node.op) else given
+            upstream = [a for a, g in zip(node.avals, full, strict=True) if g]
+            live = connected(node.op.vjp(wrt, full), node.static, (*avals, *upstream))
+            wrt = tuple(i for i, c in zip(wrt, live, strict=True) if c)
+            if not wrt:
+                continue
         grads = stream.record(node.op.vjp(wrt, given), node.static, (*inputs, *cts))
         for i, grad in zip(wrt, grads, strict=True):
             add(entry.inputs[i], grad)
-    results: list[Tensor | None] = []
+    results: list[Tensor | Rows | None] = []
     for tensors in wanted:
-        total: Tensor | None = None
+        total: Any = None
         for t in tensors:
             part = cotangents.get(record.key(t))
             if part is not None and t.aval.inexact:
-                total = part if total is None else stream.record(_ADD, NO_STATIC, (total, part))
+                total = part if total is None else _sum(total, part)
         results.append(total)
     return results
-

@@ -9,7 +9,7 @@ from tapejax.convert import to_tensor
 from tapejax.engine import stream
 from tapejax.engine.op import Op, static
 from tapejax.errors import InvalidArgumentError
-from tapejax.ops import indexing
+from tapejax.ops import gathering, indexing
 from tapejax.tensor import Tensor
 from tapejax.variable import Variable
 
@@ -44,6 +44,20 @@ for _name, _how in {"add": "add", "sub": "subtract", "update": "set", "mul": "mu
     setattr(Variable, f"scatter_{_name}", _by_slices(_how, f"scatter_{_name}"))
 for _name, _how in {"add": "add", "sub": "subtract", "update": "set", "min": "min", "max": "max"}.items():
     setattr(Variable, f"scatter_nd_{_name}", _by_indices(_how, f"scatter_nd_{_name}"))
+
+
+def _sparse_read(self: Variable, indices: Any, name: str | None = None) -> Tensor:
+    """The rows at `indices`, as `tf.gather` takes them."""
+    return gathering.gather(self, indices)
+
+
+def _gather_nd(self: Variable, indices: Any, name: str | None = None) -> Tensor:
+    """The slices at `indices` (last axis: coordinates), as `tf.gather_nd` takes them."""
+    return gathering.gather_nd(self, indices)
+
+
+Variable.sparse_read = _sparse_read  # type: ignore[attr-defined]
+Variable.gather_nd = _gather_nd  # type: ignore[attr-defined]
 
 
 def _slice_update(x: Any, updates: Any, *indices: Any, spec: tuple, how: str) -> Any:

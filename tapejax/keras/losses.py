@@ -9,7 +9,7 @@ import numpy as np
 from tapejax import convert, missing
 from tapejax.engine import stream
 from tapejax.engine.op import Op, static
-from tapejax.keras import backend
+from tapejax.keras import backend, keras2
 from tapejax.ops import nn
 from tapejax.tensor import Tensor
 
@@ -25,6 +25,7 @@ _REDUCTIONS = ("sum_over_batch_size", "sum", None, "none", "mean", "mean_with_sa
 class Reduction:
     """Names of reductions, as TensorFlow 2's Keras had them."""
 
+    AUTO = "auto"
     NONE = "none"
     SUM = "sum"
     SUM_OVER_BATCH_SIZE = "sum_over_batch_size"
@@ -232,6 +233,7 @@ class Loss:
     """
 
     def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None):
+        reduction = keras2.reduction(reduction)
         if reduction not in _REDUCTIONS:
             raise ValueError(f"Invalid value for argument `reduction`. Expected one of {_REDUCTIONS}. "
                              f"Received: reduction={reduction}")
@@ -265,7 +267,7 @@ class _Formula(Loss):
         for key, value in kwargs.items():
             setattr(self, key, value)
         self._options = kwargs
-        self._static = static(formula=type(self)._formula, dtype=self._dtype, reduction=reduction,
+        self._static = static(formula=type(self)._formula, dtype=self._dtype, reduction=self.reduction,
                               kwargs=tuple(kwargs.items()))
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

@@ -1,20 +1,23 @@
-"""Layers of plain networks: `Dense`, `Activation`, `Flatten`, `Dropout`, and `Input`."""
+"""Layers of plain networks: `Dense`, `Embedding`, `Activation`, `Flatten`, `Dropout`, and `Input`."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from tapejax import convert, errors
 from tapejax.engine import stream
 from tapejax.engine.op import Op, static
-from tapejax.keras import activations, backend, initializers
+from tapejax.keras import activations, backend, initializers, keras2
 from tapejax.keras.layers.layer import KerasTensor, Layer
 from tapejax.ops import random
+from tapejax.ops.gathering import gather
 
-__all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "ReLU"]
+__all__ = ["Activation", "Dense", "Dropout", "Embedding", "Flatten", "Input", "InputLayer", "ReLU"]
 
 
 def _dense(x: Any, kernel: Any, *bias: Any, activation: Any) -> Any:
@@ -31,6 +34,7 @@ _DENSE = Op("dense", _dense)
 _FUSED = {fn: static(activation=fn) for fn in activations.IN_KERNEL}
 _FLATTEN = Op("flatten", _flatten)
 _ZEROS = Op("zeros_like", jnp.zeros_like)
+_IDS = (np.dtype(np.int32), np.dtype(np.int64))
 
 
 def Input(shape: Sequence[int | None] | None = None, batch_size: int | None = None, dtype: Any = None,  # noqa: N802
@@ -52,6 +56,9 @@ def Input(shape: Sequence[int | None] | None = None, batch_size: int | None = No
     >>> Input((5,)).shape
     (None, 5)
     """
+    if isinstance(shape, int):
+        keras2.hint("Input(n)", "Input((n,))")
+        shape = (shape,)
     if shape is None and batch_shape is None:
         raise ValueError("You must pass a `shape` argument.")
     if shape is not None and batch_shape is not None:
@@ -141,6 +148,62 @@ class Dense(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return (*input_shape[:-1], self.units)
+
+
+class Embedding(Layer):
+    """A row of a table for each integer: ``[...]`` becomes ``[..., output_dim]``. Its gradient is `tf.IndexedSlices`.
+
+    Args:
+      input_dim: number of rows: the largest integer and one more.
+      output_dim: length of a row.
+      embeddings_initializer: of `embeddings` [input_dim, output_dim].
+      embeddings_regularizer: not supported yet.
+      embeddings_constraint: applied to `embeddings` after each optimizer step.
+      mask_zero: True is not supported yet: masks are not passed on.
+      weights: initial `embeddings`.
+      **kwargs: as of `Layer`; `input_length`, of no effect, with a warning.
+
+    Raises:
+      ValueError: a dimension is not a positive integer.
+
+    Source: https://keras.io/api/layers/core_layers/embedding/
+
+    >>> import tapejax as tf
+    >>> Embedding(2, 3, weights=tf.constant([[1.0, 2, 3], [4, 5, 6]]))(tf.constant([[1]])).numpy().tolist()
+    [[[4.0, 5.0, 6.0]]]
+    """
+
+    def __init__(self, input_dim: int, output_dim: int, embeddings_initializer: Any = "uniform",
+                 embeddings_regularizer: Any = None, embeddings_constraint: Any = None, mask_zero: bool = False,
+                 weights: Any = None, **kwargs: Any):
+        for name, dim in (("input_dim", input_dim), ("output_dim", output_dim)):
+            if not isinstance(dim, int) or isinstance(dim, bool) or dim <= 0:
+                raise ValueError(f"`{name}` must be a positive integer. Received: {name}={dim} "
+                                 f"(of type {type(dim).__name__}).")
+        if mask_zero:
+            raise errors.UnsupportedError("Embedding(mask_zero=True)", "layers do not pass masks on yet",
+                                          "multiply by tf.not_equal(inputs, 0) where the padding must not count")
+        if kwargs.pop("input_length", None) is not None:
+            warnings.warn("Argument `input_length` is deprecated. Just remove it.", stacklevel=2)
+        super().__init__(**kwargs)
+        self.input_dim, self.output_dim, self.mask_zero = input_dim, output_dim, False
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer, self.embeddings_constraint = embeddings_regularizer, embeddings_constraint
+        if weights is not None:
+            self.build(None)
+            self.set_weights(weights if isinstance(weights, list) and len(weights) == 1 else [weights])
+
+    def build(self, input_shape: Any) -> None:
+        self.embeddings = self.add_weight((self.input_dim, self.output_dim), self.embeddings_initializer,
+                                          name="embeddings", regularizer=self.embeddings_regularizer,
+                                          constraint=self.embeddings_constraint)
+
+    def call(self, inputs: Any) -> Any:
+        ids = convert.to_tensor(inputs)
+        return gather(self.embeddings, ids if ids.aval.dtype in _IDS else backend.cast(ids, _IDS[0]))
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        return (*input_shape, self.output_dim)
 
 
 class Activation(Layer):

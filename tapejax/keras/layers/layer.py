@@ -10,7 +10,7 @@ import numpy as np
 
 from tapejax import convert, dtypes, errors
 from tapejax.engine import stream
-from tapejax.keras import backend, initializers
+from tapejax.keras import backend, initializers, keras2
 from tapejax.keras.backend import Weight
 from tapejax.shape import TensorShape
 from tapejax.tensor import Tensor
@@ -53,6 +53,7 @@ class Layer:
       name: by default made from the class's, and unique.
       input_shape, input_dim, batch_input_shape: shape of the input (the first two without the batch), so that
         a `Sequential` can build at once.
+      **kwargs: Keras 2's `weights` (values to start from) and `dynamic` (of no effect).
 
     Raises:
       ValueError: another keyword argument.
@@ -71,6 +72,7 @@ class Layer:
     """
 
     built: bool
+    _initial_weights: Any
     _takes_training = False
     _training_position = 1
     _tracked: dict[str, Any]
@@ -97,6 +99,10 @@ class Layer:
 
     def __init__(self, *, trainable: bool = True, dtype: Any = None, name: str | None = None,
                  input_shape: Any = None, input_dim: int | None = None, batch_input_shape: Any = None, **kwargs: Any):
+        object.__setattr__(self, "_initial_weights", keras2.take("Layer", kwargs, "weights"))
+        keras2.take("Layer", kwargs, "dynamic")  # layers may hold any Python code anyway
+        if batch_input_shape is not None:
+            keras2.hint("batch_input_shape=", keras2.KEYWORDS["Layer"]["batch_input_shape"])
         if kwargs:
             raise ValueError(f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}")
         self._name = name or backend.auto_name(type(self).__name__)
@@ -133,6 +139,7 @@ class Layer:
 
     compute_dtype = variable_dtype = dtype
 
+    @keras2.name_first
     def add_weight(self, shape: Any = None, initializer: Any = None, dtype: Any = None, trainable: bool = True,
                    regularizer: Any = None, constraint: Any = None, name: str | None = None) -> Weight:
         """Makes a variable of this layer.
@@ -165,6 +172,8 @@ class Layer:
         self._made.append(weight)
         _changed()
         return weight
+
+    add_variable = add_weight
 
     def _scope(self) -> list[str]:
         names = [layer.name for layer, _ in _running.stack]
@@ -338,6 +347,9 @@ def _scoped(build: Callable) -> Callable:
             args = tuple(tuple(a.as_list()) if isinstance(a, TensorShape) else a for a in args)
             result = build(self, *args, **kwargs)
             self.built = True
+            if not inner and getattr(self, "_initial_weights", None) is not None:
+                self.set_weights(self._initial_weights)
+                self._initial_weights = None
             return result
         finally:
             if not inner:
