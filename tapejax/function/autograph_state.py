@@ -1,0 +1,54 @@
+"""What AutoGraph's statements on tensors carry along: which values become part of the program, which stay Python."""
+
+from typing import Any
+
+import numpy as np
+
+from tapejax import nest
+from tapejax.convert import to_tensor
+from tapejax.function.regions import is_staged
+from tapejax.function.tensor_array import TensorArray
+from tapejax.ops.registry import names
+from tapejax.tensor import Tensor
+from tapejax.variable import Variable
+
+__all__ = ["is_tensor", "staged", "value_like", "verified_condition"]
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether a value is a tensor or a variable."""
+    return isinstance(value, (Tensor, Variable))
+
+
+def staged(value: Any) -> bool:
+    """Whether a condition on this value must become part of the program."""
+    return is_tensor(value) and is_staged([value])
+
+
+def verified_condition(value: Any, what: str) -> Tensor:
+    """A condition as a bool scalar.
+
+    Raises:
+      ValueError: it is none.
+    """
+    tensor = to_tensor(value)
+    hint = "to check for None, use `is not None`"
+    if tensor.aval.dtype != np.bool_:
+        raise ValueError(f"condition of {what} expected to be `tf.bool` scalar, got {tensor.dtype.name} of shape "
+                         f"{tensor.shape}; to use as boolean Tensor, use `tf.cast`; {hint}")
+    if tensor.aval.shape:
+        if np.prod(tensor.aval.shape) != 1:
+            raise ValueError(f"condition of {what} expected to be `tf.bool` scalar, got shape {tensor.shape}; {hint}")
+        tensor = names["reshape"](tensor, [])
+    return tensor
+
+
+def value_like(value: Any) -> Any:
+    """The value if it can be part of the program (tensors, numbers, structures of them), else None."""
+    leaves = nest.flatten(value, expand_composites=True)
+    if value is None or not all(isinstance(v, _VALUES) for v in leaves):
+        return None
+    return value
+
+
+_VALUES = (Tensor, Variable, TensorArray, bool, int, float, complex, np.ndarray, np.generic, str, bytes)
