@@ -15,9 +15,10 @@ class ModuleAlias(MetaPathFinder, Loader):
     """Makes imports of one package name give the modules of another, the very same module objects.
 
     A dotted name is looked up by attributes (`tensorflow.keras.layers` is the attribute `layers` of the
-    attribute `keras` of `tapejax`), so that whatever a program can write after `tf.` it can also import. A
-    name that does not resolve raises `ModuleNotFoundError` and is never looked for elsewhere: an installed
-    TensorFlow stays out of the process.
+    attribute `keras` of `tapejax`), so that whatever a program can write after `tf.` it can also import, and so
+    can paths that are internal to TensorFlow, where something stands for them (`internal_paths`). A name that
+    does not resolve raises `ModuleNotFoundError` and is never looked for elsewhere: an installed TensorFlow
+    stays out of the process.
 
     Args:
       roots: From top-level name to the module that it stands for, such as `{"tensorflow": "tapejax"}`.
@@ -76,11 +77,26 @@ class ModuleAlias(MetaPathFinder, Loader):
         if not self.installed:
             return
         sys.meta_path.remove(self)
-        for name in [name for name in sys.modules if name.partition(".")[0] in self.roots]:
+        names = [name for name in sys.modules if name.partition(".")[0] in self.roots]
+        for name in names:
+            self._detach(*name.rpartition(".")[::2])
+        for name in names:
             del sys.modules[name]
         for module in self._made_packages:
             del module.__path__
         self._made_packages.clear()
+
+    @staticmethod
+    def _detach(parent: str, child: str) -> None:
+        """Undoes Python's own marking of a submodule on its parent, where it was not there before."""
+        held, module = sys.modules.get(parent), sys.modules[f"{parent}.{child}" if parent else child]
+        if held is None or vars(held).get(child) is not module:
+            return
+        real = sys.modules.get(f"{held.__name__}.{child}")
+        if real is None and module.__name__ != f"{held.__name__}.{child}":
+            delattr(held, child)
+        elif real is not None and real is not module:
+            setattr(held, child, real)
 
     def __enter__(self) -> "ModuleAlias":
         return self.install()
@@ -120,6 +136,8 @@ class ModuleAlias(MetaPathFinder, Loader):
         root, *parts = fullname.split(".")
         target = self.roots[root]
         module: Any = importlib.import_module(target)
+        if internal := self._internal(fullname, ".".join([*target.split(".")[1:], *parts])):
+            return internal
         for part in parts:
             parent = module
             try:
@@ -138,12 +156,26 @@ class ModuleAlias(MetaPathFinder, Loader):
                 )
         return module
 
+    def _internal(self, fullname: str, path: str) -> ModuleType | None:
+        """A module of a path that TensorFlow's users are not meant to know."""
+        if not fullname.partition(".")[2] or self.roots[fullname.partition(".")[0]].partition(".")[0] != _PACKAGE:
+            return None
+        from tapejax import internal_paths  # on first use: it is no part of `import tapejax`
+
+        found = internal_paths.find(path)
+        if found is None and path.startswith("python."):
+            raise ModuleNotFoundError(
+                f"No module named {fullname!r}: it is internal to TensorFlow, and nothing in tapejax stands for it. "
+                f"What it holds is often public too, under tf.* or tf.keras.*.", name=fullname)
+        return found
+
 
 def _belongs(module: ModuleType, target: str) -> bool:
     """Whether a module is part of the target's package, not one that the package merely imports."""
     return module.__name__.partition(".")[0] == target.partition(".")[0]
 
 
+_PACKAGE = __name__.partition(".")[0]
 _TENSORFLOW = ModuleAlias({"tensorflow": "tapejax", "keras": "tapejax.keras"})
 
 

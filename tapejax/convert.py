@@ -11,7 +11,8 @@ from tapejax.engine import stream, trie
 from tapejax.engine.aval import scalar_kind
 from tapejax.tensor import Tensor, from_value
 
-__all__ = ["constant", "convert_to_tensor", "match", "register_conversion", "to_tensor"]
+__all__ = [
+    "NotATensor", "constant", "convert_to_tensor", "match", "refuse_conversion", "register_conversion", "to_tensor"]
 
 _F32, _I32, _I64 = np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.int64)
 _converters: dict[type, Callable[[Any], Tensor]] = {Tensor: lambda t: t}
@@ -21,6 +22,23 @@ _stack: Callable[..., Tensor] | None = None
 def register_conversion(cls: type, convert: Callable[[Any], Tensor]) -> None:
     """Says how objects of exactly this class become tensors."""
     _converters[cls] = convert
+
+
+class NotATensor(ValueError):
+    """A value made of several tensors stands where one is expected. `registry` looks for an op that takes it.
+
+    Attributes:
+      value: that value.
+    """
+
+    def __init__(self, value: Any):
+        super().__init__(f"Attempt to convert a value with an unsupported type ({type(value)}) to a Tensor.")
+        self.value = value
+
+
+def refuse_conversion(value: Any) -> Tensor:
+    """The conversion of such values: raises `NotATensor`."""
+    raise NotATensor(value)
 
 
 def provide_stack(stack: Callable[..., Tensor]) -> None:
@@ -106,7 +124,9 @@ def _to_numpy(value: Any, dtype: np.dtype | None, hint: np.dtype | None) -> np.n
         raise ValueError(f"Can't convert non-rectangular Python sequence to Tensor: {e}") from None
     kind = array.dtype.kind
     if kind in "SUO":
-        if kind == "O" and not all(isinstance(v, (str, bytes)) for v in array.ravel()):
+        if kind != "O" and not isinstance(value, np.ndarray):
+            array = np.array(value, object)  # NumPy's own string types drop zeros at the end
+        if not all(isinstance(v, (str, bytes)) for v in array.ravel()):
             raise ValueError(f"Attempt to convert a value ({value!r}) with an unsupported type ({type(value)}) "
                              "to a Tensor.")
         if dtype is not None and dtype.kind != "O":

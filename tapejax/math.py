@@ -1,9 +1,12 @@
 """``tf.math``: the ops that are registered under this name; see `tapejax/ops/`."""
 
-from tapejax import missing
-from tapejax.ops import families, registry
+from types import SimpleNamespace
 
-__all__ = ["families"]
+from tapejax import missing
+from tapejax.ops import families, histograms, registry, segment, sorting, special_functions
+
+__all__ = ["families", "histograms", "segment", "sorting", "special", "special_functions"]
 
 globals().update(registry.namespace("math"))
+special = SimpleNamespace(**registry.namespace("math.special"))
 __getattr__ = missing.module_getattr(__name__, globals())

@@ -1,9 +1,12 @@
 """``tf.random``: the ops that are registered under this name; see `tapejax/ops/`."""
 
-from tapejax import missing
-from tapejax.ops import families, registry
+from types import SimpleNamespace
 
-__all__ = ["families"]
+from tapejax import missing
+from tapejax.ops import families, generator, random_parameters, registry
+
+__all__ = ["experimental", "families", "generator", "random_parameters"]
 
 globals().update(registry.namespace("random"))
+experimental = SimpleNamespace(**registry.namespace("random.experimental"))
 __getattr__ = missing.module_getattr(__name__, globals())

@@ -1,13 +1,43 @@
 """Evaluates one table of expressions in real TensorFlow and in tapejax and compares all that comes out.
 
-The expressions of a table are recorded first and read afterwards, so they become a few programs.
+The expressions of a table are recorded first and read afterwards, so they become a few programs. A test file holds
+the table and one line::
+
+    test_as_tensorflow = expressions.test_of(ROWS)
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
-__all__ = ["compare", "evaluate"]
+import tapejax
+
+__all__ = ["compare", "evaluate", "test_of"]
+
+
+def test_of(rows: list[str], **names: Any) -> Callable[..., None]:
+    """A test with one case for each row.
+
+    Args:
+      rows: expressions of ``tf`` and of the names in `_names`.
+      **names: more names: constants, or functions of the module that give the value.
+    """
+    assert len(set(rows)) == len(rows), f"twice: {[r for r in rows if rows.count(r) > 1]}"
+    found: dict[str, Any] = {}
+
+    @pytest.mark.parametrize("row", rows)
+    def test_as_tensorflow(row: str, tf: Any) -> None:
+        if not found:
+            found["theirs"] = evaluate(tf, rows, **names)
+            found["ours"] = evaluate(tapejax, rows, **names)
+        compare(found["ours"][row], found["theirs"][row])
+
+    return test_as_tensorflow
+
+
+test_of.__test__ = False  # type: ignore[attr-defined]  # pytest looks at its name
 
 
 def _names(tf: Any) -> dict[str, Any]:
@@ -26,16 +56,22 @@ def _names(tf: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def evaluate(tf: Any, rows: list[str]) -> dict[str, Any]:
+def evaluate(tf: Any, rows: list[str], **more: Any) -> dict[str, Any]:
     """For each row its value as plain data, or the name of the exception's class."""
-    names = _names(tf)
+    names = _names(tf) | {n: v(tf) if callable(v) else v for n, v in more.items()}
     out: dict[str, Any] = {}
     for row in rows:
+        code = compile(row, row, "eval")
         try:
-            out[row] = eval(row, names)
+            out[row] = eval(code, names)
         except Exception as e:
-            out[row] = "raises " + type(e).__name__
+            out[row] = "raises " + _class_name(e)
     return {row: _plain(value) for row, value in out.items()}
+
+
+def _class_name(error: Exception) -> str:
+    """The name of the exception class that users know: Python's or TensorFlow's, not a private one below it."""
+    return next(c.__name__ for c in type(error).__mro__ if c.__module__ == "builtins" or "errors" in c.__module__)
 
 
 def _plain(value: Any) -> Any:
@@ -43,6 +79,10 @@ def _plain(value: Any) -> Any:
         return [_plain(v) for v in value]
     if value is None or isinstance(value, (bool, str)):
         return value
+    if hasattr(value, "nested_row_splits"):
+        return ["ragged", _plain(value.flat_values), _plain(value.nested_row_splits), repr(value.shape)]
+    if hasattr(value, "dense_shape"):
+        return ["sparse", _plain(value.indices), _plain(value.values), _plain(value.dense_shape)]
     if hasattr(value, "as_list"):
         return ["shape", *value.as_list()]
     if isinstance(value, int):

@@ -54,3 +54,9 @@ def _compare(got: Any, want: Any, rtol: float, where: str) -> None:
             np.testing.assert_allclose(got, want, rtol=rtol, atol=1e-6, err_msg=where)
     else:
         assert got == want, text
+
+
+def scenarios(names: dict[str, Any]) -> list[Callable[[Any], Any]]:
+    """The scenarios among a test module's globals: its functions whose first argument is `tf`."""
+    return [fn for name, fn in names.items() if callable(fn) and not name.startswith(("_", "test_"))
+            and getattr(fn, "__module__", "") == names["__name__"] and fn.__code__.co_varnames[:1] == ("tf",)]

@@ -1,8 +1,7 @@
 """Python's operators against real TensorFlow: value, dtype, shape, exception class, gradient."""
 
+import expressions
 import numpy as np
-import pytest
-from expressions import compare, evaluate
 
 import tapejax
 
@@ -50,20 +49,7 @@ ROWS = [
     'x<<1',
 ]
 
-
-@pytest.fixture(scope="module")
-def ours():
-    return evaluate(tapejax, ROWS)
-
-
-@pytest.fixture(scope="module")
-def theirs(tf):
-    return evaluate(tf, ROWS)
-
-
-@pytest.mark.parametrize("row", ROWS)
-def test_as_tensorflow(row, ours, theirs):
-    compare(ours[row], theirs[row])
+test_as_tensorflow = expressions.test_of(ROWS)
 
 
 def test_classes_with_operators_of_their_own_go_first():

@@ -1,8 +1,7 @@
 """Indexing, gathering, choosing and scattering against real TensorFlow."""
 
+import expressions
 import numpy as np
-import pytest
-from expressions import compare, evaluate
 
 import tapejax
 
@@ -92,20 +91,7 @@ ROWS = [
     'g(lambda a,b:tf.where([True,False],a,b),[1.,2.],[3.,4.])',
 ]
 
-
-@pytest.fixture(scope="module")
-def ours():
-    return evaluate(tapejax, ROWS)
-
-
-@pytest.fixture(scope="module")
-def theirs(tf):
-    return evaluate(tf, ROWS)
-
-
-@pytest.mark.parametrize("row", ROWS)
-def test_as_tensorflow(row, ours, theirs):
-    compare(ours[row], theirs[row])
+test_as_tensorflow = expressions.test_of(ROWS)
 
 
 def test_positions_do_not_recompile():

@@ -1,7 +1,6 @@
-"""Ops that rearrange tensors: reshape, transpose, concat, stack, split, pad; and those that ask for a shape.
+"""Ops that rearrange one tensor: reshape, transpose, tile, pad, roll; and the readers of static arguments.
 
-Shapes are always known, so `shape`, `size` and `rank` answer at once with host values, and the ops that code
-applies to shapes have NumPy twins: arithmetic on shapes records nothing and flushes nothing.
+What code applies to shapes has NumPy twins: arithmetic on shapes records nothing and flushes nothing.
 """
 
 from typing import Any
@@ -10,16 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from tapejax import convert, dtypes, errors
-from tapejax.convert import match, to_tensor
-from tapejax.ops.registry import Array, Arrays, Axis, Same, Shape, op, public
-from tapejax.shape import TensorShape, broadcast_static_shape
-from tapejax.tensor import Tensor, from_value
+from tapejax import errors
+from tapejax.convert import to_tensor
+from tapejax.ops.registry import Array, Axis, Same, Shape, op, public
+from tapejax.shape import TensorShape
+from tapejax.tensor import Tensor
 
 __all__ = [
-    "broadcast_dynamic_shape", "broadcast_to", "concat", "ensure_shape", "expand_dims", "identity", "identity_n",
-    "pad", "rank", "repeat", "reshape", "reverse", "roll", "shape", "shape_n", "size", "split", "squeeze", "stack",
-    "stop_gradient", "tile", "transpose", "unstack"]
+    "broadcast_to", "expand_dims", "identity", "identity_n", "pad", "repeat", "reshape", "reverse", "roll", "squeeze",
+    "stop_gradient", "tile", "transpose"]
 
 
 def invalid(text: str) -> errors.InvalidArgumentError:
@@ -121,104 +119,6 @@ def stop_gradient(input: Array, name=None):
     return lax.stop_gradient(input)
 
 
-# Shapes, known at once.
-
-
-def _counts(values: Any, out_type: Any) -> Tensor:
-    return from_value(np.array(values, dtypes.to_numpy(out_type or dtypes.int32)))
-
-
-@public("shape")
-def shape(input: Any, out_type: Any = None, name: str | None = None) -> Tensor:
-    """The shape as an integer tensor, whose value is known at once.
-
-    Args:
-      input: a tensor.
-      out_type: `tf.int32` (default) or `tf.int64`.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/shape
-
-    >>> shape([[1, 2, 3]]).numpy().tolist()
-    [1, 3]
-    """
-    return _counts(to_tensor(input).aval.shape, out_type)
-
-
-@public("shape_n")
-def shape_n(input: Any, out_type: Any = None, name: str | None = None) -> list[Tensor]:
-    """`shape` of each tensor of a list.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/shape_n
-
-    >>> shape_n([1.0, [2.0]])[1].numpy().tolist()
-    [1]
-    """
-    return [shape(t, out_type) for t in input]
-
-
-@public("size")
-def size(input: Any, out_type: Any = None, name: str | None = None) -> Tensor:
-    """The number of elements, known at once.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/size
-
-    >>> int(size([[1, 2, 3]]))
-    3
-    """
-    return _counts(np.prod(to_tensor(input).aval.shape, dtype=np.int64), out_type)
-
-
-@public("rank")
-def rank(input: Any, name: str | None = None) -> Tensor:
-    """The number of axes as an int32 scalar, known at once.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/rank
-
-    >>> int(rank([[1, 2, 3]]))
-    2
-    """
-    return _counts(len(to_tensor(input).aval.shape), None)
-
-
-@public("broadcast_dynamic_shape")
-def broadcast_dynamic_shape(shape_x: Any, shape_y: Any) -> Tensor:
-    """The shape of an elementwise result of two shapes, as a tensor.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/broadcast_dynamic_shape
-
-    >>> broadcast_dynamic_shape([3, 1], [4]).numpy().tolist()
-    [3, 4]
-    """
-    x, y = to_tensor(shape_x), to_tensor(shape_y)
-    try:
-        dims = broadcast_static_shape(TensorShape(static_ints(x, "shape_x").tolist()),
-                                      TensorShape(static_ints(y, "shape_y").tolist()))
-    except ValueError as e:
-        raise invalid(str(e)) from None
-    return from_value(np.array(dims.as_list(), x.aval.dtype))
-
-
-@public("ensure_shape")
-def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Tensor:
-    """`x` unchanged.
-
-    Raises:
-      InvalidArgumentError: its shape does not fit `shape`, in which None stands for any size.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/ensure_shape
-
-    >>> ensure_shape([[1, 2]], [None, 2]).shape
-    TensorShape([1, 2])
-    """
-    t = to_tensor(x)
-    if not t.shape.is_compatible_with(TensorShape(shape)):
-        raise invalid(f"Shape of tensor input {t.shape} is not compatible with expected shape {TensorShape(shape)}.")
-    return identity(t)
-
-
-# One tensor.
-
-
 def _full_shape(old: tuple[int, ...], new: tuple[int, ...]) -> tuple[int, ...]:
     """`new` with its -1 worked out."""
     count = int(np.prod(old, dtype=np.int64))
@@ -283,7 +183,8 @@ def transpose(a: Any, perm: Any = None, conjugate: bool = False, name: str = "tr
     return _transpose(a, None if perm is None else dims(perm, "perm"), conjugate)
 
 
-def _one_axis(axis: Any, what: str) -> int:
+def one_axis(axis: Any, what: str) -> int:
+    """An `axis` argument (a number or a tensor) as an int. InvalidArgumentError if it is several."""
     found = static_ints(axis, "`axis`")
     if found.size != 1:
         raise invalid(f"`axis` of {what} must be a single value, got {axis!r}")
@@ -300,7 +201,7 @@ def _expand_dims(input: Array, axis: int):
     return jnp.expand_dims(input, axis)
 
 
-@public("expand_dims")
+@public("expand_dims", composites=True)
 def expand_dims(input: Any, axis: Any, name: str | None = None) -> Tensor:
     """Inserts an axis of size 1 before `axis`; negative ones count from the end of the result.
 
@@ -309,7 +210,7 @@ def expand_dims(input: Any, axis: Any, name: str | None = None) -> Tensor:
     >>> expand_dims([1, 2], -1).shape
     TensorShape([2, 1])
     """
-    return _expand_dims(input, axis if type(axis) is int else _one_axis(axis, "expand_dims"))
+    return _expand_dims(input, axis if type(axis) is int else one_axis(axis, "expand_dims"))
 
 
 @op("squeeze", host=lambda input, axis=None: np.squeeze(input, tuple(axis) if isinstance(axis, tuple) and axis
@@ -497,147 +398,3 @@ def repeat(input: Any, repeats: Any, axis: Any = None, name: str | None = None) 
     if counts.size not in (1, length):
         raise ValueError(f"Dimensions {length} and {counts.size} are not compatible: `repeats` and the axis")
     return _repeat(t, int(counts[0]) if counts.size == 1 else tuple(counts.tolist()), axis)
-
-
-# Several tensors.
-
-
-@op(host=lambda values, axis: np.concatenate(values, axis))
-def _concat(values: Arrays, axis: int):
-    same_dtypes(values, "ConcatV2")
-    if values[0].ndim == 0:
-        raise invalid("Can't concatenate scalars (use tf.stack instead)")
-    axis = check_axis(axis, values[0].ndim, "concat")
-    rest = {v.shape[:axis] + v.shape[axis + 1:] for v in values}
-    if len(rest) > 1 or len({v.ndim for v in values}) > 1:
-        raise invalid(f"Dimensions other than {axis} must be equal in all shapes: {[v.shape for v in values]}")
-    return jnp.concatenate(values, axis)
-
-
-def _list_of(values: Any) -> list[Any]:
-    return list(values) if isinstance(values, (list, tuple)) else [to_tensor(values)]
-
-
-@public("concat")
-def concat(values: Any, axis: Any, name: str = "concat") -> Tensor:
-    """Joins tensors along an existing axis.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/concat
-
-    >>> concat([[1, 2], [3]], 0).numpy().tolist()
-    [1, 2, 3]
-    """
-    items = _list_of(values)
-    if not items:
-        raise invalid("concat needs at least one tensor")
-    return _concat(items, axis if type(axis) is int else _one_axis(axis, "concat"))
-
-
-@op(host=lambda values, axis: np.stack(values, axis))
-def _stack(values: Arrays, axis: int):
-    same_dtypes(values, "Pack")
-    if len({v.shape for v in values}) > 1:
-        raise invalid(f"Shapes of all inputs must match: {[v.shape for v in values]}")
-    return jnp.stack(values, axis)
-
-
-@public("stack")
-def stack(values: Any, axis: int = 0, name: str = "stack") -> Tensor:
-    """Joins tensors of one shape along a new axis.
-
-    Raises:
-      ValueError: `axis` is out of range.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/stack
-
-    >>> stack([[1, 2], [3, 4]], axis=1).numpy().tolist()
-    [[1, 3], [2, 4]]
-    """
-    if not isinstance(values, (list, tuple)):
-        values = unstack(values)
-    if not values:
-        return from_value(np.zeros((0,), np.float32))
-    # Numbers of several kinds become one list first, as `convert_to_tensor([1, 2.5])`.
-    plain = all(type(v) in (int, float, bool, complex) for v in values)
-    items = list(unstack(to_tensor(list(values)))) if plain else match(list(values))
-    items = [to_tensor(v[0], v[1].dtype) if type(v) is tuple else v for v in items]
-    ndim = items[0].ndim + 1
-    if not -ndim <= axis < ndim:
-        raise ValueError(f"Argument `axis` = {axis} not in range [{-ndim}, {ndim})")
-    return _stack(items, axis)
-
-
-@op()
-def _unstack(value: Array, axis: int):
-    return tuple(jnp.squeeze(p, axis) for p in jnp.split(value, value.shape[axis], axis))
-
-
-@public("unstack")
-def unstack(value: Any, num: int | None = None, axis: int = 0, name: str = "unstack") -> list[Tensor]:
-    """The slices along an axis, as a list of tensors without that axis.
-
-    Raises:
-      ValueError: `axis` is out of range. InvalidArgumentError: `num` is not the axis's size.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/unstack
-
-    >>> [int(t) for t in unstack([1, 2])]
-    [1, 2]
-    """
-    t = to_tensor(value)
-    if not -t.ndim <= axis < t.ndim:
-        raise ValueError(f"Argument `axis` = {axis} not in range [{-t.ndim}, {t.ndim})")
-    size = t.aval.shape[axis]
-    if num is not None and num != size:
-        raise invalid(f"Input shape axis {axis} must equal {num}, got shape {t.shape}")
-    host = host_value(t)
-    if host is not None and not t.aval.inexact:
-        return [from_value(np.asarray(v)) for v in np.moveaxis(host, axis, 0)]
-    return list(_unstack(t, axis)) if size else []
-
-
-@op()
-def _split(value: Array, sizes, axis: int):
-    return tuple(jnp.split(value, np.cumsum(sizes)[:-1].tolist(), axis))
-
-
-@public("split")
-def split(value: Any, num_or_size_splits: Any, axis: Any = 0, num: int | None = None, name: str = "split"
-          ) -> list[Tensor]:
-    """Cuts a tensor along an axis.
-
-    Args:
-      value: a tensor.
-      num_or_size_splits: how many equal parts (an int), or a list of sizes, one of which may be -1. Static.
-      axis: where to cut.
-      num: the number of sizes, checked.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/split
-
-    >>> [t.numpy().tolist() for t in split([1, 2, 3], [1, -1])]
-    [[1], [2, 3]]
-    """
-    t = to_tensor(value)
-    axis = check_axis(_one_axis(axis, "split"), t.ndim, "split")
-    size = t.aval.shape[axis]
-    if isinstance(num_or_size_splits, (int, np.integer)):
-        parts = int(num_or_size_splits)
-        if parts < 1 or size % parts:
-            raise invalid(f"Number of ways to split should evenly divide the split dimension: {parts} and {size}")
-        return list(_split(t, (size // parts,) * parts, axis))
-    given = static_ints(num_or_size_splits, "`num_or_size_splits`")
-    if given.ndim == 0:
-        raise ValueError("Rank-0 tensors are not supported as the num_or_size_splits argument to split. "
-                         f"Argument provided: {num_or_size_splits}")
-    sizes = given.tolist()
-    if num is not None and num != len(sizes):
-        raise ValueError(f"`num` is {num}, but {len(sizes)} sizes were given")
-    known = sum(s for s in sizes if s != -1)
-    if sizes.count(-1) > 1 or min(sizes, default=0) < -1:
-        raise invalid(f"There can only be one -1 in the sizes, the others must be >= 0: {sizes}")
-    if known > size or (known != size and -1 not in sizes):
-        raise invalid(f"Sizes {sizes} do not add up to {size}")
-    return list(_split(t, tuple(size - known if s == -1 else s for s in sizes), axis))
-
-
-convert.provide_stack(stack)

@@ -55,7 +55,7 @@ def rint(x: Array, name=None):
     return jnp.rint(x)
 
 
-@public("round", "math.round")
+@public("round", "math.round", composites=True)
 def round_(x, name=None):
     """The nearest whole number, halves to even. Integers are returned as they are. No gradient.
 
@@ -82,7 +82,7 @@ def _cast(x: Array, dtype: DType, name=None):
     return x.astype(dtype)
 
 
-@public("cast", "dtypes.cast")
+@public("cast", "dtypes.cast", composites=True)
 def cast(x, dtype, name=None):
     """`x` with its elements converted to `dtype`.
 

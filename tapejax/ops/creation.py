@@ -68,7 +68,7 @@ def ones(shape: Any, dtype: Any = dtypes.float32, name: str | None = None, layou
     return _full(new_dims(shape), 1, wanted)
 
 
-@public("zeros_like")
+@public("zeros_like", composites=True)
 def zeros_like(input: Any, dtype: Any = None, name: str | None = None, layout: Any = None) -> Tensor:
     """Zeros of a tensor's shape and, unless given, its dtype. No gradient flows back.
 
@@ -81,7 +81,7 @@ def zeros_like(input: Any, dtype: Any = None, name: str | None = None, layout: A
     return zeros(t.aval.shape, t.dtype if dtype is None else dtype, layout=layout)
 
 
-@public("ones_like")
+@public("ones_like", composites=True)
 def ones_like(input: Any, dtype: Any = None, name: str | None = None, layout: Any = None) -> Tensor:
     """Ones of a tensor's shape and, unless given, its dtype. No gradient flows back.
 
@@ -236,7 +236,7 @@ def _one_hot(indices: Array, on_value: Array, off_value: Array, depth: int, axis
     return jnp.where(jnp.expand_dims(indices, at) == classes, on_value, off_value)
 
 
-@public("one_hot")
+@public("one_hot", composites=True)
 def one_hot(indices: Any, depth: Any, on_value: Any = None, off_value: Any = None, axis: Any = None, dtype: Any = None,
             name: str | None = None) -> Tensor:
     """For each index, a row of `depth` values: `on_value` at the index, `off_value` elsewhere.

@@ -205,7 +205,7 @@ def _power_static(x: Array, exponent, name=None):
     return lax.integer_pow(x, exponent)
 
 
-@public("pow", "math.pow")
+@public("pow", "math.pow", composites=True)
 def power(x, y, name=None):
     """``x ** y``, broadcasting. Numeric dtypes.
 

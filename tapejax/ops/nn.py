@@ -12,8 +12,8 @@ from tapejax.ops import random
 from tapejax.ops.registry import Array, Axis, Same, op, public
 
 __all__ = [
-    "bias_add", "dropout", "elu", "gelu", "l2_loss", "leaky_relu", "log_softmax", "moments", "relu", "relu6", "selu",
-    "sigmoid_cross_entropy_with_logits", "silu", "softmax", "softmax_cross_entropy_with_logits",
+    "bias_add", "crelu", "dropout", "elu", "gelu", "l2_loss", "leaky_relu", "log_softmax", "moments", "relu", "relu6",
+    "selu", "sigmoid_cross_entropy_with_logits", "silu", "softmax", "softmax_cross_entropy_with_logits", "softsign",
     "sparse_softmax_cross_entropy_with_logits",
 ]  # fmt: skip
 
@@ -122,6 +122,32 @@ def silu(features: Same, beta: Same = 1.0):
     [0.0, 0.7311]
     """
     return features * jax.nn.sigmoid(beta * features)
+
+
+@op("nn.softsign", "math.softsign")
+def softsign(features: Array, name=None):
+    """``features / (abs(features) + 1)``.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/softsign
+
+    >>> softsign([-1.0, 3.0]).numpy().tolist()
+    [-0.5, 0.75]
+    """
+    x = _floating(features, "Softsign")
+    # So written that the gradient at 0 is 1.
+    return x / (jnp.where(x < 0, -x, x) + 1)
+
+
+@op("nn.crelu")
+def crelu(features: Array, axis: Axis = -1, name=None):
+    """relu of the features and of their negative, one after the other along `axis`, which so becomes twice as long.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/crelu (Shang et al. 2016)
+
+    >>> crelu([-1.0, 2.0]).numpy().tolist()
+    [0.0, 2.0, 1.0, 0.0]
+    """
+    return jax.nn.relu(jnp.concatenate([features, -features], axis))
 
 
 def _softmax_axis(logits: Any, axis: Any, where: str) -> int:
@@ -326,7 +352,7 @@ def _tuple(axes: Any, ndim: int) -> tuple[int, ...]:
     return tuple(range(ndim)) if axes is None else (axes,) if isinstance(axes, int) else axes
 
 
-@public("nn.dropout")
+@public("nn.dropout", composites=True)
 def dropout(x: Any, rate: Any, noise_shape: Any = None, seed: Any = None, name: Any = None) -> Any:
     """Sets elements to zero with probability ``rate`` and scales the others by ``1 / (1 - rate)``.
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from tapejax.convert import to_tensor
 from tapejax.ops import comparison, elementwise
-from tapejax.ops.array import host_value, invalid, unstack
+from tapejax.ops.array import host_value, invalid
 from tapejax.ops.indexing import getitem
+from tapejax.ops.joining import unstack
 from tapejax.ops.linalg import matmul
 from tapejax.ops.registry import Same, op
 from tapejax.shape import TensorShape, broadcast_static_shape

@@ -91,7 +91,7 @@ def uniform(
     """
     dtype = _float_dtype(dtype)
     if dtype == np.float64:
-        unit = _double(*word_pairs(stream, math.prod(shape))).reshape(shape)
+        unit = double(*word_pairs(stream, math.prod(shape))).reshape(shape)
     else:
         # As many low bits as the type has in its mantissa, so the multiple is exact.
         bits = jnp.finfo(dtype).nmant
@@ -103,7 +103,7 @@ def uniform(
     return _affine(unit, _rounded(jnp.asarray(maxval, dtype) - minval), minval)
 
 
-def _double(high: jax.Array, low: jax.Array) -> jax.Array:
+def double(high: jax.Array, low: jax.Array) -> jax.Array:
     """Float64 in [0, 1) from the low 20 bits of one word and all of the next."""
     mantissa = join_words(low, high & jnp.uint32(0xFFFFF)) | jnp.uint64(1023 << 52)
     return lax.bitcast_convert_type(mantissa, jnp.float64) - 1.0
@@ -119,10 +119,10 @@ def _box_muller(word0: jax.Array, word1: jax.Array) -> tuple[jax.Array, jax.Arra
     return sine * radius, cosine * radius
 
 
-def _box_muller_double(words: Words) -> tuple[jax.Array, jax.Array]:
+def box_muller_double(words: Words) -> tuple[jax.Array, jax.Array]:
     """Two float64 normals from a block. XLA's float64 functions have the C library's bits on a CPU."""
-    radius = jnp.sqrt(-2.0 * jnp.log(jnp.maximum(_double(words[0], words[1]), 1e-7)))
-    angle = 2.0 * np.pi * _double(words[2], words[3])
+    radius = jnp.sqrt(-2.0 * jnp.log(jnp.maximum(double(words[0], words[1]), 1e-7)))
+    angle = 2.0 * np.pi * double(words[2], words[3])
     return jnp.sin(angle) * radius, jnp.cos(angle) * radius
 
 
@@ -155,7 +155,7 @@ def normal(
     dtype = _float_dtype(dtype)
     pairs = -(-math.prod(shape) // 2)
     if dtype == np.float64:
-        parts = _box_muller_double(blocks(stream.at(lax.iota(jnp.uint64, pairs))))
+        parts = box_muller_double(blocks(stream.at(lax.iota(jnp.uint64, pairs))))
     else:
         parts = _box_muller(*word_pairs(stream, pairs))
     return _affine(interleave([part.astype(dtype) for part in parts], shape), stddev, mean)
@@ -193,14 +193,14 @@ def truncated_normal(
     [-1.0467793  0.8397046]
     """
     dtype = _float_dtype(dtype)
-    double = dtype == np.float64
+    is_double = dtype == np.float64
     # Candidates come two by two, from a hash in float64, from half of one otherwise.
-    wanted, tries = (2, 7) if double else (4, 10)
+    wanted, tries = (2, 7) if is_double else (4, 10)
     groups = -(-math.prod(shape) // wanted)
     start = lax.iota(jnp.uint64, groups) * jnp.uint64(wanted * _CALLS_PER_OUTPUT)
     nth = lax.broadcasted_iota(jnp.uint64, (tries, groups), 0)
-    if double:
-        pair = _box_muller_double(blocks(stream.at(start + nth)))
+    if is_double:
+        pair = box_muller_double(blocks(stream.at(start + nth)))
     else:
         pair = _box_muller(*word_pairs(stream, 2 * start + nth))
     draws = interleave(pair, (tries, groups, 2))
@@ -324,6 +324,6 @@ def categorical(stream: Stream, logits: jax.Array, num_samples: int, dtype: Any 
     finite = jnp.isfinite(wide)
     peak = jnp.max(jnp.where(finite, wide, -jnp.inf), axis=1, keepdims=True)
     cumulative = jnp.cumsum(jnp.where(finite, jnp.exp(wide - peak), 0.0), axis=1)
-    draws = _double(*word_pairs(stream, logits.shape[0] * num_samples)).reshape(logits.shape[0], num_samples)
+    draws = double(*word_pairs(stream, logits.shape[0] * num_samples)).reshape(logits.shape[0], num_samples)
     search = jax.vmap(lambda row, target: jnp.searchsorted(row, target, side="right"))
     return search(cumulative, draws * cumulative[:, -1:]).astype(dtype)

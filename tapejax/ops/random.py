@@ -25,7 +25,7 @@ __all__ = [
 _I64 = scalar_kind(np.dtype(np.int64))
 _F32 = np.dtype(np.float32)
 _seeds = SeedState()
-_DRAWS = {"normal": philox_draws.normal, "truncated_normal": philox_draws.truncated_normal,
+DRAWS = {"normal": philox_draws.normal, "truncated_normal": philox_draws.truncated_normal,
           "uniform": philox_draws.uniform}
 
 
@@ -52,14 +52,21 @@ def epoch() -> int:
     return _seeds.epoch
 
 
-def _seed_inputs(kernel: str, dtype: Any, seed: Any, calls: int) -> tuple:
+def seeds_of(trace: Any) -> Any:
+    """What numbers the random ops recorded in `trace`."""
+    if not trace.symbolic:
+        return _seeds
+    if trace.seeds is None:
+        trace.seeds = GraphSeeds(_seeds.seed)
+    return trace.seeds
+
+
+def seed_inputs(kernel: str, dtype: Any, seed: Any, calls: int) -> tuple:
     """The seed pair and the place in its sequence, as number inputs of a program."""
     seed = None if seed is None else int(seed)
     trace = stream.current()
     if trace.symbolic:
-        if trace.seeds is None:
-            trace.seeds = GraphSeeds(_seeds.seed)
-        pair = trace.seeds.next_pair(seed)
+        pair = seeds_of(trace).next_pair(seed)
         trace.draws.append((len(trace.scalars) + 2, calls))
         return (pair[0], _I64), (pair[1], _I64), (0, _I64)
     pair = _seeds.next_pair(seed)
@@ -68,7 +75,7 @@ def _seed_inputs(kernel: str, dtype: Any, seed: Any, calls: int) -> tuple:
 
 
 def _draw(first: Any, second: Any, skip: Any, *bounds: Any, kind: str, shape: tuple, dtype: Any) -> Any:
-    return _DRAWS[kind](philox.stateful_stream(first, second, skip), shape, dtype, *bounds)
+    return DRAWS[kind](philox.stateful_stream(first, second, skip), shape, dtype, *bounds)
 
 
 def _draw_int(first: Any, second: Any, skip: Any, low: Any, high: Any, *, shape: tuple, dtype: Any) -> Any:
@@ -82,7 +89,7 @@ def _stateless(seed: Any, *bounds: Any, kind: str, shape: tuple, dtype: Any) -> 
     if kind == "int":
         low, high = bounds
         return philox_draws.uniform_int(start, shape, low, high, dtype)
-    return _DRAWS[kind](start, shape, dtype, *bounds)
+    return DRAWS[kind](start, shape, dtype, *bounds)
 
 
 def _shuffle(first: Any, second: Any, skip: Any, value: Any) -> Any:
@@ -110,7 +117,7 @@ _categorical_op = Op("Multinomial", _categorical, differentiable=False)
 _dropout_op = Op("dropout", _dropout)
 
 
-def _bounds(dtype: np.dtype, first: Any, second: Any, default: tuple) -> tuple:
+def bounds_of(dtype: np.dtype, first: Any, second: Any, default: tuple) -> tuple:
     """Two numbers or tensors as inputs; nothing where they are the defaults, which then cost nothing."""
     if type(first) in (int, float) and type(second) in (int, float) and (first, second) == default:
         return ()
@@ -118,7 +125,7 @@ def _bounds(dtype: np.dtype, first: Any, second: Any, default: tuple) -> tuple:
                  for v in (first, second))
 
 
-def _float_dtype(dtype: Any) -> np.dtype:
+def float_dtype(dtype: Any) -> np.dtype:
     found = dtypes.to_numpy(dtype)
     if found.kind not in "fV":
         raise errors.InvalidArgumentError(
@@ -151,9 +158,9 @@ def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = _F32, se
 
 
 def _random(kind: str, shape: Any, first: Any, second: Any, default: tuple, dtype: Any, seed: Any) -> Any:
-    wanted, dims = _float_dtype(dtype), as_shape(shape)
-    seeds = _seed_inputs(kind, wanted, seed, draw_calls(math.prod(dims)))
-    bounds = _bounds(wanted, first, second, default)
+    wanted, dims = float_dtype(dtype), as_shape(shape)
+    seeds = seed_inputs(kind, wanted, seed, draw_calls(math.prod(dims)))
+    bounds = bounds_of(wanted, first, second, default)
     return stream.record(_draw_op, static(kind=kind, shape=dims, dtype=wanted), (*seeds, *bounds))
 
 
@@ -170,7 +177,7 @@ def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any 
     return _random("truncated_normal", shape, mean, stddev, (0, 1), dtype, seed)
 
 
-def _int_bounds(minval: Any, maxval: Any, dtype: np.dtype) -> tuple:
+def int_bounds(minval: Any, maxval: Any, dtype: np.dtype) -> tuple:
     if type(minval) is int and type(maxval) is int and minval >= maxval:
         raise errors.InvalidArgumentError(message=f"Need minval < maxval, got {minval} >= {maxval}")
     return tuple(convert.number(v, dtype) if type(v) is int else convert.to_tensor(v, None, dtype)
@@ -206,12 +213,12 @@ def uniform(shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = _F32, 
                          "float64, int32 and int64.")
     if maxval is None:
         raise ValueError("Must specify maxval for integer dtype " + str(dtype))
-    dims, bounds = as_shape(shape), _int_bounds(minval, maxval, wanted)
-    seeds = _seed_inputs("uniform", wanted, seed, draw_calls(math.prod(dims)))
+    dims, bounds = as_shape(shape), int_bounds(minval, maxval, wanted)
+    seeds = seed_inputs("uniform", wanted, seed, draw_calls(math.prod(dims)))
     return stream.record(_draw_int_op, static(shape=dims, dtype=wanted), (*seeds, *bounds))
 
 
-def _seed_tensor(seed: Any) -> Any:
+def seed_tensor(seed: Any) -> Any:
     # Two numbers are no batch of data: they must not count as a loop's next turn.
     tensor = from_value(np.array(seed)) if isinstance(seed, (list, tuple, np.ndarray)) and all(
         isinstance(s, (int, np.integer)) for s in seed) else convert.to_tensor(seed)
@@ -265,27 +272,27 @@ def stateless_uniform(shape: Any, seed: Any, minval: Any = 0, maxval: Any = None
     wanted = dtypes.to_numpy(dtype)
     if wanted.kind in "fV":
         return _stateless_draw("uniform", shape, seed, minval, 1 if maxval is None else maxval, wanted, alg)
-    _check_alg(alg)
+    check_algorithm(alg)
     kind = "full" if minval is None and maxval is None else "int"
     if kind == "int" and (minval is None or maxval is None):
         raise ValueError(f"For integer `dtype` argument {dtype}, argument `minval` and `maxval` must be both None or "
                          f"not None. Got `minval`={minval} and `maxval`={maxval}.")
-    bounds = () if kind == "full" else _int_bounds(minval, maxval, wanted)
+    bounds = () if kind == "full" else int_bounds(minval, maxval, wanted)
     return stream.record(_stateless_op, static(kind=kind, shape=as_shape(shape), dtype=wanted),
-                         (_seed_tensor(seed), *bounds))
+                         (seed_tensor(seed), *bounds))
 
 
-def _check_alg(alg: Any) -> None:
+def check_algorithm(alg: Any) -> None:
     if alg not in ("auto_select", "philox"):
         raise ValueError(f"`alg` must be 'auto_select' or 'philox', got alg={alg!r}")
 
 
 def _stateless_draw(kind: str, shape: Any, seed: Any, first: Any, second: Any, dtype: Any, alg: Any) -> Any:
-    _check_alg(alg)
-    wanted = _float_dtype(dtype)
-    bounds = _bounds(wanted, first, second, (0, 1))
+    check_algorithm(alg)
+    wanted = float_dtype(dtype)
+    bounds = bounds_of(wanted, first, second, (0, 1))
     return stream.record(_stateless_op, static(kind=kind, shape=as_shape(shape), dtype=wanted),
-                         (_seed_tensor(seed), *bounds))
+                         (seed_tensor(seed), *bounds))
 
 
 @public("random.shuffle")
@@ -300,7 +307,7 @@ def shuffle(value: Any, seed: Any = None, name: Any = None) -> Any:
     tensor = convert.to_tensor(value)
     if not tensor.aval.shape:
         return tensor
-    seeds = _seed_inputs("shuffle", "", seed, shuffle_calls(tensor.aval.shape[0]))
+    seeds = seed_inputs("shuffle", "", seed, shuffle_calls(tensor.aval.shape[0]))
     return stream.record(_shuffle_op, static(), (*seeds, tensor))
 
 
@@ -330,7 +337,7 @@ def categorical(logits: Any, num_samples: Any, dtype: Any = None, seed: Any = No
     if tensor.ndim != 2:
         raise errors.InvalidArgumentError(message=f"logits should be a matrix, got shape {tensor.shape}")
     count = int(num_samples)
-    seeds = _seed_inputs("categorical", "", seed, categorical_calls(tensor.aval.shape[0], count))
+    seeds = seed_inputs("categorical", "", seed, categorical_calls(tensor.aval.shape[0], count))
     wanted = np.dtype(np.int64) if dtype is None else dtypes.to_numpy(dtype)
     return stream.record(_categorical_op, static(num_samples=count, dtype=wanted), (*seeds, tensor))
 
@@ -348,7 +355,7 @@ def dropout(x: Any, rate: Any, noise_shape: Sequence[Any] | None, seed: Any) -> 
             return tensor
     shape = _noise_shape(noise_shape, tensor.aval.shape)
     level = (float(rate), scalar_kind(tensor.aval.dtype)) if isinstance(rate, (int, float)) else convert.to_tensor(rate)
-    seeds = _seed_inputs("uniform", tensor.aval.dtype, seed, draw_calls(math.prod(shape)))
+    seeds = seed_inputs("uniform", tensor.aval.dtype, seed, draw_calls(math.prod(shape)))
     return stream.record(_dropout_op, static(shape=shape), (*seeds, tensor, level))
 
 

@@ -11,6 +11,7 @@ arrays and the others Python values; outside, the function takes whatever conver
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ import jax
 import numpy as np
 
 from tapejax import dtypes, errors
-from tapejax.convert import match, to_tensor
+from tapejax.convert import NotATensor, match, to_tensor
 from tapejax.engine import stream
 from tapejax.engine.op import NO_STATIC, Op, Static, static
 from tapejax.tensor import Tensor, from_value
@@ -37,10 +38,30 @@ names: dict[str, Callable] = {}
 """Public TensorFlow name, such as "math.add": the function."""
 
 
-def public(*public_names: str) -> Callable[[Callable], Callable]:
-    """Registers a plain Python function (one made of other ops) under TensorFlow names."""
+versions: dict[type, dict[str, Callable]] = {}
+"""For classes of sparse and ragged tensors: TensorFlow name, such as "concat", to the function that takes them."""
+
+
+def version(error: NotATensor, public_names: tuple[str, ...]) -> Callable:
+    """The version of an op for the kind of value that it could not convert. Raises the error if there is none."""
+    known = versions.get(type(error.value), {})
+    for name in public_names:
+        if name in known:
+            return known[name]
+    raise error
+
+
+def public(*public_names: str, composites: bool = False) -> Callable[[Callable], Callable]:
+    """Registers a plain Python function (one made of other ops) under TensorFlow names.
+
+    Args:
+      *public_names: every name TensorFlow exposes it under, without "tf.".
+      composites: whether it has versions for sparse or ragged tensors (an `op` always may).
+    """
 
     def register(fn: Callable) -> Callable:
+        if composites:
+            fn = _with_versions(fn, public_names)
         for name in public_names:
             if name in names:
                 raise ValueError(f"tf.{name} is defined twice")
@@ -48,6 +69,18 @@ def public(*public_names: str) -> Callable[[Callable], Callable]:
         return fn
 
     return register
+
+
+def _with_versions(fn: Callable, public_names: tuple[str, ...]) -> Callable:
+    @functools.wraps(fn)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return fn(*args, **kwargs)
+        except NotATensor as e:
+            other = version(e, public_names)
+        return other(*args, **kwargs)
+
+    return wrapper
 
 
 def namespace(prefix: str) -> dict[str, Callable]:
@@ -87,7 +120,11 @@ def op(*public_names: str, differentiable: bool = True, host: Callable | None = 
                         return stream.record(the_op, plain, args)
                     except _OP_ERRORS as e:
                         raise call.error(e) from None
-            return call(args, kwargs)
+            try:
+                return call(args, kwargs)
+            except NotATensor as e:
+                other = version(e, public_names)
+            return other(*args, **kwargs)
 
         wrapper.op = call.op  # type: ignore[attr-defined]
         return public(*public_names)(wrapper)
@@ -280,6 +317,15 @@ def translate(error: Exception, where: str) -> Exception:
         return errors.ResourceExhaustedError(message=text)
     if isinstance(error, errors.OpError):
         return type(error)(message=text)
+    if isinstance(error, FloatingPointError):  # what `jax_debug_nans` raises
+        return errors.InvalidArgumentError(message=text)
     if isinstance(error, jax.errors.JaxRuntimeError):
-        return errors.InternalError(message=text)
+        return _of_callback(str(error), where) or errors.InternalError(message=text)
     return errors.UnknownError(message=text)
+
+
+def _of_callback(text: str, where: str) -> Exception | None:
+    """The error that Python code called by the program raised, if it was one of `errors`: the end of XLA's report."""
+    found = re.search(r"\n(?:tapejax\.errors\.)?(\w+Error): (.*)\Z", text, re.DOTALL)
+    cls = getattr(errors, found[1], None) if found else None
+    return cls(message=f"{found[2]} {where}") if found and cls is not None else None

@@ -1,0 +1,285 @@
+"""Reductions of the rows of a tensor by segment: row i goes into the result's row ``segment_ids[i]``."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tapejax.convert import to_tensor
+from tapejax.engine import stream
+from tapejax.ops.array import host_value, invalid
+from tapejax.ops.elementwise import divide
+from tapejax.ops.gathering import put_extreme
+from tapejax.ops.kinds import is_integer, need
+from tapejax.ops.registry import Array, op, public
+from tapejax.ops.transcendental import sqrt
+from tapejax.tensor import Tensor
+
+__all__ = [
+    "segment_max", "segment_mean", "segment_min", "segment_prod", "segment_sum", "unsorted_segment_max",
+    "unsorted_segment_mean", "unsorted_segment_min", "unsorted_segment_prod", "unsorted_segment_sqrt_n",
+    "unsorted_segment_sum",
+]  # fmt: skip
+
+
+def _add(rows: Any, ids: Any, n: int) -> Any:
+    return jnp.zeros((n, *rows.shape[1:]), rows.dtype).at[ids].add(rows, mode="drop", wrap_negative_indices=False)
+
+
+@jax.custom_jvp
+def _multiply(start: Any, rows: Any, ids: Any) -> Any:
+    return start.at[ids].multiply(rows, mode="drop", wrap_negative_indices=False)
+
+
+@_multiply.defjvp
+def _multiply_jvp(primals: Any, tangents: Any) -> Any:
+    # The slope is the product of the others: with one zero only that row has one, with two none has.
+    start, rows, ids = primals
+    zero = rows == 0
+    nonzero = jnp.where(zero, 1, rows)
+    zeros = _add(zero.astype(np.int32), ids, start.shape[0])[ids]
+    product = _multiply(start, nonzero, ids)[ids]
+    slope = jnp.where(zero, jnp.where(zeros == 1, product, 0), jnp.where(zeros > 0, 0, product / nonzero))
+    return _multiply(start, rows, ids), _add(slope * tangents[1], ids, start.shape[0])
+
+
+def _extreme(rows: Any, ids: Any, counts: Any, how: str, ordered: bool) -> Any:
+    limits = np.iinfo(rows.dtype) if is_integer(rows) else jnp.finfo(rows.dtype)
+    start = limits.min if how == "max" else limits.max
+    if ordered and not is_integer(rows):
+        start = -np.inf if how == "max" else np.inf
+    found = put_extreme(jnp.full((counts.size, *rows.shape[1:]), start, rows.dtype), ids[:, None], rows, how)
+    return jnp.where(counts == 0, 0, found) if ordered else found
+
+
+def _rows(data: Any, ids: Any) -> tuple[Any, Any]:
+    """`data` with one row for each id, and the ids as a vector."""
+    if ids.dtype.kind != "i":
+        raise invalid(f"Value for attr 'Tindices' of {ids.dtype} is not in the list of allowed values: int32, int64")
+    if data.shape[:ids.ndim] != ids.shape:
+        raise invalid(f"data.shape = {list(data.shape)} does not start with segment_ids.shape = {list(ids.shape)}")
+    return data.reshape(ids.size, *data.shape[ids.ndim:]), ids.ravel()
+
+
+@op()
+def _segment(data: Array, segment_ids: Array, n: int, how: str, ordered: bool):
+    need("fiu" if how in ("max", "min") else "fiuc", data)
+    rows, ids = _rows(data, segment_ids)
+    if how == "sum":
+        return _add(rows, ids, n)
+    if how == "prod":
+        return _multiply(jnp.ones((n, *rows.shape[1:]), rows.dtype), rows, ids)
+    counts = _add(jnp.ones(ids.shape, np.int32), ids, n).reshape(n, *[1] * (rows.ndim - 1))
+    if how == "mean":
+        total, counts = _add(rows, ids, n), jnp.maximum(counts, 1).astype(rows.dtype)
+        return jax.lax.div(total, jnp.broadcast_to(counts, total.shape))
+    return _extreme(rows, ids, counts, how, ordered)
+
+
+def _sorted(data: Any, segment_ids: Any, how: str) -> Tensor:
+    t, ids = to_tensor(data), to_tensor(segment_ids)
+    values = np.asarray(stream.realize(ids))
+    if not t.ndim or values.ndim != 1:
+        raise invalid("input must be at least rank 1" if not t.ndim else "segment_ids should be a vector.")
+    if values.dtype.kind == "i" and values.size and values[0] < 0:
+        raise invalid("segment ids must be >= 0")
+    if (values[1:] < values[:-1]).any():
+        raise invalid("segment ids are not increasing")
+    return _segment(t, ids, int(values[-1]) + 1 if values.size else 0, how, True)
+
+
+def _unsorted(data: Any, segment_ids: Any, num_segments: Any, how: str) -> Tensor:
+    t, ids, n = to_tensor(data), to_tensor(segment_ids), int(num_segments)
+    if n < 0:
+        raise invalid(f"Input num_segments == {n} must not be negative.")
+    host = host_value(ids)
+    if host is not None and host.dtype.kind == "i" and (bad := host >= n).any():
+        at = np.argwhere(bad)[0].tolist()
+        raise invalid(f"segment_ids{at} = {host[tuple(at)]} is out of range [0, {n})")
+    return _segment(t, ids, n, how, False)
+
+
+@public("math.segment_sum")
+def segment_sum(data: Any, segment_ids: Any, name: str | None = None) -> Tensor:
+    """The sums of the rows with equal ids, which are in order. Numeric dtypes.
+
+    Args:
+      data: tensor of at least one axis.
+      segment_ids: ascending integers >= 0, one for each row of `data`. They are read: the last one tells the size.
+      name: as in TensorFlow, of no effect when eager.
+
+    Returns:
+      Of shape (last id + 1, ..), in the dtype of `data`; 0 where a segment has no rows.
+
+    Raises:
+      InvalidArgumentError: ids that descend, are negative, or do not fit `data`.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/math/segment_sum
+
+    >>> segment_sum([1, 3, 5], [0, 0, 1]).numpy().tolist()
+    [4, 5]
+    """
+    return _sorted(data, segment_ids, "sum")
+
+
+@public("math.segment_mean")
+def segment_mean(data: Any, segment_ids: Any, name: str | None = None) -> Tensor:
+    """The means (of integers rounded towards zero) of the rows with equal ids, which are in order. Numeric dtypes.
+
+    Arguments and errors as of `segment_sum`. A segment without rows gives 0.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/math/segment_mean
+
+    >>> segment_mean([1, 3, 5], [0, 0, 1]).numpy().tolist()
+    [2, 5]
+    """
+    return _sorted(data, segment_ids, "mean")
+
+
+@public("math.segment_max")
+def segment_max(data: Any, segment_ids: Any, name: str | None = None) -> Tensor:
+    """The maxima; equal ones share the gradient of the rows with equal ids, which are in order. Real dtypes.
+
+    Arguments and errors as of `segment_sum`. A segment without rows gives 0.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/math/segment_max
+
+    >>> segment_max([1, 3, 5], [0, 0, 1]).numpy().tolist()
+    [3, 5]
+    """
+    return _sorted(data, segment_ids, "max")
+
+
+@public("math.segment_min")
+def segment_min(data: Any, segment_ids: Any, name: str | None = None) -> Tensor:
+    """The minima; equal ones share the gradient of the rows with equal ids, which are in order. Real dtypes.
+
+    Arguments and errors as of `segment_sum`. A segment without rows gives 0.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/math/segment_min
+
+    >>> segment_min([1, 3, 5], [0, 0, 1]).numpy().tolist()
+    [1, 5]
+    """
+    return _sorted(data, segment_ids, "min")
+
+
+@public("math.segment_prod")
+def segment_prod(data: Any, segment_ids: Any, name: str | None = None) -> Tensor:
+    """The products of the rows with equal ids, which are in order. Numeric dtypes.
+
+    Arguments and errors as of `segment_sum`. A segment without rows gives 1.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/math/segment_prod
+
+    >>> segment_prod([1, 3, 5], [0, 0, 1]).numpy().tolist()
+    [3, 5]
+    """
+    return _sorted(data, segment_ids, "prod")
+
+
+@public("math.unsorted_segment_sum")
+def unsorted_segment_sum(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
+    """The sums of the rows with equal ids, in any order. Numeric dtypes.
+
+    Args:
+      data: tensor whose shape begins with that of `segment_ids`.
+      segment_ids: integers below `num_segments`, of any shape. What has a negative one is left out. On the host they
+        are checked; on the device, those too large are left out too.
+      num_segments: the size of the result's first axis. Static.
+      name: as in TensorFlow, of no effect when eager.
+
+    Returns:
+      Of shape (num_segments, ..), in the dtype of `data`; 0 where a segment has no rows.
+
+    Raises:
+      InvalidArgumentError: an id that is too large, or shapes that do not fit.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/math/unsorted_segment_sum
+
+    >>> unsorted_segment_sum([1, 5, 3], [0, 1, 0], 2).numpy().tolist()
+    [4, 5]
+    """
+    return _unsorted(data, segment_ids, num_segments, "sum")
+
+
+@public("math.unsorted_segment_max")
+def unsorted_segment_max(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
+    """The maxima; equal ones share the gradient of the rows with equal ids, in any order. Real dtypes.
+
+    Arguments and errors as of `unsorted_segment_sum`. A segment without rows gives the dtype's lowest value.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/math/unsorted_segment_max
+
+    >>> unsorted_segment_max([1, 5, 3], [0, 1, 0], 2).numpy().tolist()
+    [3, 5]
+    """
+    return _unsorted(data, segment_ids, num_segments, "max")
+
+
+@public("math.unsorted_segment_min")
+def unsorted_segment_min(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
+    """The minima; equal ones share the gradient of the rows with equal ids, in any order. Real dtypes.
+
+    Arguments and errors as of `unsorted_segment_sum`. A segment without rows gives the dtype's highest value.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/math/unsorted_segment_min
+
+    >>> unsorted_segment_min([1, 5, 3], [0, 1, 0], 2).numpy().tolist()
+    [1, 5]
+    """
+    return _unsorted(data, segment_ids, num_segments, "min")
+
+
+@public("math.unsorted_segment_prod")
+def unsorted_segment_prod(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
+    """The products of the rows with equal ids, in any order. Numeric dtypes.
+
+    Arguments and errors as of `unsorted_segment_sum`. A segment without rows gives 1.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/math/unsorted_segment_prod
+
+    >>> unsorted_segment_prod([1, 5, 3], [0, 1, 0], 2).numpy().tolist()
+    [3, 5]
+    """
+    return _unsorted(data, segment_ids, num_segments, "prod")
+
+
+@op(differentiable=False)
+def _counts(data: Array, segment_ids: Array, n: int):
+    rows, ids = _rows(data, segment_ids)
+    counts = jnp.maximum(_add(jnp.ones(ids.shape, np.int32), ids, n), 1)
+    return counts.astype(rows.dtype).reshape(n, *[1] * (rows.ndim - 1))
+
+
+@public("math.unsorted_segment_mean")
+def unsorted_segment_mean(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
+    """The means of the rows with equal ids, in any order. Those of integers are floating.
+
+    Arguments and errors as of `unsorted_segment_sum`. A segment without rows gives 0.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/math/unsorted_segment_mean
+
+    >>> unsorted_segment_mean([1.0, 5.0, 2.0], [0, 1, 0], 2).numpy().tolist()
+    [1.5, 5.0]
+    """
+    t = to_tensor(data)
+    total = unsorted_segment_sum(t, segment_ids, num_segments)
+    return divide(total, _counts(t, segment_ids, int(num_segments)))
+
+
+@public("math.unsorted_segment_sqrt_n")
+def unsorted_segment_sqrt_n(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
+    """The sums of the rows with equal ids over the square roots of their counts. Floating and complex dtypes.
+
+    Arguments and errors as of `unsorted_segment_sum`. A segment without rows gives 0.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/math/unsorted_segment_sqrt_n
+
+    >>> unsorted_segment_sqrt_n([1.0, 5.0, 2.0, 4.0, 1.0], [0, 1, 0, 0, 0], 2).numpy().tolist()
+    [4.0, 5.0]
+    """
+    t = to_tensor(data)
+    total = unsorted_segment_sum(t, segment_ids, num_segments)
+    return divide(total, sqrt(_counts(t, segment_ids, int(num_segments))))
