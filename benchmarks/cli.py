@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +43,7 @@ columns:
 examples:
   python -m benchmarks W2 --only tapejax,jax-jit --seconds 1     a quick look
   python -m benchmarks --repeats 15 --seconds 10 --json out.json --png out.png
+  python -m benchmarks ops --help                                single ops against TensorFlow's
   python -m benchmarks.record --help                             what single ops cost to record
 """
 
@@ -140,8 +142,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 1 if an implementation failed, else 0. How fast anything was never matters.
     """
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] == ["ops"]:
+        from benchmarks import ops
+
+        return ops.main(given[1:])
     known = find_workloads()
-    options = parser(known).parse_args(arguments)
+    options = parser(known).parse_args(given)
     try:
         workloads = chosen_workloads(options.workloads, known)
         implementations = chosen_implementations(options.only)

@@ -10,6 +10,10 @@ import numpy as np
 
 from tapejax import nest
 from tapejax.autodiff.backward import Record, backward, zeros_like
+from tapejax.autodiff.dataflow import History
+from tapejax.autodiff.diagnose import Explanation, explain, note_missing
+from tapejax.autodiff.draw import Drawing
+from tapejax.autodiff.indexed_slices import IndexedSlices
 from tapejax.autodiff.jacobian import jacobians
 from tapejax.convert import to_tensor
 from tapejax.engine import stream
@@ -17,7 +21,7 @@ from tapejax.errors import InvalidArgumentError
 from tapejax.tensor import Tensor, from_value
 from tapejax.variable import Variable
 
-__all__ = ["GradientTape", "UnconnectedGradients"]
+__all__ = ["GradientTape", "Recorder", "UnconnectedGradients", "catch_up"]
 
 _log = logging.getLogger("tapejax")
 
@@ -29,7 +33,57 @@ class UnconnectedGradients:
     ZERO = "zero"
 
 
-class GradientTape:
+class Recorder:
+    """What tapes and forward accumulators share: it stands among `stream.thread.tapes` and notes ranges of traces."""
+
+    _record: Any = None
+    _open = True
+
+    def _close(self) -> None:
+        """Until `_reopen`, what is recorded is not its own."""
+        self._open = False
+        for segment in self._record.segments:
+            segment.close()
+
+    def _reopen(self) -> None:
+        self._open = True
+        self.begin(stream.current())
+
+    # What the engine calls (`engine.stream.Watcher`)
+
+    def begin(self, trace: Any) -> None:
+        """The engine: `trace` starts while it records."""
+        trace.watchers.append(weakref.ref(self))
+        if self._open:
+            self._record.open(trace)
+
+    def needs(self, trace: Any) -> list[int]:
+        """The engine: `trace` is about to run."""
+        return self._record.needs(trace) if self._record is not None else []
+
+    def keep(self, trace: Any, values: dict[int, Any]) -> None:
+        """The engine: `trace` has run."""
+        if self._record is not None:
+            self._record.keep(trace, values)
+
+
+def catch_up() -> None:
+    """Forward accumulators record the tangents of what was recorded up to here.
+
+    As in TensorFlow, what is around an accumulator sees its tangents, and what was opened inside it does not.
+    """
+    recorders = [t for t in stream.thread.tapes if isinstance(t, Recorder)]
+    while recorders and isinstance(recorders[0], GradientTape):
+        del recorders[0]
+    for recorder in reversed(recorders):
+        recorder._close()
+        if not isinstance(recorder, GradientTape):
+            recorder._record.carry()
+    for recorder in recorders:
+        recorder._reopen()
+
+
+class GradientTape(Recorder):
     """Records operations for automatic differentiation.
 
     Args:
@@ -52,7 +106,9 @@ class GradientTape:
         self._watch_accessed_variables = bool(watch_accessed_variables)
         self._recording = False
         self._record: Record | None = None
-        self._watched: tuple[Variable, ...] = ()  # once the record is gone
+        # Once the record is gone:
+        self._watched: tuple[Variable, ...] = ()
+        self._left: Any = None  # what a `History` is made of
 
     def __enter__(self) -> "GradientTape":
         if self._recording:
@@ -67,35 +123,21 @@ class GradientTape:
             self._pause()
 
     def _resume(self) -> None:
-        if not stream.thread.tapes:
+        if stream.thread.tapes:
+            catch_up()
+        else:
             stream.drop_unwanted()
         self._recording = True
         stream.thread.tapes.append(self)
-        self.begin(stream.current())
+        self._reopen()
 
     def _pause(self) -> None:
         assert self._record is not None
+        if len(stream.thread.tapes) > 1:
+            catch_up()
         self._recording = False
         stream.thread.tapes.remove(self)
-        for segment in self._record.segments:
-            segment.close()
-
-    # What the engine calls (`engine.stream.Watcher`), and variables
-
-    def begin(self, trace: Any) -> None:
-        """The engine: `trace` starts while the tape records."""
-        assert self._record is not None
-        self._record.open(trace)
-        trace.watchers.append(weakref.ref(self))
-
-    def needs(self, trace: Any) -> list[int]:
-        """The engine: `trace` is about to run."""
-        return self._record.needs(trace) if self._record is not None else []
-
-    def keep(self, trace: Any, values: dict[int, Any]) -> None:
-        """The engine: `trace` has run."""
-        if self._record is not None:
-            self._record.keep(trace, values)
+        self._close()
 
     def note_read(self, variable: Variable, tensor: Tensor) -> None:
         """A trainable variable was read while the tape records."""
@@ -167,11 +209,12 @@ class GradientTape:
             else:
                 self._pause()
         grads = backward(record, targets, seeds, flat)
+        if record.gaps:
+            note_missing(self, targets)
         if unconnected_gradients == "zero":
             grads = [zeros_like(s) if g is None else g for g, s in zip(grads, flat, strict=True)]
         if not self._persistent:
-            self._watched = self.watched_variables()
-            self._record = None
+            self._use_up(record, flat)
         return nest.pack_sequence_as(sources, grads)
 
     def jacobian(self, target: Any, sources: Any, unconnected_gradients: str = UnconnectedGradients.NONE,
@@ -227,9 +270,72 @@ class GradientTape:
         found = jacobians(record, _target(target), sources, batched=batched, use_pfor=use_pfor,
                           parallel_iterations=parallel)
         if not self._persistent:
-            self._watched = self.watched_variables()
-            self._record = None
+            self._use_up(record, sources)
         return found
+
+    def _use_up(self, record: Record, sources: list[Any]) -> None:
+        self._watched = self.watched_variables()
+        self._record = None
+        self._left = (record.plan, sources) if record.plan is not None else (None, History.facts(record))
+
+    def _history(self) -> History:
+        """What happened, for questions about it."""
+        if self._record is not None:
+            return History(*History.facts(self._record))
+        if self._left is None:
+            raise ValueError("the tape has recorded nothing: enter it with `with tape:`")
+        plan, rest = self._left
+        return History(*(rest if plan is None else History.facts_of_plan(*plan, rest)))
+
+    def explain(self, target: Any, sources: Any) -> Explanation:
+        """Why sources have no gradient: what is in the way, and on which line of your code.
+
+        It can be asked before or after `gradient`. After the `gradient` of a tape that is not persistent it knows the
+        sources that this was asked for.
+
+        Args:
+          target, sources: as of `gradient`.
+
+        Returns:
+          One or more `Reason` for each source, with the attributes `kind`, `text`, `where` (file, line, function) and
+          `op`; ``print`` shows them as text.
+
+        Raises:
+          ValueError: the tape has recorded nothing.
+
+        >>> import tapejax as tf
+        >>> x = tf.Variable(3.0, name="x")
+        >>> with tf.GradientTape() as tape:
+        ...     y = tf.stop_gradient(x * x) * 2.0
+        >>> print(tape.explain(y, x))  # doctest: +ELLIPSIS
+        x:0: stop_gradient is on the way  (...:2 in <module>)
+        """
+        targets = [t._tensor if isinstance(t, Variable) else to_tensor(t) for t in nest.flatten(target)]
+        return explain(self._history(), self._watch_accessed_variables, targets, nest.flatten(sources))
+
+    def draw(self, target: Any, sources: Any) -> Drawing:
+        """The recorded computation from sources to target, with shapes and dtypes.
+
+        Args:
+          target, sources: as of `gradient`.
+
+        Returns:
+          A `Drawing`: ``print`` shows a tree; its attribute `dot` is Graphviz text.
+
+        Raises:
+          ValueError: the tape has recorded nothing.
+
+        >>> import tapejax as tf
+        >>> x = tf.Variable([3.0, 4.0], name="x")
+        >>> with tf.GradientTape() as tape:
+        ...     y = tf.reduce_sum(x * x)
+        >>> print(tape.draw(y, x))  # doctest: +ELLIPSIS
+        reduce_sum: float32[]  ...
+        ↑ multiply: float32[2]  ...
+        ↑ x:0: float32[2]
+        """
+        targets = [t._tensor if isinstance(t, Variable) else to_tensor(t) for t in nest.flatten(target)]
+        return Drawing(self._history(), targets, nest.flatten(sources))
 
     def watched_variables(self) -> tuple[Variable, ...]:
         """Variables watched so far, in the order of their creation."""
@@ -267,6 +373,8 @@ def _zeros(shape: tuple[int, ...], like: Any) -> Tensor:
 
 
 def _target(t: Any) -> Tensor:
+    if isinstance(t, IndexedSlices):
+        raise AttributeError("'IndexedSlices' object has no attribute '_id': differentiate its values")
     tensor = t._tensor if isinstance(t, Variable) else to_tensor(t)
     if not tensor.aval.inexact:
         _log.warning("The dtype of the target tensor must be floating (e.g. tf.float32) when calling "

@@ -12,7 +12,10 @@ from tapejax import version
 
 # Subcommand -> (one line for the help, the module whose `main(argv)` runs it, imported only then).
 COMMANDS = {
-    "run": ("run an unmodified TensorFlow script on JAX", "tapejax.cli.run"),
+    "run": ("run an unmodified TensorFlow script, module or notebook on JAX", "tapejax.cli.run"),
+    "check": ("say which symbols and arguments a program uses that tapejax lacks", "tapejax.cli.check"),
+    "compare": ("run a script under TensorFlow and under tapejax, and show where they differ", "tapejax.cli.compare"),
+    "coverage": ("which TensorFlow names work, weighted by use", "tapejax.cli.coverage"),
     "demo": ("train a small model and show gradients, speed and the loss curve", "tapejax.cli.demo"),
 }
 
@@ -21,7 +24,10 @@ a first look:
   tapejax demo                        is it working, and how fast is it here?
 
 you have a TensorFlow training script:
+  tapejax check train.py              what in it does not work here, without running it
   tapejax run train.py --epochs 3     options after the file go to the script
+  tapejax run -m pytest -n 0 tests/   modules too, and notebooks: tapejax run study.ipynb
+  tapejax compare train.py            the same numbers as under TensorFlow? and how fast?
   tapejax run --explain train.py      ... and say at the end what was compiled, when and why
   tapejax run --eager train.py        run every operation at once: for debugging
 

@@ -1,25 +1,34 @@
-"""`tapejax run script.py [args]`: runs a file as Python does, but `import tensorflow` gives tapejax."""
+"""`tapejax run`: runs a script, a module or a notebook as Python does, but `import tensorflow` gives tapejax."""
 
 import argparse
-import builtins
-import io
+import contextlib
 import os
-import re
 import sys
-from collections.abc import Sequence
-from types import ModuleType
+from collections.abc import Callable, Sequence
 
 import tapejax
-from tapejax import aliases, missing
-from tapejax.cli import cache, tracebacks
+from tapejax import aliases, malloc
+from tapejax.cli import cache, programs, tracebacks
+
+_USAGE = """tapejax run [options] script.py [arguments of the script]
+       tapejax run [options] -m package.module [arguments]
+       tapejax run [options] notebook.ipynb"""
 
 _EPILOG = """\
 examples:
   tapejax run train.py                       nothing in the file needs to change
   tapejax run train.py --epochs 3 --lr 0.01  options after the file are the script's own
+  tapejax run -m project.train --epochs 3    a module, as with `python -m`
+  tapejax run -m pytest -n 0 tests/          ... also your tests; one process, since others know no tapejax
+  tapejax run study.ipynb                    runs the cells, and writes study.out.ipynb with their outputs
+  generate | tapejax run -                   a program from standard input
   tapejax run --explain train.py             where did the time go?
+  tapejax run --profile /tmp/trace train.py  a trace to look at with TensorBoard or Perfetto
+  tapejax run --eager train.py               step through it in a debugger
 
-Compiled programs are kept for the next start in your cache folder, or in JAX_COMPILATION_CACHE_DIR.
+Every package that the program imports sees tapejax as `tensorflow` too. Compiled programs are kept for the next
+start in your cache folder, or in JAX_COMPILATION_CACHE_DIR. `tapejax check train.py` says beforehand what is missing,
+`tapejax compare train.py` runs it under TensorFlow as well.
 """
 
 
@@ -30,105 +39,118 @@ def main(argv: Sequence[str]) -> int:
       argv: The words after `tapejax run`.
 
     Returns:
-      0 if the script ended well, 1 if it raised, 130 if it was interrupted. A script that calls `sys.exit`
-      ends this process too, with its own status.
+      0 if the program ended well, 1 if it raised, 130 if it was interrupted, 2 if there is no such program. One
+      that calls `sys.exit` ends this process too, with its own status.
     """
-    options = _parser().parse_args(argv)
-    if not os.path.exists(options.script) or os.path.isdir(options.script):
-        print(f"tapejax run: no such file: {options.script}", file=sys.stderr)
-        return 2
+    parser = _parser()
+    options = parser.parse_args(argv)
+    words = options.module if options.module is not None else [options.script, *options.arguments]
+    if not words or words[0] is None:
+        parser.error("what to run is missing: a file, -m MODULE, or - for standard input")
+    notebook = options.module is None and words[0].endswith(".ipynb")
+    for given, name in ((options.output, "--output"), (options.skip_commands, "--skip-commands")):
+        if given and not notebook:
+            parser.error(f"{name} is for notebooks")
+    if notebook and len(words) > 1:
+        parser.error(f"a notebook takes no arguments: {' '.join(words[1:])}")
+    if options.malloc:
+        malloc.keep_memory()  # before the first operation starts JAX's threads
     if options.eager:
-        os.environ["TAPEJAX_EAGER"] = "1"  # for processes that the script starts
+        os.environ["TAPEJAX_EAGER"] = "1"  # for processes that the program starts
         tapejax.config.eager = True  # for this one, where tapejax has read its environment already
     if options.cache:
         cache.enable()
     else:
         cache.disable()
     aliases.install_as_tensorflow()
+    if options.seed is not None:
+        tapejax.keras.utils.set_random_seed(options.seed)
     try:
-        return run_script(options.script, options.arguments, options.full_traceback)
+        if options.module is not None:
+            program = programs.module(words[0], words[1:])
+        elif words[0] == "-":
+            program = programs.standard_input(words[1:])
+        elif notebook:
+            from tapejax.cli import notebook as notebooks
+
+            program = notebooks.notebook(words[0], options.output, options.skip_commands)
+        else:
+            program = programs.file(words[0], words[1:])
+    except programs.NotFound as error:
+        print(f"tapejax run: {error}", file=sys.stderr)
+        return 2
+    try:
+        with _profile(options.profile):
+            return execute(program, options.full_traceback)
     finally:
         if options.explain:
             sys.stdout.flush()
             print(tapejax.explain(), file=sys.stderr)
 
 
-def run_script(script: str, arguments: Sequence[str], full_traceback: bool = False) -> int:
-    """Runs a file as `__main__`, as `python script arguments...` would, and reports what it raises.
-
-    The module `__main__` stays in place afterwards, since what runs at exit may need it.
+def execute(program: Callable[[], None], full_traceback: bool = False) -> int:
+    """Runs a program from `tapejax.cli.programs`, and reports what it raises.
 
     Args:
-      script: The file.
-      arguments: What the script sees as `sys.argv[1:]`.
+      program: What runs it.
       full_traceback: Show the frames of tapejax and of what it calls as well.
 
     Returns:
       0, or 1 after an exception, or 130 after Ctrl-C; the traceback has gone to `sys.excepthook` by then.
 
     Raises:
-      SystemExit: If the script does.
+      SystemExit: If the program does.
     """
-    sys.argv = [script, *arguments]
-    if not sys.flags.safe_path:  # -P or PYTHONSAFEPATH: Python would add nothing either
-        sys.path[0] = os.path.dirname(os.path.realpath(script))
-    module = ModuleType("__main__")
-    # What Python itself sets for a script; __spec__ is None there too.
-    module.__dict__.update(__file__=script, __builtins__=builtins, __cached__=None)
-    sys.modules["__main__"] = module
     try:
-        with io.open_code(os.path.abspath(script)) as file:
-            code = compile(file.read(), script, "exec", dont_inherit=True)
-        exec(code, module.__dict__)
+        program()
         return 0
     except SystemExit:
         raise
     except BaseException as error:
-        _report(error, full_traceback)
+        tracebacks.report(error, full_traceback)
         return 130 if isinstance(error, KeyboardInterrupt) else 1
 
 
-def _report(error: BaseException, full: bool) -> None:
-    sys.stdout.flush()
-    _advise(error)
-    hidden = tracebacks.trim(error, full)
-    sys.excepthook(type(error), error, error.__traceback__)
-    if hidden:
-        frames = "1 frame" if hidden == 1 else f"{hidden} frames"
-        print(f"({frames} inside tapejax not shown: tapejax run --full-traceback)", file=sys.stderr)
-
-
-def _advise(error: BaseException) -> None:
-    """Adds the nearest names to a failed `from tensorflow.x import Name`, whose message is Python's own."""
-    if not isinstance(error, ImportError) or isinstance(error, ModuleNotFoundError) or not error.name:
+@contextlib.contextmanager
+def _profile(folder: str | None):
+    if folder is None:
+        yield
         return
-    # Python 3.12 has `name_from`; 3.11 only says it in the text.
-    found = re.match(r"cannot import name '(\w+)'", str(error))
-    namespace = sys.modules.get(error.name)
-    if found and namespace and error.name.partition(".")[0] == missing.__name__.partition(".")[0]:
-        name = found.group(1)
-        error.add_note(missing.explain(namespace.__name__, name, dir(namespace)).partition(": ")[2])
+    import jax
+
+    jax.profiler.start_trace(folder)
+    try:
+        yield
+    finally:
+        tapejax.sync()  # what is pending belongs to the program
+        jax.effects_barrier()
+        jax.profiler.stop_trace()
+        print(f"tapejax run: a trace is in {folder}: open it with `tensorboard --logdir {folder}`, or load its "
+              "trace.json.gz in https://ui.perfetto.dev", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tapejax run",
-        usage="tapejax run [options] script.py [arguments of the script]",
-        description="Run a TensorFlow script on JAX: `import tensorflow` and `import keras` give tapejax, "
+        usage=_USAGE,
+        description="Run a TensorFlow program on JAX: `import tensorflow` and `import keras` give tapejax, "
         "also where other packages import them.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("script", help="the Python file to run")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="passed to the script unchanged")
-    parser.add_argument(
-        "--eager", action="store_true", help="run each operation at once, by itself (to debug; slow)"
-    )
-    parser.add_argument("--explain", action="store_true", help="say at the end what was compiled, and why")
-    parser.add_argument(
-        "--no-cache", dest="cache", action="store_false", help="neither read nor keep compiled programs"
-    )
-    parser.add_argument(
-        "--full-traceback", action="store_true", help="show tapejax's own frames in a traceback too"
-    )
+    add = parser.add_argument
+    add("script", nargs="?", help="the Python file or notebook to run; - for standard input")
+    add("arguments", nargs=argparse.REMAINDER, help="passed to the program unchanged")
+    add("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE ...", help="run a module; the rest is its own")
+    add("--seed", type=int, metavar="N", help="start Python's, NumPy's and TensorFlow's random numbers from N")
+    add("--eager", action="store_true", help="run each operation at once, by itself (to debug; slow)")
+    add("--explain", action="store_true", help="say at the end what was compiled, what ran op by op, and why")
+    add("--profile", metavar="DIR", help="write a trace of JAX's profiler into a folder")
+    add("--no-cache", dest="cache", action="store_false", help="neither read nor keep compiled programs")
+    add("--malloc", action=argparse.BooleanOptionalAction, default=True,
+        help="keep freed memory in the process: faster on CPUs, needs more memory (default: --malloc)")
+    add("--full-traceback", action="store_true", help="show tapejax's own frames in a traceback too")
+    add("--output", metavar="FILE", help="where a notebook with its outputs goes (default: NAME.out.ipynb)")
+    add("--skip-commands", action="store_true",
+        help="leave a notebook's shell commands and unknown magics out, instead of refusing to run it")
     return parser

@@ -1,9 +1,14 @@
 """Tracebacks that show the user's lines: frames of tapejax, and of the libraries beneath it, are left out."""
 
 import os
+import re
 import site
+import sys
 import sysconfig
+import traceback
 from types import FrameType, TracebackType
+
+from tapejax import missing
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _CLI = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -20,6 +25,40 @@ _LIBRARIES = tuple(
         if path
     }
 )
+
+
+def report(error: BaseException, full: bool = False) -> None:
+    """Hands an exception that ended a program to `sys.excepthook`, trimmed, and with advice where there is some.
+
+    Args:
+      error: The exception.
+      full: Leave tapejax's frames in.
+    """
+    sys.stdout.flush()
+    advise(error)
+    hidden = trim(error, full)
+    if sys.excepthook is sys.__excepthook__:
+        traceback.print_exception(error)  # which knows the source of notebooks' cells, as Python 3.11's hook does not
+    else:
+        sys.excepthook(type(error), error, error.__traceback__)
+    if hidden:
+        frames = "1 frame" if hidden == 1 else f"{hidden} frames"
+        print(f"({frames} inside tapejax not shown: tapejax run --full-traceback)", file=sys.stderr)
+
+
+def advise(error: BaseException) -> None:
+    """Adds to a failed `from tensorflow.x import Name`, whose message is Python's own, what the namespace says."""
+    if not isinstance(error, ImportError) or isinstance(error, ModuleNotFoundError) or not error.name:
+        return
+    # Python 3.12 has `name_from`; 3.11 only says it in the text.
+    found = re.match(r"cannot import name '(\w+)'", str(error))
+    namespace = sys.modules.get(error.name)
+    if found and namespace and error.name.partition(".")[0] in (missing.__name__.partition(".")[0], "tensorflow"):
+        try:
+            getattr(namespace, found.group(1))
+        except AttributeError as why:
+            error.add_note(str(why).removeprefix(f"module {namespace.__name__!r} has no attribute "
+                                                 f"{found.group(1)!r}: "))
 
 
 def trim(error: BaseException, full: bool = False) -> int:
@@ -42,6 +81,8 @@ def trim(error: BaseException, full: bool = False) -> int:
 
 def _trim(error: BaseException, full: bool, seen: set[int]) -> int:
     seen.add(id(error))
+    if not full and hasattr(error, "__notes__"):  # JAX notes that it hid frames
+        error.__notes__ = [note for note in error.__notes__ if "JAX_TRACEBACK_FILTERING" not in note]
     kept, hidden = _frames(error.__traceback__, full)
     error.__traceback__ = _rebuild(kept)
     for link in ("__cause__", "__context__"):
@@ -59,19 +100,19 @@ def _trim(error: BaseException, full: bool, seen: set[int]) -> int:
     return hidden
 
 
-def _frames(traceback: TracebackType | None, full: bool) -> tuple[list[TracebackType], int]:
+def _frames(link: TracebackType | None, full: bool) -> tuple[list[TracebackType], int]:
     kept, hidden = [], 0
     beneath = False  # whether this frame was called by tapejax, directly or through a library
-    while traceback is not None:
-        path = _path(traceback.tb_frame)
+    while link is not None:
+        path = _path(link.tb_frame)
         runner = path.startswith(_CLI)
         # What the runner calls is the script, wherever it lies.
         beneath = not runner and (path.startswith(_HERE) or (beneath and _library(path)))
         if not runner and (full or not beneath):
-            kept.append(traceback)
+            kept.append(link)
         elif not runner:
             hidden += 1
-        traceback = traceback.tb_next
+        link = link.tb_next
     return kept, hidden
 
 
@@ -80,19 +121,19 @@ def _internal(error: BaseException) -> bool:
     if error.__traceback__ is None:
         # JAX chains a marker of its own, without frames, to say that it hid some.
         return type(error).__module__.partition(".")[0] in ("jax", "jaxlib")
-    return not any(_users(traceback) for traceback in _links(error.__traceback__))
+    return not any(_users(link) for link in _links(error.__traceback__))
 
 
-def _users(traceback: TracebackType) -> bool:
-    path = _path(traceback.tb_frame)
+def _users(link: TracebackType) -> bool:
+    path = _path(link.tb_frame)
     return not path.startswith(_HERE) and not _library(path)
 
 
-def _links(traceback: TracebackType | None) -> list[TracebackType]:
+def _links(link: TracebackType | None) -> list[TracebackType]:
     links = []
-    while traceback is not None:
-        links.append(traceback)
-        traceback = traceback.tb_next
+    while link is not None:
+        links.append(link)
+        link = link.tb_next
     return links
 
 

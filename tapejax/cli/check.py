@@ -1,0 +1,232 @@
+"""`tapejax check`: reads programs without running them, and says line by line what tapejax lacks for them."""
+
+import argparse
+import ast
+import json
+import os
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from tapejax import missing
+from tapejax.cli import notebook, source, symbols
+from tapejax.cli.programs import NotFound
+from tapejax.keras import keras2
+
+__all__ = ["Finding", "Result", "check"]
+
+_EPILOG = """\
+examples:
+  tapejax check train.py                what is missing, by line, and what to write instead
+  tapejax check project/ study.ipynb    folders and notebooks too
+  tapejax check --json project/         for another program to read
+
+Nothing is run or imported. The exit status is 0 if nothing is missing, 1 if something is, 2 for a wrong command.
+What `tapejax check` cannot see: attributes of values that come from functions, and arguments in *args and **kwargs.
+"""
+_SKIPPED = {"__pycache__", "node_modules", "site-packages", ".ipynb_checkpoints"}
+
+
+@dataclass
+class Finding:
+    """Something that does not work here ("missing", "unreadable"), or works under an old spelling ("old").
+
+    Attributes:
+      file, line, column: where. In a notebook the line is the cell's, and `cell` its number.
+      kind: "missing", "old" or "unreadable".
+      what: as written: a symbol, `symbol(keyword=)` or `symbol().member`.
+      advice: what to write instead; may be empty.
+    """
+
+    file: str
+    line: int
+    column: int
+    kind: str
+    what: str
+    advice: str
+    cell: int | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.cell is None else f"{self.file}:cell {self.cell}:{self.line}"
+        verb = {"missing": f"{self.what} is missing.", "unreadable": f"cannot be read: {self.what}",
+                "old": f"{self.what} is an old spelling, which works."}[self.kind]
+        return f"{place}: {verb} {self.advice}".rstrip()
+
+
+@dataclass
+class Result:
+    """What `check` found.
+
+    Attributes:
+      findings: in the order of files and lines.
+      files, lines: how many were read.
+      uses: how often TensorFlow's symbols and their keyword arguments are used in all.
+      symbols: how many different ones.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    files: int = 0
+    lines: int = 0
+    uses: int = 0
+    symbols: set[str] = field(default_factory=set)
+
+    @property
+    def missing(self) -> list[Finding]:
+        """The findings that keep a program from running."""
+        return [f for f in self.findings if f.kind != "old"]
+
+    def summary(self) -> str:
+        """A few lines: what is missing most often, and the part of all uses that works."""
+        lacks = [f for f in self.findings if f.kind == "missing"]
+        counts = Counter(f.what for f in lacks)
+        works = 100 * (1 - len(lacks) / self.uses) if self.uses else 100
+        shown = min(int(works * 10) / 10, 100)  # never rounded up to 100
+        lines = [f"{self.files} files, {self.lines} lines: {self.uses} uses of {len(self.symbols)} TensorFlow symbols, "
+                 f"{shown:g} % of the uses work."]
+        if lacks:
+            lines.append(f"Missing: {len(counts)} names, {len(lacks)} uses:")
+            lines += [f"  {count:5d}  {what}" for what, count in counts.most_common(15)]
+            if len(counts) > 15:
+                lines.append(f"         ... and {len(counts) - 15} more")
+        return "\n".join(lines)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs `tapejax check`.
+
+    Args:
+      argv: The words after `tapejax check`.
+
+    Returns:
+      0 if nothing is missing, 1 if something is, 2 if a path does not exist.
+    """
+    options = _parser().parse_args(argv)
+    if absent := [path for path in options.paths if not os.path.exists(path)]:
+        print(f"tapejax check: no such file or folder: {', '.join(absent)}", file=sys.stderr)
+        return 2
+    result = check(options.paths)
+    if options.json:
+        print(json.dumps({"files": result.files, "lines": result.lines, "uses": result.uses,
+                          "symbols": len(result.symbols), "missing": len(result.missing),
+                          "findings": [asdict(f) for f in result.findings]}, indent=1))
+    else:
+        for finding in result.findings:
+            print(finding)
+        print(result.summary())
+    return 1 if result.missing else 0
+
+
+def check(paths: Sequence[str]) -> Result:
+    """Reads files, notebooks and folders.
+
+    Args:
+      paths: What to read. In folders: `*.py` and `*.ipynb`, but not in virtual environments or hidden folders.
+
+    Returns:
+      A `Result`.
+    """
+    result = Result()
+    for path in _files(paths):
+        try:
+            if path.endswith(".ipynb"):
+                _check_notebook(path, result)
+            else:
+                _check_source(Path(path).read_bytes(), path, result)
+        except (NotFound, OSError) as error:
+            result.findings.append(Finding(path, 1, 1, "unreadable", str(error), ""))
+    return result
+
+
+def _files(paths: Sequence[str]) -> Iterator[str]:
+    for path in paths:
+        if not os.path.isdir(path):
+            yield path
+            continue
+        for folder, below, files in os.walk(path):
+            below[:] = sorted(name for name in below if name not in _SKIPPED and not name.startswith(".")
+                              and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg")))
+            yield from (os.path.join(folder, name) for name in sorted(files)
+                        if name.endswith((".py", ".ipynb")) and not name.endswith(".out.ipynb"))
+
+
+def _check_notebook(path: str, result: Result) -> None:
+    """The cells are one program; a line of it belongs to a cell."""
+    cells = notebook.code_cells(notebook.read(path))
+    texts = [notebook.python_of(text)[0].rstrip("\n") + "\n" for _, text, _ in cells]
+    places = [(number, line) for (number, _, _), text in zip(cells, texts, strict=True)
+              for line in range(1, text.count("\n") + 1)]
+    before = len(result.findings)
+    _check_source("".join(texts).encode(), path, result)
+    for finding in result.findings[before:]:
+        finding.cell, finding.line = places[min(finding.line, len(places)) - 1] if places else (1, 1)
+
+
+def _check_source(text: bytes, path: str, result: Result) -> None:
+    result.files += 1
+    result.lines += text.count(b"\n")
+    if not any(root.encode() in text for root in source.ROOTS):
+        return
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the program's own escapes
+            tree = ast.parse(text, path)
+        found = source.uses(tree)
+    except SyntaxError as error:
+        result.findings.append(Finding(path, error.lineno or 1, error.offset or 1, "unreadable",
+                                       f"not Python {sys.version_info[0]}.{sys.version_info[1]}: {error.msg}", ""))
+        return
+    except (ValueError, RecursionError) as error:
+        result.findings.append(Finding(path, 1, 1, "unreadable", str(error), ""))
+        return
+    reported: set[tuple[int, str]] = set()
+    for use in found:
+        result.symbols.add(use.symbol)
+        result.uses += 1 + len(use.keywords)
+        for line, kind, what, advice in _problems(use):
+            # An import of many names, or a chain within a chain, says the same thing once per line.
+            if (line, what) not in reported:
+                reported.add((line, what))
+                result.findings.append(Finding(path, line, use.column, kind, what, advice))
+
+
+def _problems(use: source.Use) -> Iterator[tuple[int, str, str, str]]:
+    """Line, kind, what and advice for all that is wrong with a use."""
+    if use.member:
+        if old := keras2.MEMBERS.get(use.member):
+            if symbols.has_member(use.symbol, use.member):
+                if use.symbol.startswith("tf.keras."):
+                    yield use.line, "old", f"{use.symbol}().{use.member}", f"Keras 3: {old}."
+                return
+        if not symbols.has_member(use.symbol, use.member):
+            names = [n for n in dir(symbols.find(use.symbol).value) if not n.startswith("_")]
+            near = missing.nearest(use.member, names)
+            yield use.line, "missing", f"{use.symbol}().{use.member}", f"Nearest: {', '.join(near)}." if near else ""
+        return
+    found = symbols.find(use.symbol)
+    if found.missing:
+        yield use.line, "missing", found.missing, found.why
+        return
+    if use.symbol in keras2.NAMES:
+        yield use.line, "old", use.symbol, f"Keras 3: {keras2.NAMES[use.symbol]}."
+    for keyword, line in use.keywords:
+        if not symbols.takes(use.symbol, keyword):
+            near = missing.nearest(keyword, symbols.keyword_names(use.symbol))
+            advice = f"Nearest: {', '.join(f'{n}=' for n in near)}." if near else ""
+            yield line, "missing", f"{use.symbol}({keyword}=)", advice
+        elif use.symbol.startswith("tf.keras.") and (old := keras2.hint_for(found.value, keyword)):
+            yield line, "old", f"{use.symbol}({keyword}=)", f"Keras 3: {old}."
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tapejax check",
+        description="Say which TensorFlow symbols and arguments of a program tapejax lacks, without running it.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="Python files, notebooks, folders")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    return parser

@@ -1,0 +1,190 @@
+"""Whether a TensorFlow symbol, member or keyword argument exists in tapejax, and what to write if not."""
+
+import functools
+import importlib
+import inspect
+from types import CodeType, FunctionType, ModuleType
+from typing import Any, NamedTuple
+
+import tapejax
+from tapejax import internal_paths, missing
+from tapejax.compat import v1
+
+__all__ = ["Found", "find", "has_member", "keyword_names", "takes"]
+
+# What to write where a name is missing: by the longest prefix that fits.
+WAYS = {
+    "tf.app": "Use absl.app and absl.flags, or argparse.", "tf.flags": "Use absl.flags or argparse.",
+    "tf.contrib": "It left TensorFlow in version 2.", "tf.estimator": "Write a loop, or use tf.keras.Model.fit.",
+    "tf.feature_column": "Use tf.keras.layers for preprocessing.", "tf.gfile": "Use tf.io.gfile.",
+    "tf.layers": "Use tf.keras.layers.", "tf.lite": "Export with jax.export, or save weights and convert elsewhere.",
+    "tf.logging": "Use tf.compat.v1.logging or Python's logging.", "tf.placeholder": "Pass values to functions.",
+    "tf.Session": "Call functions: operations run at once.", "tf.get_variable": "Use tf.Variable.",
+    "tf.distribute": "On one device leave the strategy out; on many use jax.sharding.",
+    "tf.tpu": "Leave it out: JAX finds TPUs itself.", "tf.train.AdamOptimizer": "Use tf.keras.optimizers.Adam.",
+    "tf.train.GradientDescentOptimizer": "Use tf.keras.optimizers.SGD.",
+    "tf.train.RMSPropOptimizer": "Use tf.keras.optimizers.RMSprop.",
+    "tf.train.Saver": "Use tf.train.Checkpoint.", "tf.app.run": "Call the function.",
+    "tf.gradients": "Use tf.GradientTape.", "tf.ConfigProto": "Use tf.config.",
+}  # fmt: skip
+_INTERNAL = ("tf.python", "tf.keras")
+
+
+class Found(NamedTuple):
+    """What a symbol stands for, or why it stands for nothing."""
+
+    value: Any
+    missing: str = ""
+    why: str = ""
+
+
+@functools.cache
+def find(symbol: str) -> Found:
+    """Looks a symbol up as a program would.
+
+    Args:
+      symbol: dotted, from "tf".
+
+    Returns:
+      Its value; or None, the part of the symbol that is missing, and why or what to write instead.
+
+    >>> find("tf.math.exp").value is tapejax.exp
+    True
+    >>> find("tf.math.expp.x").missing
+    'tf.math.expp'
+    """
+    head, _, last = symbol.rpartition(".")
+    if not head:
+        return Found(tapejax)
+    if symbol.startswith(_INTERNAL) and (view := internal_paths.find(symbol.removeprefix("tf."))) is not None:
+        return Found(view)
+    parent = find(head)
+    if parent.missing:
+        return parent
+    if parent.value is None:
+        return Found(None)  # an attribute of a value that is nothing: not ours to judge
+    try:
+        return Found(getattr(parent.value, last))
+    except Exception as error:  # also what a namespace raises that needs a package which is not installed
+        if (own := _own_module(symbol)) is not None or (own := getattr(_own_module(head), last, None)) is not None:
+            return Found(own)
+        if not isinstance(parent.value, (ModuleType, type)) and not inspect.isroutine(parent.value):
+            return Found(None)
+        if isinstance(parent.value, type) and not parent.value.__module__.startswith("tapejax"):
+            return Found(None)
+        return Found(None, symbol, _way(symbol, str(error)))
+
+
+def _own_module(symbol: str) -> ModuleType | None:
+    """A module of the package by its file, for programs that import such: `from tapejax.shape import known`."""
+    try:
+        return importlib.import_module(symbol.replace("tf", "tapejax", 1))
+    except ImportError:
+        return None
+
+
+def _way(symbol: str, error: str) -> str:
+    fitting = [prefix for prefix in WAYS if symbol == prefix or symbol.startswith(prefix + ".")]
+    if fitting:
+        return WAYS[max(fitting, key=len)]
+    head, _, last = symbol.rpartition(".")
+    if head == "tf" and last in v1._RENAMED and not find(f"tf.{v1._RENAMED[last]}").missing:
+        return f"Use tf.{v1._RENAMED[last]}."
+    if symbol.startswith("tf.python."):
+        return "It is internal to TensorFlow, and nothing in tapejax stands for it."
+    if symbol.startswith("tf.compat.v1."):
+        return error.replace(symbol, "It", 1).rstrip(".") + "."
+    namespace = find(head).value
+    near = missing.nearest(last, [n for n in dir(namespace) if not n.startswith("_")])
+    return f"Nearest: {', '.join(f'{head}.{n}' for n in near)}." if near else ""
+
+
+@functools.cache
+def has_member(symbol: str, member: str) -> bool:
+    """Whether an instance of a class has an attribute; True where that cannot be known without one."""
+    cls = find(symbol).value
+    if not isinstance(cls, type) or not cls.__module__.startswith("tapejax") or hasattr(cls, member):
+        return True
+    if any("__getattr__" in base.__dict__ for base in cls.__mro__):
+        return True
+    # What a method assigns to `self` is named in its code.
+    return any(member in code.co_names or member in _strings(code) for base in cls.__mro__
+               for function in base.__dict__.values() if isinstance(function, FunctionType)
+               for code in [inspect.unwrap(function).__code__])
+
+
+def takes(symbol: str, keyword: str) -> bool:
+    """Whether a function or class takes a keyword argument; True where that cannot be known."""
+    found = find(symbol).value
+    if found is None or not callable(found):
+        return True
+    return _takes(found, keyword)
+
+
+@functools.cache
+def _takes(function: Any, keyword: str) -> bool:
+    if not isinstance(function, type):
+        parameters = _parameters(function)
+        return parameters is None or _named(parameters, keyword) or _rest(parameters)
+    constructors = [base.__dict__[name] for base in function.__mro__ for name in ("__init__",)
+                    if isinstance(base.__dict__.get(name), FunctionType)]
+    if not constructors:
+        parameters = _parameters(function)
+        return parameters is None or _named(parameters, keyword) or _rest(parameters)
+    for constructor in constructors:
+        parameters = _parameters(constructor)
+        if parameters is None or _named(parameters, keyword) or _mentions(constructor, keyword):
+            return True
+        if not _rest(parameters):
+            return False
+    # The last one has **kwargs too: here that is to refuse what it does not name; elsewhere who knows.
+    return not constructors[-1].__module__.startswith("tapejax")
+
+
+def keyword_names(symbol: str) -> list[str]:
+    """The keyword arguments that a function or class names in its signature."""
+    found = find(symbol).value
+    functions = [found] if not isinstance(found, type) else [
+        base.__dict__["__init__"] for base in found.__mro__ if isinstance(base.__dict__.get("__init__"), FunctionType)]
+    return list(dict.fromkeys(name for function in functions for name, p in (_parameters(function) or {}).items()
+                              if name != "self" and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)))
+
+
+def _parameters(function: Any) -> Any:
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return None
+
+
+def _named(parameters: Any, keyword: str) -> bool:
+    return keyword in parameters and parameters[keyword].kind in (
+        inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def _rest(parameters: Any) -> bool:
+    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+
+
+def _mentions(constructor: FunctionType, keyword: str) -> bool:
+    """Whether a constructor, or a function that it calls, names a keyword that it takes out of **kwargs."""
+    function = inspect.unwrap(constructor)
+    if keyword in _strings(function.__code__):
+        return True
+    helpers = [function.__globals__.get(name) for name in function.__code__.co_names]
+    helpers += [getattr(h, name, None) for h in helpers if isinstance(h, ModuleType)
+                for name in function.__code__.co_names]
+    return any(keyword in _strings(h.__code__) for h in helpers
+               if isinstance(h, FunctionType) and h.__module__.startswith("tapejax"))
+
+
+def _strings(code: CodeType) -> set[str]:
+    found: set[str] = set()
+    for constant in code.co_consts:
+        if isinstance(constant, str):
+            found.add(constant)
+        elif isinstance(constant, (tuple, frozenset)):
+            found |= {c for c in constant if isinstance(c, str)}
+        elif isinstance(constant, CodeType):
+            found |= _strings(constant)
+    return found
