@@ -1,31 +1,54 @@
 """`Module`: an object that knows the variables and modules in its attributes."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from typing import Any
 
 from tapejax import nest
+from tapejax.engine import trie
 from tapejax.variable import Variable
 
 __all__ = ["Module", "name_scope"]
 
 
 class name_scope(contextlib.ContextDecorator):
-    """Context that names what is made in it. Eagerly, names do not affect results.
+    """Context that puts a name before those of the variables made in it, and of its operations in XLA's profiles.
+
+    Args:
+      name: scopes nest, "a/b/"; one that ends in "/" is not put into those around it.
+
+    Raises:
+      ValueError: `name` is no string.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/name_scope
+
+    >>> import tapejax as tf
+    >>> with tf.name_scope("layer") as scope:
+    ...     v = tf.Variable(1.0, name="w")
+    >>> scope, v.name
+    ('layer/', 'layer/w:0')
     """
 
     def __init__(self, name: str):
         if not isinstance(name, str):
             raise ValueError("name for name_scope must be a string.")
-        self.name = name
+        self._name = name
+        self._outer: list[str] = []
+
+    @property
+    def name(self) -> str:
+        """The name given to the constructor."""
+        return self._name
 
     def __enter__(self) -> str:
-        return self.name + "/"
+        outer, name = trie.scope.path, self._name
+        self._outer.append(outer)
+        trie.scope.path = name if name.endswith("/") or not name else f"{outer}{name}/"
+        return trie.scope.path
 
     def __exit__(self, *exc: Any) -> None:
-        """Nothing to undo."""
+        trie.scope.path = self._outer.pop()
 
 
 class Module:
@@ -55,6 +78,7 @@ class Module:
         if not name.isidentifier():
             raise ValueError(f"{name!r} is not a valid module name. Module names must be valid Python identifiers.")
         self._name = name
+        self._scope = f"{trie.scope.path}{name}/"
 
     @property
     def name(self) -> str:
@@ -63,13 +87,19 @@ class Module:
 
     @property
     def name_scope(self) -> name_scope:
-        """A `tf.name_scope` of the module's name."""
-        return name_scope(self._name)
+        """A `tf.name_scope` of the module's name, in those that were around its construction."""
+        return name_scope(self._scope)
 
     @classmethod
     def with_name_scope(cls, method: Any) -> Any:
-        """Decorator for methods that run in the module's name scope (without effect on results, eagerly)."""
-        return method
+        """Decorator for methods that run in the module's `name_scope`."""
+
+        @functools.wraps(method)
+        def scoped(self: Any, *args: Any, **kwargs: Any) -> Any:
+            with self.name_scope:
+                return method(self, *args, **kwargs)
+
+        return scoped
 
     @property
     def variables(self) -> tuple[Variable, ...]:

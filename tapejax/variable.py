@@ -9,7 +9,7 @@ import numpy as np
 
 from tapejax import dtypes, errors
 from tapejax.convert import register_conversion, to_tensor
-from tapejax.engine import stream
+from tapejax.engine import stream, trie
 from tapejax.engine.capture import lifted
 from tapejax.engine.op import NO_STATIC, Op
 from tapejax.shape import TensorShape, known
@@ -81,7 +81,7 @@ class Variable:
             raise ValueError(f"The initial value's shape ({tensor.shape}) is not compatible with the explicitly "
                              f"supplied `shape` argument ({self._shape}).")
         self._trainable = True if trainable is None else bool(trainable)
-        self._name = (name or "Variable") + ("" if name and name.endswith(":0") else ":0")
+        self._name = trie.scope.path + (name or "Variable") + ("" if name and name.endswith(":0") else ":0")
         self._untaped: Any = None
         self._number = _made = next(_numbers)
         self.constraint = constraint

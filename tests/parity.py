@@ -1,9 +1,9 @@
 """Runs one table of calls in real TensorFlow and in tapejax, and compares all that comes out.
 
 A row is a call written once, for any module that speaks TensorFlow: ``Case("exp", lambda tf, x: tf.exp(x), [x])``.
-`check` compares the value, dtype and shape, the first and the second derivative. tapejax runs the call three
-ways: recorded (undecorated; the rows of a table become one program), op by op (`tapejax.config.eager`), and, for the
-values alone, inside `jax.jit`.
+`check` compares the value, dtype and shape, the first and the second derivative. tapejax runs the call four
+ways: recorded (undecorated; the rows of a table become one program), op by op (`tapejax.config.eager`), in a
+`tf.function` (one for all rows, tapes inside), and, for the values alone, inside `jax.jit`.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,10 +13,11 @@ import jax
 import numpy as np
 
 import tapejax
+from tapejax.engine.capture import SymbolicValueError
 
 __all__ = ["MODES", "Case", "Outcome", "Table", "check", "check_error", "f32"]
 
-MODES = ("recorded", "eager", "jit")
+MODES = ("recorded", "eager", "function", "jit")
 
 
 class Case(NamedTuple):
@@ -84,7 +85,9 @@ def run(mode: str, cases: Sequence[Case]) -> list[Outcome | Exception]:
     eager = tapejax.config.eager
     tapejax.config.eager = mode == "eager"
     try:
-        return _traced(cases) if mode == "jit" else [_caught(case) for case in cases]
+        if mode == "jit":
+            return _traced(cases)
+        return _captured(cases) if mode == "function" else [_caught(case) for case in cases]
     finally:
         if tapejax.config.eager != eager:
             tapejax.config.eager = eager
@@ -95,6 +98,21 @@ def _caught(case: Case) -> Outcome | Exception:
         return evaluate(tapejax, case)
     except Exception as error:
         return error
+
+
+def _captured(cases: Sequence[Case]) -> list[Outcome | Exception]:
+    """All rows in one captured function. A row that needs a value on the way runs as Python, as its function would."""
+    failed: list[Exception | None] = []
+
+    @tapejax.function(autograph=False)
+    def captured(inputs: list[list[Any]]) -> list[Any]:
+        results = [_caught(case._replace(inputs=xs)) for case, xs in zip(cases, inputs, strict=True)]
+        failed[:] = [r if isinstance(r, Exception) else None for r in results]
+        return [None if isinstance(r, Exception) else tuple(r) for r in results]
+
+    results = captured([[tapejax.constant(x) for x in case.inputs] for case in cases])
+    return [_caught(case) if isinstance(e, SymbolicValueError) else e if e is not None else Outcome(*r)
+            for case, e, r in zip(cases, failed, results, strict=True)]
 
 
 def _traced(cases: Sequence[Case]) -> list[Outcome | Exception]:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
@@ -22,13 +21,13 @@ class SymbolicValueError(TypeError):
     is_final = True  # ops do not wrap it: whoever captures decides what it means
 
 
-@jax.custom_vjp
+@jax.custom_jvp
 def read_as(source: Any, value: Any) -> Any:
     """`value`, whose gradient goes to `source`."""
     return value
 
 
-read_as.defvjp(lambda source, value: (value, None), lambda _, cotangent: (cotangent, jnp.zeros_like(cotangent)))
+read_as.defjvp(lambda primals, tangents: (primals[1], tangents[0]))
 _ASSIGNED = Op("assigned", read_as, differentiable=False)
 _STOPPED = Op("assigned", lax.stop_gradient, differentiable=False)
 

@@ -5,9 +5,11 @@ next: an input's aval, or (op, static arguments, where each input comes from). V
 each input, each Python number and each output of an op takes the next slot of its path.
 """
 
+import contextlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
+import jax
 from jax import lax
 
 from tapejax.engine.aval import Aval, ScalarKind
@@ -25,18 +27,18 @@ class Node(dict):
       scalars: kinds of the Python numbers that enter here; their slots precede the outputs'.
       avals: of the outputs, which take the slots ``slot, slot + 1, ...``; `end` is the next free slot.
       depth: instructions on the path, this one included.
-      where: (file, line, function) of the user's code that first recorded this node.
+      where: (file, line, function) of the user's code that first recorded this node; `scope` its name scope.
       acts, may_fail: whether an op of the program that ends here does; see `Op`.
       memo: what tapes worked out about the program that ends here.
       programs: executables of the program that ends here.
     """
 
     __slots__ = ("acts", "avals", "depth", "end", "input_avals", "inputs", "may_fail", "memo", "op", "parent", "programs",
-                 "scalars", "seen", "single", "slot", "static", "where")
+                 "scalars", "scope", "seen", "single", "slot", "static", "where")
 
     def __init__(self, parent: "Node | None", op: Op | None, static: Static, inputs: tuple[int, ...],
                  input_avals: tuple[Aval, ...], scalars: tuple[ScalarKind, ...], avals: tuple[Aval, ...], single: bool,
-                 where: tuple[str, int, str] | None = None):
+                 where: tuple[str, int, str] | None = None, scope: str = ""):
         self.parent = parent
         self.op = op
         self.static = static
@@ -46,6 +48,7 @@ class Node(dict):
         self.avals = avals
         self.single = single
         self.where = where
+        self.scope = scope
         self.slot = (parent.end if parent is not None else 0) + len(scalars)
         self.end = self.slot + len(avals)
         self.depth = parent.depth + 1 if parent is not None else 0
@@ -126,27 +129,34 @@ class Graph:
         pulls: dict[Node, Any] = {}
         repeated = Repeated(self.nodes)
         for node in self.nodes:
-            op = node.op
             args = [env[i] for i in node.inputs]
-            forward = self._forward.get(node)
-            wrt = self._wrt.get(node)
-            if forward is not None:
-                assert isinstance(op, VjpOp)
-                grads = pulls[forward](op.given, args[len(args) - sum(op.given):])
-                at = self._wrt[forward]
-                results = tuple(grads[at.index(i)] for i in op.wrt)
-                if wrt is not None:
-                    # A vjp that is differentiated again: its own pullback starts from its inputs.
-                    pulls[node] = repeated.linearize(node, wrt, args)[1]
-            elif wrt is not None:
-                results, pulls[node] = repeated.linearize(node, wrt, args)
-            else:
-                results = repeated.apply(node, args)
+            with jax.named_scope(node.scope[:-1]) if node.scope else _NO_SCOPE:
+                results = self._apply(node, args, repeated, pulls)
             if node in self._barriers:
                 results = lax.optimization_barrier(results)
             for i, value in enumerate(results):
                 env[node.slot + i] = value
         return [env[i] for i in self.outputs]
+
+
+    def _apply(self, node: Node, args: list[Any], repeated: Repeated, pulls: dict[Node, Any]) -> Sequence[Any]:
+        """A node's results; `pulls` holds the pullbacks of forward nodes, for the vjps to come."""
+        op, forward, wrt = node.op, self._forward.get(node), self._wrt.get(node)
+        if forward is not None:
+            assert isinstance(op, VjpOp)
+            grads = pulls[forward](op.given, args[len(args) - sum(op.given):])
+            at = self._wrt[forward]
+            if wrt is not None:
+                # A vjp that is differentiated again: its own pullback starts from its inputs.
+                pulls[node] = repeated.linearize(node, wrt, args)[1]
+            return tuple(grads[at.index(i)] for i in op.wrt)
+        if wrt is not None:
+            results, pulls[node] = repeated.linearize(node, wrt, args)
+            return results
+        return repeated.apply(node, args)
+
+
+_NO_SCOPE: Final = contextlib.nullcontext()
 
 
 def _needed(nodes: Sequence[Node], outputs: Sequence[int]) -> list[Node]:

@@ -287,13 +287,14 @@ def run_now(op: Op, static: Static, inputs: tuple[Any, ...]) -> Any:
 def isolated(trace: "Trace | None" = None) -> Iterator[None]:
     """Context for code that records in a trace of its own (by default a new one), unseen by tapes."""
     tapes, thread.tapes = thread.tapes, []
+    scope, trie.scope.path = trie.scope.path, ""
     thread.below.append(thread.trace)
     thread.trace = Trace() if trace is None else trace
     try:
         yield
     finally:
         thread.trace = thread.below.pop()
-        thread.tapes = tapes
+        thread.tapes, trie.scope.path = tapes, scope
 
 
 @contextlib.contextmanager

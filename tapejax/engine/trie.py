@@ -12,7 +12,7 @@ from tapejax.engine.graph import Node
 from tapejax.engine.graph import root as make_root
 from tapejax.engine.op import NO_STATIC
 
-__all__ = ["extend", "extend_input", "register_program", "root", "sizes", "user_frame"]
+__all__ = ["extend", "extend_input", "register_program", "root", "scope", "sizes", "user_frame"]
 
 # A node takes about half a kilobyte, an executable some hundred. Past these, what was not used since the last
 # time is dropped.
@@ -23,6 +23,15 @@ root: Final[Node] = make_root()
 _lock = threading.Lock()
 _count = 0
 _programs: list[Any] = []
+
+
+class _Scope(threading.local):
+    """The name scope of what this thread records: "" or a path that ends in "/"."""
+
+    path = ""
+
+
+scope: Final = _Scope()
 _package = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
@@ -36,7 +45,8 @@ def extend(node: Node, key: tuple, avals: tuple[Aval, ...]) -> Node:
             scalars.append(kind)
         inputs.append(w)
     inferred = op.infer(static, avals)
-    child = Node(node, op, static, tuple(inputs), avals, tuple(scalars), inferred.avals, inferred.single, _where())
+    child = Node(node, op, static, tuple(inputs), avals, tuple(scalars), inferred.avals, inferred.single, _where(),
+                 scope.path)
     return _add(node, key, child)
 
 

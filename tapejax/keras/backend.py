@@ -78,13 +78,14 @@ class Weight(Variable):
 
     def __init__(self, value: Any, trainable: bool, name: str, path: str, dtype: Any = None):
         super().__init__(value, trainable=trainable, name=name, dtype=dtype)
+        self._name = name  # Keras's names know no scopes
         self.path = path
         self.regularizer: Any = None
 
     @property
     def name(self) -> str:
         """The name within its owner: "kernel"."""
-        return self._name.removesuffix(":0")
+        return self._name
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype.name}, value={self._tensor._text()}>"
