@@ -60,5 +60,7 @@ _LAZY |= {name: f"tapejax.ops.{file}:{name}" for file, found in {
     "sorting": "argsort searchsorted sort unique unique_with_counts unravel_index",
     "space": "batch_to_space extract_volume_patches space_to_batch space_to_batch_nd",
 }.items() for name in found.split()}
+_LAZY |= {name: f"tapejax.{name}" for name in ("experimental", "lookup", "sets", "types")}
+_LAZY |= {name: f"tapejax.variable_kinds:{name}" for name in ("VariableAggregation", "VariableSynchronization")}
 _LAZY |= {"broadcast_static_shape": "tapejax.shape:broadcast_static_shape", "tuple": "tapejax.ops.partition:tuple_"}
 __getattr__ = missing.module_getattr(__name__, globals(), lazy=_LAZY)

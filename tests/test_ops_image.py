@@ -35,6 +35,8 @@ RESIZE = Table([
     image("resize", [4, 9], label="one image", x=X[0]),
     image("resize", [4, 9], label="keeps its proportion", preserve_aspect_ratio=True),
     image("resize", [10, 3], label="keeps its proportion, narrow", preserve_aspect_ratio=True),
+    *(image("resize", [4, 9], method, label=f"{method} uint8, one", x=U8[0], rtol=1e-4) for method in METHODS),
+    image("resize", [4, 4], "lanczos3", antialias=True, label="uint8, one, antialias", x=U8[0], rtol=1e-4),
     *(image("resize_with_pad", h, w, label=f"resize_with_pad {h} {w}") for h, w in ((10, 10), (4, 9), (3, 2), (20, 7))),
     image("resize_with_pad", 9, 4, method="nearest", antialias=True, label="resize_with_pad nearest", x=U8),
     image("resize_with_pad", 4, 9, method="bicubic", label="resize_with_pad one", x=X[0]),
@@ -55,6 +57,9 @@ TABLE = Table([
     image("crop_to_bounding_box", 1, 2, 4, 3, label="crop one", x=U8[0]),
     *(image("resize_with_crop_or_pad", h, w, label=f"crop or pad {h} {w}") for h, w in
       ((3, 3), (4, 8), (10, 10), (10, 2), (7, 5), (8, 4))),
+    image("crop_to_bounding_box", tapejax.constant(1).numpy(), 2, 4, 3, label="crop by a NumPy number"),
+    Case("turned by a tensor", lambda tf, x: tf.image.rot90(x[:, :5], tf.constant(3)), [X]),
+    Case("crop by tensors", lambda tf, x: tf.image.crop_to_bounding_box(x, tf.constant(1), tf.constant(2), 4, 3), [X]),
     *(image("central_crop", f, label=f"central_crop {f}") for f in (0.3, 0.5, 0.87, 1.0)),
     image("central_crop", 0.5, label="central_crop one", x=U8[0]),
     image("rgb_to_grayscale", order=2), image("rgb_to_grayscale", label="grey uint8", x=U8),
@@ -91,7 +96,8 @@ TABLE = Table([
     Case("draw", lambda tf, x: tf.image.draw_bounding_boxes(x, DRAWN, [[1.0, 0.0, 0.5], [0.0, 0.2, 0.3]]), [X], 0),
     Case("draw default", lambda tf, x: tf.image.draw_bounding_boxes(x, DRAWN, None), [X], 0),
     Case("draw grey", lambda tf, x: tf.image.draw_bounding_boxes(x, DRAWN, None), [GREY], 0),
-    *(image("convert_image_dtype", to, saturate=s, label=f"convert {x.dtype} {to}{' saturate' if s else ''}", x=x, order=0)
+    *(image("convert_image_dtype", to, saturate=s, x=x, order=0,
+            label=f"convert {x.dtype} {to}{' saturate' if s else ''}")
       for x in (U8, X, (R.randn(3, 4, 3) * 9000).astype(np.int16), R.randint(-128, 128, (2, 2, 1)).astype(np.int8),
                 X.astype(np.float64)) for to in ("float32", "float16", "uint8", "int16", "int32", "uint16")
       for s in (False, True) if s or x.dtype.kind != "f" or to in ("float32", "float16", "uint8")),
@@ -138,7 +144,8 @@ def test_matches_tensorflow(tf, name, mode):
     lambda i, x: i.random_crop(x[0], [3, 4, 3], seed=7), lambda i, x: i.random_brightness(x, 0.4),
     lambda i, x: i.random_contrast(x, 0.4, 2.0), lambda i, x: i.random_hue(x, 0.3),
     lambda i, x: i.random_saturation(x, 0.4, 2.0, seed=9),
-    lambda i, x: i.stateless_random_flip_left_right(x, [5, 6]), lambda i, x: i.stateless_random_flip_up_down(x[0], [5, 9]),
+    lambda i, x: i.stateless_random_flip_left_right(x, [5, 6]),
+    lambda i, x: i.stateless_random_flip_up_down(x[0], [5, 9]),
     lambda i, x: i.stateless_random_crop(x, [2, 2, 2, 2], [5, 6]),
     lambda i, x: i.stateless_random_brightness(x, 0.3, [5, 6]),
     lambda i, x: i.stateless_random_contrast(x, 0.3, 0.9, [5, 6]), lambda i, x: i.stateless_random_hue(x, 0.3, [5, 6]),
@@ -151,6 +158,19 @@ def test_random_changes_are_tensorflow_s(tf, call):
         ours, real = call(tapejax.image, tapejax.constant(X)), call(tf.image, tf.constant(X))
         assert ours.dtype.name == real.dtype.name
         np.testing.assert_allclose(ours.numpy(), real.numpy(), rtol=1e-5, atol=2e-6)
+
+
+def test_windows_at_new_places_do_not_compile_again():
+    def cut(i):
+        padded = tapejax.image.pad_to_bounding_box(X, i, 1, 17, 9)
+        return tapejax.image.crop_to_bounding_box(padded, i, 1, 7, 5).numpy()
+
+    for _ in range(4):
+        cut(0)
+    before = tapejax.explain().programs_compiled
+    for i in range(10):
+        np.testing.assert_array_equal(cut(i), X)
+    assert tapejax.explain().programs_compiled == before
 
 
 def test_random_changes_do_not_compile_again():
@@ -178,7 +198,8 @@ def test_sampled_boxes_are_tensorflow_s(tf, options):
     for t in (tf, tapejax):
         t.random.set_seed(4)
     for _ in range(3):
-        ours, real = (t.image.sample_distorted_bounding_box([57, 91, 3], boxes, seed=8, **options) for t in (tapejax, tf))
+        ours, real = (t.image.sample_distorted_bounding_box([57, 91, 3], boxes, seed=8, **options)
+                      for t in (tapejax, tf))
         np.testing.assert_array_equal(ours.begin.numpy(), real[0].numpy())
         np.testing.assert_array_equal(ours.size.numpy(), real[1].numpy())
 
@@ -198,9 +219,10 @@ def _many_boxes(n, seed):
     lambda i, b, s: i.non_max_suppression_padded(b, s, 30, 0.5, pad_to_max_output_size=True),
     lambda i, b, s: i.non_max_suppression_padded(b[None], s[None], 30, 0.5, 0.3, pad_to_max_output_size=True),
     lambda i, b, s: i.combined_non_max_suppression(b[None, :, None], np.stack([s, s[::-1] - 0.01], 1)[None], 5, 8),
-    lambda i, b, s: i.combined_non_max_suppression(b[None, :, None], np.stack([s, s[::-1] - 0.01], 1)[None], 3, 20, 0.4, 0.2,
-                                                   pad_per_class=True, clip_boxes=False),
-    lambda i, b, s: i.combined_non_max_suppression(np.stack([b, b[::-1]], 1)[None], np.stack([s, s + 0.01], 1)[None], 5, 8),
+    lambda i, b, s: i.combined_non_max_suppression(b[None, :, None], np.stack([s, s[::-1] - 0.01], 1)[None], 3, 20, 0.4,
+                                                   0.2, pad_per_class=True, clip_boxes=False),
+    lambda i, b, s: i.combined_non_max_suppression(np.stack([b, b[::-1]], 1)[None],
+                                                   np.stack([s, s + 0.01], 1)[None], 5, 8),
     lambda i, b, s: [i.non_max_suppression_overlaps(np.minimum(s, s[:, None]), s, 5, 0.4)],
 ])  # fmt: skip
 def test_suppression_is_tensorflow_s(tf, call):
@@ -215,11 +237,13 @@ def test_suppression_is_tensorflow_s(tf, call):
 @pytest.mark.parametrize("call", [
     lambda i: i.resize(X, [0, 3]), lambda i: i.resize(X, [2.0, 3.0]), lambda i: i.resize(X, 3),
     lambda i: i.resize(X[0, 0], [2, 2]), lambda i: i.resize(X, [2, 2], method="BILINEAR"),
-    lambda i: i.resize(X[:, :0], [2, 2]), lambda i: i.resize_with_pad(X, 0, 2), lambda i: i.resize_with_pad(X[0, 0], 2, 2),
+    lambda i: i.resize(X[:, :0], [2, 2]),
+    lambda i: i.resize_with_pad(X, 0, 2), lambda i: i.resize_with_pad(X[0, 0], 2, 2),
     lambda i: i.crop_to_bounding_box(X, 0, 0, 8, 5), lambda i: i.crop_to_bounding_box(X, -1, 0, 3, 3),
     lambda i: i.pad_to_bounding_box(X, 0, 0, 3, 9), lambda i: i.resize_with_crop_or_pad(X, 0, 2),
     lambda i: i.flip_left_right(X[0, 0]), lambda i: i.rot90(X[0, 0]), lambda i: i.central_crop(X, 0.0),
-    lambda i: i.central_crop(X, 1.1), lambda i: i.random_crop(X, [9, 9, 9, 9]), lambda i: i.rgb_to_grayscale(X[..., :2]),
+    lambda i: i.central_crop(X, 1.1), lambda i: i.random_crop(X, [9, 9, 9, 9]),
+    lambda i: i.rgb_to_grayscale(X[..., :2]),
     lambda i: i.rgb_to_hsv(X[..., :2]), lambda i: i.adjust_hue(X, 1.5), lambda i: i.adjust_hue(X[..., :2], 0.5),
     lambda i: i.adjust_saturation(X[..., :2], 0.5), lambda i: i.adjust_contrast(X[0, 0], 0.5),
     lambda i: i.adjust_gamma(X, -1.0), lambda i: i.random_brightness(X, -1.0), lambda i: i.random_hue(X, 0.7),
@@ -229,7 +253,8 @@ def test_suppression_is_tensorflow_s(tf, call):
     lambda i: i.crop_and_resize(X, BOXES, [0, 1, 0], [0, 2]), lambda i: i.crop_and_resize(X, BOXES, [0, 1], [2, 2]),
     lambda i: i.crop_and_resize(X, BOXES, [0, 1, 1], [2, 2], method="cubic"),
     lambda i: i.non_max_suppression(BOXES, [1.0], 2), lambda i: i.non_max_suppression(BOXES, [1.0, 2, 3], 2, 1.5),
-    lambda i: i.draw_bounding_boxes(X, BOXES, None), lambda i: i.psnr(X, X[:, :3], 1.0), lambda i: i.ssim(X, X[:, :3], 1.0),
+    lambda i: i.draw_bounding_boxes(X, BOXES, None), lambda i: i.psnr(X, X[:, :3], 1.0),
+    lambda i: i.ssim(X, X[:, :3], 1.0),
     lambda i: i.stateless_sample_distorted_bounding_box([9, 9, 3], np.zeros((1, 0, 4), np.float32), [1, 2]),
     lambda i: i.stateless_sample_distorted_bounding_box([9, 9, 3], [[[0.0, 0.0, 2.0, 1.0]]], [1, 2]),
 ])  # fmt: skip

@@ -63,9 +63,9 @@ TABLE = Table([
     Case("inverse_mdct", lambda tf, x: tf.signal.inverse_mdct(tf.signal.mdct(x, 8)), [SIGNAL], rtol=1e-5),
     Case("inverse_mdct ortho", lambda tf, x: tf.signal.inverse_mdct(x[..., :4], norm="ortho"), [REAL], rtol=1e-5),
     Case("mfcc", lambda tf, x: tf.signal.mfccs_from_log_mel_spectrograms(x), [REAL], rtol=1e-5),
-    *(Case(f"{name} {n} {dtype}", lambda tf, name=name, n=n, dtype=dtype: getattr(tf.signal, name)(n, dtype=getattr(tf, dtype)),
-           rtol=2e-6) for name in ("hann_window", "hamming_window", "kaiser_window", "vorbis_window",
-                                   "kaiser_bessel_derived_window")
+    *(Case(f"{name} {n} {dtype}", lambda tf, name=name, n=n, dtype=dtype: getattr(tf.signal, name)(
+        n, dtype=getattr(tf, dtype)), rtol=2e-6)
+      for name in ("hann_window", "hamming_window", "kaiser_window", "vorbis_window", "kaiser_bessel_derived_window")
       for n, dtype in ((12, "float32"), (6, "float64"))),
     Case("hann odd", lambda tf: tf.signal.hann_window(7)),
     Case("hann one", lambda tf: tf.signal.hann_window(1)),

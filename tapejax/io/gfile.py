@@ -27,7 +27,7 @@ class FileStatistics(NamedTuple):
 
 
 class GFile:
-    """A file, opened when first used. Text unless `mode` has a "b"; then bytes. A context manager and an iterator of lines.
+    """A file, opened when first used; text, or bytes if `mode` has a "b". A context manager and an iterator of lines.
 
     Args:
       name: text or path.

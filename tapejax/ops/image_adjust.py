@@ -7,7 +7,7 @@ import numpy as np
 
 from tapejax import dtypes
 from tapejax.convert import to_tensor
-from tapejax.ops.image_color import from_hue, hue, hsv_to_rgb_array, rgb_to_hsv_array
+from tapejax.ops.image_color import from_hue, hsv_to_rgb_array, hue, rgb_to_hsv_array
 from tapejax.ops.kinds import final
 from tapejax.ops.registry import Array, DType, op, public
 

@@ -1,5 +1,6 @@
 """Boxes in images: cut out and resized, drawn, sampled at random."""
 
+import math
 import secrets
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -196,7 +197,8 @@ def _covers(crop: tuple, least: float, objects: list[tuple]) -> bool:
     """Whether the crop holds at least this part of one of the objects."""
     for box in objects:
         area = np.float32((box[2] - box[0]) * (box[3] - box[1]))
-        shared = max(min(crop[2], box[2]) - max(crop[0], box[0]), 0) * max(min(crop[3], box[3]) - max(crop[1], box[1]), 0)
+        sides = (min(crop[i + 2], box[i + 2]) - max(crop[i], box[i]) for i in (0, 1))
+        shared = math.prod(max(s, 0) for s in sides)
         if area > 0 and np.float32(shared) / area >= np.float32(least):
             return True
     return False

@@ -1,12 +1,17 @@
-"""Images turned, mirrored, cut and padded. All take [height, width, channels], with or without a batch axis in front."""
+"""Images turned, mirrored, cut and padded. All take [height, width, channels], or a batch of such."""
 
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
-from tapejax.convert import to_tensor
+from tapejax.convert import number, to_tensor
+from tapejax.engine import stream
+from tapejax.engine.op import Op, static
+from tapejax.ops.casting import cast
 from tapejax.ops.registry import Array, Shape, op, public
+from tapejax.tensor import Tensor, is_symbolic
 
 __all__ = ["add_batch", "central_crop", "crop_to_bounding_box", "drop_batch", "flip_left_right", "flip_up_down",
            "pad_to_bounding_box", "resize_with_crop_or_pad", "rot90", "transpose"]  # fmt: skip
@@ -51,6 +56,43 @@ def _window(image: Array, start: Shape = (), size: Shape = ()):
 def _pad(image: Array, start: Shape = (), size: Shape = ()):
     sides = [(a, n - a - m) for a, n, m in zip(start, size, image.shape[-3:-1], strict=True)]
     return jnp.pad(image, [(0, 0)] * (image.ndim - 3) + sides + [(0, 0)])
+
+
+def _moving_window(image: Any, top: Any, left: Any, *, size: tuple[int, int]) -> Any:
+    """A window whose place is data: one program serves every place."""
+    lead = image.shape[:-3]
+    return lax.dynamic_slice(image, _corner(len(lead), top, left), (*lead, *size, image.shape[-1]))
+
+
+def _moving_pad(image: Any, top: Any, left: Any, *, size: tuple[int, int]) -> Any:
+    lead = image.shape[:-3]
+    empty = jnp.zeros((*lead, *size, image.shape[-1]), image.dtype)
+    return lax.dynamic_update_slice(empty, image, _corner(len(lead), top, left))
+
+
+def _corner(lead: int, top: Any, left: Any) -> list[Any]:
+    return [jnp.int32(0)] * lead + [top, left, jnp.int32(0)]
+
+
+_window_op, _pad_op = Op("crop_to_bounding_box", _moving_window), Op("pad_to_bounding_box", _moving_pad)
+_I32 = np.dtype(np.int32)
+
+
+def _placed(op_: Op, image: Any, top: Any, left: Any, size: tuple[int, int]) -> Any:
+    offsets = (number(v, _I32) if isinstance(v, int) else cast(v, _I32) for v in (top, left))
+    return stream.record(op_, static(size=size), (image, *offsets))
+
+
+def _offset(v: Any) -> Any:
+    """An offset as an int, unless it belongs to a graph that is being captured: then nothing can be checked."""
+    return v if isinstance(v, Tensor) and is_symbolic(v) else int(v)
+
+
+@op()
+def _turn_by(image: Array, k: Array):
+    """A square image, turned as often as a tensor says."""
+    turns = [lambda x, n=n: jnp.rot90(x, n, (x.ndim - 3, x.ndim - 2)) for n in range(4)]
+    return lax.switch(jnp.mod(k, 4).astype(jnp.int32), turns, image)
 
 
 @op()
@@ -101,7 +143,10 @@ def rot90(image: Any, k: Any = 1, name: Any = None) -> Any:
     >>> rot90([[[1], [2]]]).numpy()[..., 0].tolist()
     [[2], [1]]
     """
-    return _turn(images_or_image(image), k=int(k) % 4)
+    t = images_or_image(image)
+    if isinstance(k, Tensor) and t.aval.shape[-3] == t.aval.shape[-2]:
+        return _turn_by(t, k)
+    return _turn(t, k=int(k) % 4)
 
 
 @public("image.transpose")
@@ -140,15 +185,16 @@ def crop_to_bounding_box(image: Any, offset_height: Any, offset_width: Any, targ
     [2, 3]
     """
     t = images_or_image(image)
-    top, left, height, width = (int(v) for v in (offset_height, offset_width, target_height, target_width))
+    top, left, height, width = _offset(offset_height), _offset(offset_width), int(target_height), int(target_width)
     rows, columns = t.aval.shape[-3:-1]
-    for good, text in ((left >= 0, "offset_width must be >= 0."), (top >= 0, "offset_height must be >= 0."),
+    y, x = (v if isinstance(v, int) else 0 for v in (top, left))
+    for good, text in ((x >= 0, "offset_width must be >= 0."), (y >= 0, "offset_height must be >= 0."),
                        (width > 0, "target_width must be > 0."), (height > 0, "target_height must be > 0."),
-                       (columns >= width + left, "width must be >= target + offset."),
-                       (rows >= height + top, "height must be >= target + offset.")):
+                       (columns >= width + x, "width must be >= target + offset."),
+                       (rows >= height + y, "height must be >= target + offset.")):
         if not good:
             raise ValueError(text)
-    return _window(t, (top, left), (height, width))
+    return _placed(_window_op, t, top, left, (height, width))
 
 
 @public("image.pad_to_bounding_box")
@@ -172,14 +218,15 @@ def pad_to_bounding_box(image: Any, offset_height: Any, offset_width: Any, targe
     [0, 5, 0]
     """
     t = images_or_image(image)
-    top, left, height, width = (int(v) for v in (offset_height, offset_width, target_height, target_width))
+    top, left, height, width = _offset(offset_height), _offset(offset_width), int(target_height), int(target_width)
     rows, columns = t.aval.shape[-3:-1]
-    for good, text in ((top >= 0, "offset_height must be >= 0"), (left >= 0, "offset_width must be >= 0"),
-                       (width - left - columns >= 0, "width must be <= target - offset"),
-                       (height - top - rows >= 0, "height must be <= target - offset")):
+    y, x = (v if isinstance(v, int) else 0 for v in (top, left))
+    for good, text in ((y >= 0, "offset_height must be >= 0"), (x >= 0, "offset_width must be >= 0"),
+                       (width - x - columns >= 0, "width must be <= target - offset"),
+                       (height - y - rows >= 0, "height must be <= target - offset")):
         if not good:
             raise ValueError(text)
-    return _pad(t, (top, left), (height, width))
+    return _placed(_pad_op, t, top, left, (height, width))
 
 
 @public("image.resize_with_crop_or_pad")

@@ -74,7 +74,8 @@ def sobel_edges(image: Array):
     for axis in (1, 2):
         n, m = padded.shape[axis], padded.shape[3 - axis]
         step = _part(padded, axis, 2, n) - _part(padded, axis, 0, n - 2)
-        slopes.append(_part(step, 3 - axis, 0, m - 2) + 2 * _part(step, 3 - axis, 1, m - 1) + _part(step, 3 - axis, 2, m))
+        before, here, after = (_part(step, 3 - axis, i, m - 2 + i) for i in range(3))
+        slopes.append(before + 2 * here + after)
     return jnp.stack(slopes, -1)
 
 
@@ -218,5 +219,5 @@ def ssim_multiscale(img1: Any, img2: Any, max_val: Any,
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/ssim_multiscale
     """
-    return _multiscale(*_pair(img1, img2, max_val), powers=tuple(float(p) for p in power_factors), size=int(filter_size),
-                       sigma=float(filter_sigma), k1=float(k1), k2=float(k2))
+    return _multiscale(*_pair(img1, img2, max_val), powers=tuple(float(p) for p in power_factors),
+                       size=int(filter_size), sigma=float(filter_sigma), k1=float(k1), k2=float(k2))

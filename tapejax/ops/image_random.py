@@ -171,7 +171,7 @@ def _saturation(image: Any, lower: Any, upper: Any, draw: Callable[..., Any]) ->
 
 
 def _quality(image: Any, low: Any, high: Any, draw: Callable[..., Any]) -> Any:
-    from tapejax.ops.io_images import adjust_jpeg_quality
+    from tapejax.ops.io_image_writing import adjust_jpeg_quality
 
     if low < 0 or high < 0 or low > 100 or high > 100:
         raise ValueError("jpeg encoding range must be between 0 and 100.")

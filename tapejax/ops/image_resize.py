@@ -1,7 +1,7 @@
 """`tf.image.resize` and its ten ways of interpolating.
 
-Shapes are static, so places and weights are worked out in NumPy when an op is first seen: two taps and a blend where two
-neighbours are enough, a matrix for each axis otherwise.
+Shapes are static, so places and weights are worked out in NumPy when an op is first seen: two taps and a blend where
+two neighbours are enough, a matrix for each axis otherwise.
 """
 
 import math
@@ -16,13 +16,13 @@ from tapejax import errors
 from tapejax.convert import to_tensor
 from tapejax.ops import image_geometry
 from tapejax.ops.registry import Array, op, public
+from tapejax.tensor import from_value
 
 __all__ = ["ResizeMethod", "resize", "resize_with_pad"]
 
 _F32 = np.float32
 
 
-@public("image.ResizeMethod")
 class ResizeMethod:
     """Ways to interpolate, for `resize`.
 
@@ -37,6 +37,9 @@ class ResizeMethod:
     LANCZOS5 = "lanczos5"
     GAUSSIAN = "gaussian"
     MITCHELLCUBIC = "mitchellcubic"
+
+
+public("image.ResizeMethod")(ResizeMethod)
 
 
 def _cubic(inner: tuple[float, ...], outer: tuple[float, ...]) -> Callable[[np.ndarray], np.ndarray]:
@@ -100,8 +103,9 @@ def _blend(x: Any, axis: int, after: int) -> Any:
     place = (np.arange(after, dtype=_F32) + _F32(0.5)) * _F32(before / _F32(after)) - _F32(0.5)
     low = np.floor(place)
     part = (place - low).reshape([-1] + [1] * (x.ndim - 1 - axis))
-    lower = jnp.take(x, np.maximum(low, 0).astype(np.int32), axis, mode="clip")
-    upper = jnp.take(x, np.minimum(np.ceil(place), before - 1).astype(np.int32), axis, mode="clip")
+    take = _take(x)
+    lower = take(x, np.maximum(low, 0).astype(np.int32), axis, mode="clip")
+    upper = take(x, np.minimum(np.ceil(place), before - 1).astype(np.int32), axis, mode="clip")
     return lower + (upper - lower) * part
 
 
@@ -110,13 +114,21 @@ def _nearest(before: int, after: int) -> np.ndarray:
     return np.clip(place, 0, before - 1).astype(np.int32)
 
 
+def _take(x: Any) -> Any:
+    return np.take if isinstance(x, np.ndarray) else jnp.take
+
+
 @op()
 def _resize(images: Array, size=(), method="bilinear", antialias=False):
-    """Images [batch, height, width, channels] at another size."""
+    return _resized(images, size, method, antialias)
+
+
+def _resized(images: Any, size: tuple[int, int], method: str, antialias: bool) -> Any:
+    """Images [batch, height, width, channels], NumPy's or JAX's, at another size."""
     height, width = size
     if method == "nearest":
-        rows = jnp.take(images, _nearest(images.shape[1], height), 1, mode="clip")
-        return jnp.take(rows, _nearest(images.shape[2], width), 2, mode="clip")
+        rows = _take(images)(images, _nearest(images.shape[1], height), 1, mode="clip")
+        return _take(images)(rows, _nearest(images.shape[2], width), 2, mode="clip")
     x = images.astype(_F32)
     if method == "bilinear" and not antialias:
         return _blend(_blend(x, 2, width), 1, height)
@@ -128,16 +140,11 @@ def _resize(images: Array, size=(), method="bilinear", antialias=False):
             weights = _cubic_weights(before, after)
         else:
             weights = _kernel_weights(before, after, method, antialias)
-        x = jnp.moveaxis(jnp.tensordot(weights, x, (1, axis), precision=lax.Precision.HIGHEST), 0, axis)
+        if isinstance(x, np.ndarray):
+            x = np.moveaxis(np.tensordot(weights, x, (1, axis)), 0, axis)
+        else:
+            x = jnp.moveaxis(jnp.tensordot(weights, x, (1, axis), precision=lax.Precision.HIGHEST), 0, axis)
     return x
-
-
-def _batched(images: Any) -> tuple[Any, bool]:
-    """The images with a batch axis, and whether it was added."""
-    t = to_tensor(images)
-    if t.ndim not in (3, 4):
-        raise ValueError("'images' must have either 3 or 4 dimensions.")
-    return (image_geometry.add_batch(t), True) if t.ndim == 3 else (t, False)
 
 
 def _size(size: Any) -> tuple[int, int]:
@@ -173,19 +180,27 @@ def resize(images: Any, size: Any, method: Any = ResizeMethod.BILINEAR, preserve
     >>> resize([[[0.0], [1.0]]], [1, 4]).numpy().ravel().tolist()
     [0.0, 0.25, 0.75, 1.0]
     """
-    x, added = _batched(images)
+    t = to_tensor(images)
+    if t.ndim not in (3, 4):
+        raise ValueError("'images' must have either 3 or 4 dimensions.")
+    added = t.ndim == 3
     height, width = _size(size)
     if method not in _METHODS:
         raise ValueError(f"Resize method is not implemented: {method}")
     if height <= 0 or width <= 0:
         raise errors.InvalidArgumentError(message="output dimensions must be positive")
     if preserve_aspect_ratio:
-        old = x.aval.shape[1:3]
+        old = t.aval.shape[-3:-1]
         scale = min(_F32(height) / _F32(old[0]), _F32(width) / _F32(old[1]))
         height, width = (int(np.rint(scale * _F32(n))) for n in old)
-    if 0 in x.aval.shape[1:3]:
+    if 0 in t.aval.shape[-3:-1]:
         raise errors.InvalidArgumentError(message="input image must be of non-zero size")
-    out = _resize(x, size=(height, width), method=str(method), antialias=bool(antialias))
+    if added and t.aval.dtype.kind in "iu" and isinstance(t._value, np.ndarray):
+        # A picture just read from a file, of a size of its own: a program for each size would cost far more.
+        out = _resized(t._value[None], (height, width), str(method), bool(antialias))
+        return from_value(np.ascontiguousarray(out[0]))
+    out = _resize(image_geometry.add_batch(t) if added else t, size=(height, width), method=str(method),
+                  antialias=bool(antialias))
     return image_geometry.drop_batch(out) if added else out
 
 

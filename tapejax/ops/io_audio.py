@@ -56,7 +56,7 @@ def decode_wav(contents: Any, desired_channels: int = -1, desired_samples: int =
 
     >>> audio, rate = decode_wav(encode_wav([[0.0], [-1.0]], 8000))
     >>> audio.numpy().tolist(), int(rate)
-    ([[0.0], [-0.999969482421875]], 8000)
+    ([[0.0], [-1.0]], 8000)
     """
     found = _chunks(one_bytes(contents))
     if b"fmt " not in found or b"data" not in found or len(found[b"fmt "]) < 16:

@@ -51,8 +51,8 @@ def decode_raw(input_bytes: Any, out_type: Any, little_endian: bool = True, fixe
     """
     array, dtype = strings(input_bytes, "input_bytes"), dtypes.to_numpy(out_type)
     if dtypes.from_numpy(dtype).name not in _RAW:
-        raise TypeError(f"Value passed to parameter 'out_type' has DataType {dtypes.from_numpy(dtype).name} not in list "
-                        f"of allowed values: {', '.join(_RAW)}")
+        raise TypeError(f"Value passed to parameter 'out_type' has DataType {dtypes.from_numpy(dtype).name} not in "
+                        f"list of allowed values: {', '.join(_RAW)}")
     items = array.reshape(-1).tolist()
     if fixed_length is not None:
         length = int(fixed_length)
@@ -70,7 +70,8 @@ def decode_raw(input_bytes: Any, out_type: Any, little_endian: bool = True, fixe
                    f"{dtypes.from_numpy(dtype).name}")
     flat = np.frombuffer(b"".join(items), dtype)
     if not little_endian:
-        flat = flat.byteswap() if dtype.kind != "c" else flat.view(flat.real.dtype).byteswap().view(dtype)
+        part = np.finfo(dtype).dtype if dtype.kind == "c" else dtype  # complex numbers are turned part by part
+        flat = flat.view(part).byteswap().view(dtype)
     return from_value(flat.reshape(*array.shape, length // dtype.itemsize).copy())
 
 
@@ -156,7 +157,7 @@ def decode_csv(records: Any, record_defaults: Sequence[Any], field_delim: str = 
                 columns[i].append(default[0])
             else:
                 raise _bad(f"Field {i} is required but missing in record {row}!")
-    return [from_value(string_array(c, array.shape) if d.dtype.kind == "O" else np.array(c, d.dtype).reshape(array.shape))
+    return [from_value((string_array(c) if d.dtype.kind == "O" else np.array(c, d.dtype)).reshape(array.shape))
             for c, d in zip(columns, defaults, strict=True)]
 
 
@@ -222,7 +223,8 @@ def _lacking(name: str, why: str, instead: str) -> None:
         raise errors.UnsupportedError(f"tf.io.{name}", why, instead)
 
     refuse.__name__ = name
-    refuse.__doc__ = f"Not supported: {why}. {instead}"
+    refuse.__doc__ = (f"Not supported: {why}. {instead}\n\n"
+                      f"Source: https://www.tensorflow.org/api_docs/python/tf/io/{name}\n")
     public(f"io.{name}")(refuse)
 
 

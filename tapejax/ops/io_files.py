@@ -79,7 +79,7 @@ def one_bytes(value: Any, what: str = "contents") -> bytes:
     array = strings(value, what)
     if array.ndim:
         raise errors.InvalidArgumentError(message=f"`{what}` must be scalar, got shape {list(array.shape)}")
-    return array[()]
+    return array.item()
 
 
 def each_bytes(fn: Callable[[bytes], Any], value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Image files: JPEG, PNG, GIF, BMP and WebP, by Pillow (the extra "image"), imported when first used."""
+"""Reading image files: JPEG, PNG, GIF, BMP and WebP, by Pillow (the extra "image"), imported when first used."""
 
 import io
 import re
@@ -12,14 +12,18 @@ from tapejax.ops.io_files import one_bytes
 from tapejax.ops.registry import public
 from tapejax.tensor import from_value
 
-__all__ = ["adjust_jpeg_quality", "decode_and_crop_jpeg", "decode_bmp", "decode_gif", "decode_image", "decode_jpeg",
-           "decode_png", "decode_webp", "encode_jpeg", "encode_png", "extract_jpeg_shape", "is_jpeg"]  # fmt: skip
+__all__ = ["decode_and_crop_jpeg", "decode_bmp", "decode_gif", "decode_image", "decode_jpeg", "decode_png",
+           "decode_webp", "extract_jpeg_shape", "is_jpeg", "pillow"]  # fmt: skip
 
-_U8 = np.dtype(np.uint8)
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
-def _pillow() -> Any:
+def pillow() -> Any:
+    """Pillow's `Image` module.
+
+    Raises:
+      ImportError: it is not installed.
+    """
     try:
         from PIL import Image
     except ImportError:
@@ -41,7 +45,7 @@ def _kind(data: bytes) -> str:
 
 def _open(data: bytes, what: str) -> Any:
     try:
-        return _pillow().open(io.BytesIO(data), formats=[what])
+        return pillow().open(io.BytesIO(data), formats=[what])
     except (OSError, SyntaxError, ValueError) as e:
         raise _bad(f"Invalid {what} data or crop window, data size {len(data)}: {e}") from None
 
@@ -71,7 +75,7 @@ def _pixels(image: Any, channels: int) -> np.ndarray:
         image = image.convert("RGB")
     if channels in (1, 3) and image.mode in ("RGBA", "LA", "PA"):
         image = image.convert("RGBA")
-        image = _pillow().fromarray(np.asarray(image)[..., :3])
+        image = pillow().fromarray(np.asarray(image)[..., :3])
     array = np.asarray(image.convert(_MODES[channels]))
     return array if array.ndim == 3 else array[..., None]
 
@@ -109,7 +113,7 @@ def _jpeg(data: bytes, channels: int, ratio: int, fancy: bool, recover: bool, fr
     if not fancy:
         raise errors.UnsupportedError("fancy_upscaling=False", "Pillow always interpolates colours", "Leave it out.")
     if fraction != 1:
-        raise errors.UnsupportedError(f"acceptable_fraction={fraction}", "Pillow does not tell how much of a file it read",
+        raise errors.UnsupportedError(f"acceptable_fraction={fraction}", "Pillow does not tell how much it could read",
                                       "Use try_recover_truncated=True.")
     if dct not in ("", "INTEGER_FAST", "INTEGER_ACCURATE"):
         raise _bad(f"dct_method must be one of ['', 'INTEGER_FAST', 'INTEGER_ACCURATE'], got {dct!r}")
@@ -257,8 +261,11 @@ def decode_webp(contents: Any, channels: int = 0, dtype: Any = dtypes.uint8, nam
 
 
 def _no_jxl(*args: Any, **kwargs: Any) -> Any:
-    """Not supported: Pillow does not read JPEG XL. Convert the files, to PNG for example."""
-    raise errors.UnsupportedError("decode_jxl", "Pillow does not read JPEG XL", "Convert the files, to PNG for example.")
+    """Not supported: Pillow does not read JPEG XL. Convert the files to PNG.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_jxl
+    """
+    raise errors.UnsupportedError("decode_jxl", "Pillow does not read JPEG XL", "Convert the files to PNG.")
 
 
 public("io.decode_jxl", "image.decode_jxl")(_no_jxl)
@@ -307,91 +314,6 @@ def decode_image(contents: Any, channels: Any = None, dtype: Any = dtypes.uint8,
     return convert_image_dtype(image, dtype)
 
 
-def _image(image: Any, allowed: tuple[np.dtype, ...], channels: tuple[int, ...]) -> np.ndarray:
-    array = np.asarray(to_tensor(image))
-    if array.dtype not in allowed:
-        raise _bad(f"Value for attr 'T' of {array.dtype.name} is not in the list of allowed values: "
-                   f"{', '.join(d.name for d in allowed)}")
-    if array.ndim != 3 or array.shape[2] not in channels:
-        raise _bad(f"image must be 3-dimensional [height, width, channels] with channels in {list(channels)}, got shape "
-                   f"{list(array.shape)}")
-    return array[..., 0] if array.shape[2] == 1 else array
-
-
-def _text(data: bytes) -> Any:
-    return from_value(np.array(data, object))
-
-
-@public("io.encode_jpeg", "image.encode_jpeg")
-def encode_jpeg(image: Any, format: str = "", quality: int = 95, progressive: bool = False, optimize_size: bool = False,
-                chroma_downsampling: bool = True, density_unit: str = "in", x_density: int = 300, y_density: int = 300,
-                xmp_metadata: str = "", name: Any = None) -> Any:
-    """An image as a JPEG file.
-
-    Args:
-      image: uint8 [height, width, 1 or 3].
-      format: "", "grayscale" or "rgb".
-      quality: 0 to 100.
-      progressive: whether the file becomes sharper as it loads.
-      optimize_size: a smaller file, in more time.
-      chroma_downsampling: colours at half the resolution.
-      density_unit: "in" or "cm".
-      x_density: pixels per unit.
-      y_density: pixels per unit.
-      xmp_metadata: XML to store.
-      name: of no effect.
-
-    Returns:
-      Scalar string tensor.
-
-    Raises:
-      InvalidArgumentError: another shape or dtype, or options that do not fit.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/io/encode_jpeg
-    """
-    if format not in ("", "grayscale", "rgb"):
-        raise _bad(f"format must be '', grayscale or rgb, got {format!r}")
-    if not 0 <= quality <= 100:
-        raise _bad(f"quality must be in [0,100], got {quality}")
-    if density_unit not in ("in", "cm"):
-        raise _bad(f"Invalid density_unit {density_unit!r}: expected 'in' or 'cm'")
-    array = _image(image, (_U8,), {"": (1, 3), "grayscale": (1,), "rgb": (3,)}[format])
-    # Pillow writes densities per inch.
-    scale = 1 if density_unit == "in" else 2.54
-    options: dict[str, Any] = {"xmp": xmp_metadata.encode()} if xmp_metadata else {}
-    out = io.BytesIO()
-    _pillow().fromarray(array).save(
-        out, "JPEG", quality=max(int(quality), 1), progressive=progressive, optimize=optimize_size,
-        subsampling=2 if chroma_downsampling else 0, dpi=(round(x_density * scale), round(y_density * scale)), **options)
-    return _text(out.getvalue())
-
-
-@public("io.encode_png", "image.encode_png")
-def encode_png(image: Any, compression: int = -1, name: Any = None) -> Any:
-    """An image as a PNG file.
-
-    Args:
-      image: uint8 [height, width, 1 to 4], or uint16 [height, width, 1].
-      compression: 0 (fast) to 9 (small), or -1 for zlib's own choice.
-      name: of no effect.
-
-    Returns:
-      Scalar string tensor.
-
-    Raises:
-      InvalidArgumentError: another shape or dtype. UnsupportedError: 16-bit colours, which Pillow does not write.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/io/encode_png
-    """
-    array = _image(image, (_U8, np.dtype(np.uint16)), (1, 2, 3, 4))
-    if array.dtype == np.uint16 and array.ndim == 3:
-        raise errors.UnsupportedError("encode_png of 16-bit colours", "Pillow does not write them", "Convert to uint8.")
-    out = io.BytesIO()
-    options = {} if compression < 0 else {"compress_level": int(compression)}
-    _pillow().fromarray(array).save(out, "PNG", **options)
-    return _text(out.getvalue())
-
-
 @public("io.is_jpeg", "image.is_jpeg")
 def is_jpeg(contents: Any, name: Any = None) -> Any:
     """Whether a string begins as JPEG files do.
@@ -421,23 +343,3 @@ def extract_jpeg_shape(contents: Any, output_type: Any = dtypes.int32, name: Any
     image = _open(one_bytes(contents), "JPEG")
     return from_value(np.array([image.height, image.width, len(re.findall("[A-Z]", image.mode))],
                                dtypes.to_numpy(output_type)))
-
-
-@public("image.adjust_jpeg_quality")
-def adjust_jpeg_quality(image: Any, jpeg_quality: Any, dct_method: str = "", name: Any = None) -> Any:
-    """An image as it looks after being stored as a JPEG file of a quality, in its own dtype.
-
-    Args:
-      image: [height, width, 1 or 3].
-      jpeg_quality: 0 to 100.
-      dct_method: as of `decode_jpeg`.
-      name: of no effect.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/image/adjust_jpeg_quality
-    """
-    from tapejax.ops.image_adjust import convert_image_dtype
-
-    tensor = to_tensor(image)
-    whole = convert_image_dtype(tensor, dtypes.uint8, saturate=True)
-    stored = decode_jpeg(encode_jpeg(whole, quality=int(jpeg_quality)), dct_method=dct_method)
-    return convert_image_dtype(stored, tensor.dtype, saturate=True)

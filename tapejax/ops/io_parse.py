@@ -1,5 +1,6 @@
 """`tf.io.parse_example` and what describes an Example's features."""
 
+import collections
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -7,8 +8,8 @@ import numpy as np
 
 from tapejax import dtypes, errors
 from tapejax.convert import to_tensor
-from tapejax.ops.io_example import read_floats, read_ints
-from tapejax.ops.io_files import one_bytes, string_array, strings
+from tapejax.ops.io_files import string_array, strings
+from tapejax.ops.io_message import read_floats, read_ints
 from tapejax.ops.io_wire import fields
 from tapejax.ops.registry import public
 from tapejax.shape import TensorShape
@@ -20,7 +21,6 @@ __all__ = ["FixedLenFeature", "FixedLenSequenceFeature", "RaggedFeature", "Spars
 _KINDS = {1: np.dtype(object), 2: np.dtype(np.float32), 3: np.dtype(np.int64)}
 
 
-@public("io.FixedLenFeature")
 class FixedLenFeature(NamedTuple("FixedLenFeature", [("shape", Any), ("dtype", Any), ("default_value", Any)])):
     """A feature with as many values in every Example: it becomes a dense tensor.
 
@@ -36,7 +36,6 @@ class FixedLenFeature(NamedTuple("FixedLenFeature", [("shape", Any), ("dtype", A
         return super().__new__(cls, shape, dtype, default_value)
 
 
-@public("io.VarLenFeature")
 class VarLenFeature(NamedTuple("VarLenFeature", [("dtype", Any)])):
     """A feature with any number of values: it becomes a `tf.SparseTensor`.
 
@@ -44,7 +43,6 @@ class VarLenFeature(NamedTuple("VarLenFeature", [("dtype", Any)])):
     """
 
 
-@public("io.FixedLenSequenceFeature")
 class FixedLenSequenceFeature(NamedTuple("FixedLenSequenceFeature", [
         ("shape", Any), ("dtype", Any), ("allow_missing", bool), ("default_value", Any)])):  # fmt: skip
     """A feature with any number of items of a shape: dense, filled up with `default_value` to the longest of a batch.
@@ -63,7 +61,6 @@ class FixedLenSequenceFeature(NamedTuple("FixedLenSequenceFeature", [
         return super().__new__(cls, shape, dtype, allow_missing, default_value)
 
 
-@public("io.SparseFeature")
 class SparseFeature(NamedTuple("SparseFeature", [
         ("index_key", Any), ("value_key", str), ("dtype", Any), ("size", Any), ("already_sorted", bool)])):  # fmt: skip
     """Two or more features that are the indices and the values of a `tf.SparseTensor`.
@@ -83,7 +80,6 @@ class SparseFeature(NamedTuple("SparseFeature", [
         return super().__new__(cls, index_key, value_key, dtype, size, already_sorted)
 
 
-@public("io.RaggedFeature")
 class RaggedFeature(NamedTuple("RaggedFeature", [
         ("dtype", Any), ("value_key", Any), ("partitions", Any), ("row_splits_dtype", Any),
         ("validate", bool)])):  # fmt: skip
@@ -100,12 +96,12 @@ class RaggedFeature(NamedTuple("RaggedFeature", [
     Source: https://www.tensorflow.org/api_docs/python/tf/io/RaggedFeature
     """
 
-    RowSplits = NamedTuple("RowSplits", [("key", str)])
-    RowLengths = NamedTuple("RowLengths", [("key", str)])
-    RowStarts = NamedTuple("RowStarts", [("key", str)])
-    RowLimits = NamedTuple("RowLimits", [("key", str)])
-    ValueRowIds = NamedTuple("ValueRowIds", [("key", str)])
-    UniformRowLength = NamedTuple("UniformRowLength", [("length", int)])
+    RowSplits = collections.namedtuple("RowSplits", ["key"])
+    RowLengths = collections.namedtuple("RowLengths", ["key"])
+    RowStarts = collections.namedtuple("RowStarts", ["key"])
+    RowLimits = collections.namedtuple("RowLimits", ["key"])
+    ValueRowIds = collections.namedtuple("ValueRowIds", ["key"])
+    UniformRowLength = collections.namedtuple("UniformRowLength", ["length"])
 
     def __new__(cls, dtype: Any, value_key: Any = None, partitions: Any = (), row_splits_dtype: Any = dtypes.int32,
                 validate: bool = False) -> "RaggedFeature":
@@ -116,6 +112,10 @@ class RaggedFeature(NamedTuple("RaggedFeature", [
         if not isinstance(partitions, (list, tuple)):
             raise TypeError(f"Argument `partitions` must be a list or tuple; got {partitions!r}")
         return super().__new__(cls, dtype, value_key, tuple(partitions), row_splits_dtype, validate)
+
+
+for _kind in (FixedLenFeature, FixedLenSequenceFeature, RaggedFeature, SparseFeature, VarLenFeature):
+    public(f"io.{_kind.__name__}")(_kind)
 
 
 def bad(text: str) -> errors.InvalidArgumentError:
@@ -169,8 +169,8 @@ def read_example(data: bytes, wanted: set[str]) -> dict[str, np.ndarray]:
 def check(key: str, values: np.ndarray | None, dtype: np.dtype) -> np.ndarray | None:
     """The values themselves, if their dtype is the one described."""
     if values is not None and values.dtype != dtype:
-        raise bad(f"Key: {key}.  Data types don't match. Data type: {dtypes.from_numpy(values.dtype).name} but expected "
-                  f"type: {dtypes.from_numpy(dtype).name}")
+        raise bad(f"Key: {key}.  Data types don't match. Data type: {dtypes.from_numpy(values.dtype).name} but "
+                  f"expected type: {dtypes.from_numpy(dtype).name}")
     return values
 
 
@@ -181,9 +181,10 @@ def dims(shape: Any) -> tuple[int, ...]:
       ValueError: it is not fully known.
     """
     known = TensorShape(shape)
-    if not known.is_fully_defined():
+    found = tuple(n for n in known.as_list() if n is not None)
+    if len(found) != known.rank:
         raise ValueError(f"the shape {known} of a feature must be fully known")
-    return tuple(known.as_list())
+    return found
 
 
 def dtype_of(feature: Any) -> np.dtype:
@@ -224,7 +225,8 @@ def _dense(key: str, feature: FixedLenFeature, column: list[Any], lead: tuple[in
         if row is None:
             row = default
         if row is None:
-            raise bad(f"Feature: {key} (data type: {dtypes.from_numpy(dtype).name}) is required but could not be found.")
+            raise bad(f"Feature: {key} (data type: {dtypes.from_numpy(dtype).name}) is required but could not be "
+                      "found.")
         if row.size != size:
             raise bad(f"Key: {key}.  Can't parse serialized Example: {row.size} values, expected shape {list(shape)}")
         rows.append(row)
@@ -334,6 +336,18 @@ def _parse(data: list[bytes], features: Mapping[str, Any], lead: tuple[int, ...]
     return build(features, [read_example(d, wanted) for d in data], lead)
 
 
+def scalar(serialized: Any) -> bytes:
+    """The bytes of one serialised message.
+
+    Raises:
+      ValueError: not a scalar.
+    """
+    array = strings(serialized, "serialized")
+    if array.ndim:
+        raise ValueError("Input serialized must be a scalar")
+    return array.item()
+
+
 @public("io.parse_single_example")
 def parse_single_example(serialized: Any, features: Mapping[str, Any], example_names: Any = None,
                          name: Any = None) -> dict[str, Any]:
@@ -360,7 +374,7 @@ def parse_single_example(serialized: Any, features: Mapping[str, Any], example_n
     >>> parse_single_example(example.SerializeToString(), {"x": FixedLenFeature([2], "float32")})["x"].numpy().tolist()
     [1.0, 2.0]
     """
-    return _parse([one_bytes(serialized, "serialized")], features, ())
+    return _parse([scalar(serialized)], features, ())
 
 
 @public("io.parse_example")

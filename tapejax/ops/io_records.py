@@ -82,7 +82,6 @@ def masked_crc32c(data: Any) -> int:
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-@public("io.TFRecordOptions")
 class TFRecordOptions:
     """How a `TFRecordWriter` compresses.
 
@@ -132,7 +131,6 @@ class TFRecordOptions:
                                 self.compression_strategy)
 
 
-@public("io.TFRecordWriter")
 class TFRecordWriter:
     """Writes records to a file, which is overwritten. A context manager.
 
@@ -203,6 +201,10 @@ class TFRecordWriter:
     def __del__(self) -> None:
         if getattr(self, "_file", None) is not None:
             self.close()
+
+
+public("io.TFRecordOptions")(TFRecordOptions)
+public("io.TFRecordWriter")(TFRecordWriter)
 
 
 def _opened(path: str, compression: str) -> Any:

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from tapejax import dtypes
+from tapejax import dtypes, errors
 from tapejax.ops import io_parse
-from tapejax.ops.io_files import one_bytes, strings
-from tapejax.ops.io_parse import FixedLenSequenceFeature, RaggedFeature, VarLenFeature, bad, check, dtype_of
+from tapejax.ops.io_files import strings
+from tapejax.ops.io_parse import FixedLenSequenceFeature, RaggedFeature, VarLenFeature, bad, check, dtype_of, scalar
 from tapejax.ops.io_wire import fields
 from tapejax.ops.registry import public
 from tapejax.tensor import from_value
@@ -102,8 +102,8 @@ def _fixed(key: str, feature: FixedLenSequenceFeature, columns: list[Any], batch
     rows = []
     for items in columns:
         if items is None and not feature.allow_missing:
-            raise bad(f"Name: <unknown>, Feature list '{key}' is required but could not be found.  Did you mean to include "
-                      "it in feature_list_dense_missing_assumed_empty or feature_list_dense_defaults?")
+            raise bad(f"Feature list '{key}' is required but could not be found. Pass allow_missing=True if it may be "
+                      "missing.")
         steps = _steps(key, items or [], dtype)
         if any(s.size != size for s in steps):
             raise bad(f"Key: {key}: number of values != expected; expected shape {list(shape)} at each step")
@@ -132,7 +132,8 @@ def _var_len(key: str, feature: VarLenFeature, columns: list[Any], batched: bool
 
 def _ragged(key: str, feature: RaggedFeature, columns: list[Any], batched: bool) -> tuple[Any, np.ndarray]:
     if feature.partitions:
-        raise ValueError(f"RaggedFeature {key} of a sequence: partitions are not supported, only the values of each step")
+        raise errors.UnsupportedError(f"RaggedFeature(partitions=...) {key} of a sequence",
+                                      "only the values of each step are read", "Leave out the partitions.")
     rows = [_steps(key, items or [], dtype_of(feature)) for items in columns]
     lengths = np.array([len(steps) for steps in rows], np.int64)
     flat = [s for steps in rows for s in steps]
@@ -159,7 +160,8 @@ def _parse(data: list[bytes], context: Mapping[str, Any], sequences: Mapping[str
     for key in io_parse.in_order(sequences):
         feature = sequences[key]
         lists[key], count = _LISTS[type(feature)](key, feature, [r[1].get(_key(key, feature)) for r in read], batched)
-        lengths[key] = from_value(count if batched else count[0].reshape(()))
+        if isinstance(feature, FixedLenSequenceFeature):
+            lengths[key] = from_value(count if batched else count[0].reshape(()))
     return own, lists, lengths
 
 
@@ -188,7 +190,7 @@ def parse_single_sequence_example(serialized: Any, context_features: Mapping[str
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/parse_single_sequence_example
     """
-    own, lists, _ = _parse([one_bytes(serialized, "serialized")], context_features or {}, sequence_features or {}, False)
+    own, lists, _ = _parse([scalar(serialized)], context_features or {}, sequence_features or {}, False)
     return own, lists
 
 
@@ -199,7 +201,7 @@ def parse_sequence_example(serialized: Any, context_features: Mapping[str, Any] 
     """The features of a vector of serialised `tf.train.SequenceExample`; arguments as `parse_single_sequence_example`.
 
     Returns:
-      Context features, sequence features filled up to the longest, and the sequences' lengths.
+      Context features, sequence features filled up to the longest, and the lengths of the dense ones.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/parse_sequence_example
     """

@@ -7,8 +7,8 @@ import numpy as np
 
 from tapejax import dtypes, errors
 from tapejax.convert import to_tensor
-from tapejax.ops.io_example import read_floats, read_ints
 from tapejax.ops.io_files import one_bytes, string_array
+from tapejax.ops.io_message import read_floats, read_ints
 from tapejax.ops.io_wire import BYTES, FIXED64, field, fields, signed, varint
 from tapejax.ops.registry import public
 from tapejax.tensor import from_value

@@ -1,5 +1,7 @@
 """Signals cut in overlapping frames and put together again."""
 
+import functools
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -59,11 +61,13 @@ def overlap_and_add(signal: Array, frame_step, name=None):
     """
     step = int(frame_step)
     if signal.ndim < 2 or step < 1:
-        raise ValueError(f"signal must have 2 axes at least and frame_step be positive, got shape {signal.shape} and {step}")
+        raise ValueError(f"signal must have 2 axes at least and frame_step be positive, got shape {signal.shape} and "
+                         f"{step}")
     *lead, count, length = signal.shape
     pieces = -(-length // step)
     # Each frame in pieces of one step: piece j of frame i falls on step i + j.
     none = [(0, 0)] * len(lead)
     cut = jnp.pad(signal, [*none, (0, 0), (0, pieces * step - length)]).reshape(*lead, count, pieces, step)
-    total = sum(jnp.pad(cut[..., j, :], [*none, (j, pieces - 1 - j), (0, 0)]) for j in range(pieces))
+    moved = [jnp.pad(cut[..., j, :], [*none, (j, pieces - 1 - j), (0, 0)]) for j in range(pieces)]
+    total = functools.reduce(jnp.add, moved)
     return total.reshape(*lead, -1)[..., : max((count - 1) * step + length, 0)]

@@ -50,7 +50,7 @@ def linear_to_mel_weight_matrix(num_mel_bins: Any = 20, num_spectrogram_bins: An
                        (low >= 0, f"lower_edge_hertz must be non-negative. Got: {low}"),
                        (low < high, f"lower_edge_hertz {low} >= upper_edge_hertz {high}"),
                        (rate > 0, f"sample_rate must be positive. Got: {rate}"),
-                       (high <= rate / 2, f"upper_edge_hertz must not be larger than the Nyquist frequency. Got: {high}"),
+                       (high <= rate / 2, f"upper_edge_hertz must not exceed half the sample rate. Got: {high}"),
                        (wanted.is_floating, f"dtype must be a floating point type. Got: {wanted!r}")):
         if not good:
             raise ValueError(text)

@@ -188,7 +188,7 @@ def dct(input: Any, type: int = 2, n: Any = None, axis: int = -1, norm: Any = No
 
 @public("signal.idct")
 def idct(input: Any, type: int = 2, n: Any = None, axis: int = -1, norm: Any = None, name: Any = None) -> Any:
-    """The inverse of `dct` of the same type, up to a factor unless ``norm="ortho"``. Arguments as of `dct`, without `n`.
+    """The inverse of `dct` of the same type, up to a factor unless ``norm="ortho"``. Arguments as of `dct`; no `n`.
 
     Raises:
       ValueError: another type or norm, or `n`. NotImplementedError: another axis.
