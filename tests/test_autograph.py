@@ -3,7 +3,9 @@
 A case is a function of a module and of tensors; what it returns, or the class of what it raises, must be the same.
 """
 
+import doctest
 import functools
+import importlib
 import logging
 import traceback
 from collections.abc import Callable
@@ -447,6 +449,34 @@ def for_range_break(tf, x):
     return x, i
 
 
+@case(4)
+def range_as_a_tensor(tf, n):
+    s = 0
+    for i in tf.range(n):
+        s += i
+    return tf.reduce_sum(tf.range(n)), tf.range(n) * 2, s
+
+
+@case(4)
+def range_of_no_terms(tf, n):
+    s = tf.constant(1)
+    for i in tf.range(n, n):
+        s += i
+    for i in tf.range(0):
+        s += i
+    for v in tf.zeros([0], tf.int32):
+        s += v
+    return s
+
+
+@case(4)
+def range_enumerated(tf, n):
+    s = 0
+    for k, i in enumerate(range(4)):
+        s += k * i * n
+    return s
+
+
 @case(3.0)
 def for_list(tf, x):
     for i in [1, 2, 3]:
@@ -779,6 +809,34 @@ def test_programs(tf: Any, run: Callable[[Any], Any]) -> None:
     scenario.check(run, tf, 1e-4)
 
 
+def test_layers_and_models() -> None:
+    """Keras 2 converts `call`; Keras 3 does not, and refuses this one."""
+    tf = tapejax
+
+    class Gate(tf.keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            if tf.reduce_sum(x) > 0.0:
+                return x * 2.0
+            return -x
+
+    class Twice(tf.keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gate = Gate()
+
+        def call(self, x: Any) -> Any:
+            for _ in tf.range(2):
+                x = self.gate(x)
+            return x
+
+    model = Twice()
+    f = tf.function(lambda x: model(x))
+    assert f(tf.constant([[1.0, 2.0]])).numpy().tolist() == [[4.0, 8.0]]
+    assert f(tf.constant([[1.0, -2.0]])).numpy().tolist() == [[-2.0, 4.0]]
+    assert model(tf.constant([[1.0, -2.0]])).numpy().tolist() == [[-2.0, 4.0]]
+    assert f.experimental_get_tracing_count() == 1 and len(list(f._concretes())) == 1
+
+
 def test_statements_on_tensors_are_traced_once() -> None:
     tf, seen = tapejax, []
 
@@ -882,6 +940,13 @@ def test_conversions_are_kept_as_long_as_the_code() -> None:
     before = len(autograph_transform._made)
     assert [autograph.convert(make(k))(1) for k in range(50)] == list(range(1, 51))
     assert len(autograph_transform._made) == before + 1
+
+
+@pytest.mark.parametrize("name", ["autograph", "control_flow", "loops", "tensor_array"])
+def test_examples(name: str) -> None:
+    module = importlib.import_module(f"tapejax.function.{name}")
+    results = doctest.testmod(module)
+    assert results.attempted and not results.failed
 
 
 def test_library_code_is_not_converted() -> None:

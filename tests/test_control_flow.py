@@ -1,6 +1,8 @@
 """`tf.cond`, `case`, `switch_case`, `while_loop`, `map_fn`, `scan`, `foldl`, `foldr`, `vectorized_map`: eagerly, inside
 `tf.function`, and differentiated twice, against real TensorFlow."""
 
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -231,6 +233,28 @@ def test_equal_control_flow_is_one_op() -> None:
         graphs.append(tf.function(program).get_concrete_function(tf.TensorSpec([], tf.float32)))
     ops = [[node.op for node in g._graph.nodes] for g in graphs]
     assert ops[0] == ops[1]
+
+
+def test_the_ops_hold_no_tensors_or_variables() -> None:
+    tf = tapejax
+
+    def use() -> list[Any]:
+        v, t = tf.Variable(tf.ones([3])), tf.constant([1.0, 2.0, 3.0])
+
+        def turn(i: Any, s: Any) -> Any:
+            v.assign_add(t)
+            return i + 1, s + v
+
+        def f(x: Any) -> Any:
+            y = tf.cond(x > 1.0, lambda: v * t, lambda: t * x)
+            return tf.while_loop(lambda i, s: i < 3, turn, (0, y))[1] + tf.vectorized_map(lambda e: e * v[0] * x, t)
+
+        assert tf.function(f)(tf.constant(2.0)).numpy().shape == (3,)
+        return [weakref.ref(v), weakref.ref(t), weakref.ref(v._tensor)]
+
+    refs = use()
+    gc.collect()
+    assert [r() for r in refs] == [None] * 3
 
 
 # Variables

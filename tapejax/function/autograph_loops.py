@@ -62,9 +62,18 @@ class SymbolicRange:
         """The term at an index."""
         return stream.record(_TERM, NO_STATIC, (self.start, self.delta, i))
 
-    def __tf_tensor__(self, dtype: Any = None, name: Any = None) -> Any:
+    def _refuse(self, *_: Any, **__: Any) -> Any:
         raise SymbolicValueError("tf.range of a tensor has as many elements as the tensor says, and a compiled program "
                                  "has fixed shapes; looping over it is possible")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        self._refuse()
+
+    __tf_tensor__ = __array__ = __iter__ = __len__ = __getitem__ = __bool__ = _refuse
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __floordiv__ = __mod__ = _refuse
+    __lt__ = __le__ = __gt__ = __ge__ = __pow__ = __neg__ = _refuse
 
 
 def _cast(t: Tensor, dtype: Any) -> Tensor:

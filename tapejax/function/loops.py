@@ -315,16 +315,16 @@ def _vectorized(region: Region, rows: list[Tensor], size: int) -> Any:
     wiring = Wiring([region])
     tensors = [t for t in region.tensors if t is not None]
     graph = region.graph(tensors)
-    key = ("vectorized_map", graph.outputs, len(rows), wiring.key, size)
+    key = ("vectorized_map", graph.outputs, len(rows), wiring.plan.key, size)
     memo = region.captured.end.memo
     op = memo.get(key)
     if op is None:
-        n, m = len(rows), len(wiring.invariants)
+        n, m, plan = len(rows), len(wiring.invariants), wiring.plan  # the op lives on: it must not hold tensors
 
         def run(*arrays: Any) -> tuple:
             def one(k: Any, *xs: Any) -> tuple:
-                scalars = region.moved(arrays[n + m:], k)
-                return tuple(graph([*xs, *wiring.feed(0, (), arrays[n:n + m])], scalars))
+                (scalars,) = plan.numbers(arrays[n + m:], k)
+                return tuple(graph([*xs, *plan.feed(0, (), arrays[n:n + m])], scalars))
 
             spread = [jnp.broadcast_to(r, (size, *r.shape[1:])) for r in arrays[:n]]
             return jax.vmap(one)(jnp.arange(size, dtype=jnp.int32), *spread)

@@ -17,7 +17,7 @@ from tapejax.function.tensor_array import TensorArray
 from tapejax.tensor import Tensor
 from tapejax.variable import Variable
 
-__all__ = ["Region", "Wiring", "flatten", "is_staged", "numbers", "pack"]
+__all__ = ["Plan", "Region", "Wiring", "flatten", "is_staged", "numbers", "pack"]
 
 # How many draws a random op inside a loop of unknown length sets aside.
 UNKNOWN_TURNS: Final = 1 << 20
@@ -88,11 +88,35 @@ class Region:
         """The function of placeholders, inputs and numbers that computes these results."""
         return self.captured.graph(tensors)
 
-    def moved(self, scalars: Sequence[Any], turn: Any) -> list[Any]:
-        """The numbers in a turn of a loop: random ops go on in their sequences."""
-        found = list(scalars)
-        for at, step in self.captured.draws:
-            found[at] = found[at] + lax.convert_element_type(turn, found[at].dtype) * jnp.asarray(step, found[at].dtype)
+
+class Plan:
+    """How the regions of an op get their inputs, without the tensors themselves: what the op keeps, and is known by.
+
+    Args:
+      wires: for each region, where each of its inputs comes from: an invariant, or the variable -1 - k.
+      counts: for each region, how many Python numbers it takes.
+      draws: see `engine.capture.Capture`.
+    """
+
+    def __init__(self, wires: tuple, counts: tuple[int, ...], draws: tuple):
+        self.key = (wires, counts, draws)
+        self._wires, self._counts, self._draws = self.key
+
+    def feed(self, which: int, variables: Sequence[Any], invariants: Sequence[Any]) -> list[Any]:
+        """The inputs of a region after its placeholders."""
+        return [variables[-1 - w] if w < 0 else invariants[w] for w in self._wires[which]]
+
+    def numbers(self, scalars: Sequence[Any], turn: Any = None) -> list[list[Any]]:
+        """The numbers of each region; in a turn of a loop random ops go on in their sequences."""
+        found, at = [], 0
+        for count, draws in zip(self._counts, self._draws, strict=True):
+            own = list(scalars[at:at + count])
+            if turn is not None:
+                for k, step in draws:
+                    kind = own[k].dtype
+                    own[k] = own[k] + lax.convert_element_type(turn, kind) * jnp.asarray(step, kind)
+            found.append(own)
+            at += count
         return found
 
 
@@ -102,7 +126,7 @@ class Wiring:
     Attributes:
       variables: those that some region assigns, and `befores`, their tensors.
       invariants: all other tensors that the regions use, without repetition.
-      key: how each input of each region is wired: part of what identifies the op.
+      plan: how each input of each region is wired.
     """
 
     def __init__(self, regions: Sequence[Region]):
@@ -115,7 +139,7 @@ class Wiring:
         carried = {id(t): k for k, t in enumerate(self.befores)}
         positions: dict[int, int] = {}
         self.invariants: list[Tensor] = []
-        key = []
+        all_wires = []
         for region in regions:
             wires = []
             for t in region.captured.inputs:
@@ -126,21 +150,9 @@ class Wiring:
                     positions[id(t)] = len(self.invariants)
                     self.invariants.append(t)
                 wires.append(positions[id(t)])
-            key.append(tuple(wires))
-        self.key = tuple(key)
-        self.counts = [len(region.captured.scalars) for region in regions]
-
-    def feed(self, which: int, variables: Sequence[Any], invariants: Sequence[Any]) -> list[Any]:
-        """The inputs of a region after its placeholders."""
-        return [variables[-1 - w] if w < 0 else invariants[w] for w in self.key[which]]
-
-    def split(self, scalars: Sequence[Any]) -> list[Sequence[Any]]:
-        """The numbers of each region."""
-        found, at = [], 0
-        for count in self.counts:
-            found.append(scalars[at:at + count])
-            at += count
-        return found
+            all_wires.append(tuple(wires))
+        self.plan = Plan(tuple(all_wires), tuple(len(region.captured.scalars) for region in regions),
+                         tuple(tuple(region.captured.draws) for region in regions))
 
     def after(self, which: int) -> list[Tensor | None]:
         """What a region leaves in the variables; None where it assigns nothing."""
@@ -148,7 +160,7 @@ class Wiring:
         return [assigned[id(v)][2] if id(v) in assigned else None for v in self.variables]
 
     def finish(self, values: Sequence[Tensor]) -> None:
-        """After the op was recorded: notes what variables were read, and gives them their new values."""
+        """Gives the variables their values after the op."""
         for variable, value in zip(self.variables, values, strict=True):
             variable._overwrite(value)
 

@@ -17,7 +17,7 @@ from tapejax.engine.aval import Aval, aval
 from tapejax.engine.capture import SymbolicValueError, read_as
 from tapejax.engine.op import NO_STATIC, Op
 from tapejax.function.lowering import differentiable_while
-from tapejax.function.regions import UNKNOWN_TURNS, Region, Wiring, flatten, is_staged, numbers, pack
+from tapejax.function.regions import UNKNOWN_TURNS, Plan, Region, Wiring, flatten, is_staged, numbers, pack
 from tapejax.function.tensor_array import TensorArray
 from tapejax.shape import TensorShape
 from tapejax.tensor import Tensor, is_symbolic
@@ -50,18 +50,19 @@ def branch(name: str, index: Tensor, fns: Sequence[Callable[[], Any]], labels: S
     shapes = tuple(avals[k] for k in kept)
     n_results, n_variables, n_inputs = len(kept), len(wiring.variables), len(wiring.invariants)
     key = (name, tuple((r.captured.end, g.outputs) for r, g in zip(regions, graphs, strict=True)), tuple(filled),
-           wiring.key, shapes)
+           wiring.plan.key, shapes)
     memo = first.captured.end.memo
     op = memo.get(key)
     if op is None:
+        plan = wiring.plan  # the op lives on: it must not hold tensors
 
         def run(index: Any, *arrays: Any) -> tuple:
             befores, inputs = arrays[:n_variables], arrays[n_variables:n_variables + n_inputs]
-            parts = wiring.split(arrays[n_variables + n_inputs:])
+            parts = plan.numbers(arrays[n_variables + n_inputs:])
 
             def of(k: int) -> Callable[..., tuple]:
                 def one(befores: tuple, inputs: tuple, scalars: Any) -> tuple:
-                    found = iter(graphs[k](wiring.feed(k, befores, inputs), scalars[k]))
+                    found = iter(graphs[k](plan.feed(k, befores, inputs), scalars[k]))
                     outs = [next(found) if has else None for has in filled[k]]
                     results = [_zeros(avals[i]) if outs[i] is None else outs[i] for i in kept]
                     after = [b if x is None else x for b, x in zip(befores, outs[len(avals):], strict=True)]
@@ -244,15 +245,16 @@ def _record_loop(name: str, regions: list[Region], wiring: Wiring, init: Sequenc
     limits = () if maximum is None or static_maximum is not None else (maximum,)
     n, v, k, m = len(init), len(wiring.variables), len(rows), len(wiring.invariants)
     key = (name, body.outputs, n, len(kept), changed, None if test is None else (regions[1].captured.end, test.outputs),
-           wiring.key, k, length, static_maximum, len(limits), reverse)
+           wiring.plan.key, k, length, static_maximum, len(limits), reverse)
     memo = regions[0].captured.end.memo
     op = memo.get(key)
     if op is None:
+        plan, among = wiring.plan, len(regions)  # the op lives on: it must not hold tensors
 
         def step(turn: Any, state: tuple, xs: tuple, consts: tuple) -> tuple[tuple, tuple]:
             """One turn. Consts: the variables' tensors before the loop, invariants, numbers."""
             values, carried = state[:n], state[n:]
-            inputs, parts = _feeds(wiring, regions, turn, carried, consts, v, m)
+            inputs, parts = _feeds(plan, among, turn, carried, consts, v, m)
             out = body([*values, *xs, *inputs[0]], parts[0])
             new = iter(out[n + len(kept):])
             carried = tuple(lax.stop_gradient(next(new)) if c else old for c, old in zip(changed, carried, strict=True))
@@ -273,7 +275,7 @@ def _record_loop(name: str, regions: list[Region], wiring: Wiring, init: Sequenc
 
             def going(turn: Any, state: tuple, consts: tuple) -> Any:
                 limit, consts = consts[:len(given)], consts[len(given):]
-                inputs, parts = _feeds(wiring, regions, turn, state[n:], consts, v, m)
+                inputs, parts = _feeds(plan, among, turn, state[n:], consts, v, m)
                 assert test is not None
                 (found,) = test([*state[:n], *inputs[1]], parts[1])
                 found = jnp.reshape(found, ())
@@ -290,10 +292,9 @@ def _record_loop(name: str, regions: list[Region], wiring: Wiring, init: Sequenc
                                          *numbers(regions, turns)))
 
 
-def _feeds(wiring: Wiring, regions: Sequence[Region], turn: Any, carried: tuple, consts: tuple, v: int,
-           m: int) -> tuple[list, list]:
+def _feeds(plan: Plan, regions: int, turn: Any, carried: tuple, consts: tuple, v: int, m: int) -> tuple[list, list]:
     """For each region its inputs after the placeholders, and its numbers."""
     variables = [read_as(first, now) if jnp.issubdtype(now.dtype, jnp.inexact) else now
                  for first, now in zip(consts[:v], carried, strict=True)]
-    parts = [region.moved(part, turn) for region, part in zip(regions, wiring.split(consts[v + m:]), strict=True)]
-    return [wiring.feed(k, variables, consts[v:v + m]) for k in range(len(regions))], parts
+    feeds = [plan.feed(k, variables, consts[v:v + m]) for k in range(regions)]
+    return feeds, plan.numbers(consts[v + m:], turn)

@@ -10,6 +10,7 @@ import numpy as np
 
 from tapejax import convert, dtypes, errors
 from tapejax.engine import stream
+from tapejax.function.autograph import in_context
 from tapejax.keras import backend, initializers, keras2
 from tapejax.keras.backend import Weight
 from tapejax.shape import TensorShape
@@ -301,7 +302,7 @@ class Layer:
             self._build(args, kwargs)
         stack.append((self, training))
         try:
-            return self.call(*args, **kwargs)
+            return in_context(self.call)(*args, **kwargs)
         finally:
             stack.pop()
 
