@@ -77,7 +77,7 @@ def _class_name(error: Exception) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
-    if value is None or isinstance(value, (bool, str)):
+    if value is None or isinstance(value, (bool, str, bytes)):
         return value
     if hasattr(value, "nested_row_splits"):
         return ["ragged", _plain(value.flat_values), _plain(value.nested_row_splits), repr(value.shape)]

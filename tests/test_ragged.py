@@ -15,6 +15,9 @@ NAMES = {
     "B": lambda tf: tf.constant([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]),
 }
 ROWS = [
+    'tf.constant([[1], [2], [3]]) == R',
+    'tf.constant([[1], [2], [3]]) != R',
+    'tf.constant([[1], [2], [3]]) > R',
     'R',
     'D',
     'R.shape',

@@ -1,11 +1,10 @@
-"""Factorisations of matrices, their eigenvalues and determinants, and functions of matrices.
+"""Factorisations of matrices: singular values, eigenvalues, triangular factors.
 
 The signs of singular vectors, eigenvectors and of the factors of QR are not unique: results may differ from
 TensorFlow's by them. Where singular values or eigenvalues coincide, the gradients leave out the terms that would be
 divided by zero, as TensorFlow's do.
 """
 
-import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,21 +17,14 @@ from jax import lax
 
 from tapejax.engine import stream
 from tapejax.ops.array import invalid
-from tapejax.ops.kinds import final, need
+from tapejax.ops.kinds import final
 from tapejax.ops.linalg import floating, matrix
 from tapejax.ops.registry import Array, DType, op, public
 from tapejax.tensor import Tensor
 
 __all__ = [
-    "cholesky", "det", "eig", "eigh", "eigvals", "eigvalsh", "expm", "logdet", "logm", "lu", "matrix_rank", "qr",
-    "refuse_singular", "slogdet", "sqrtm", "svd"]
-
-
-class LogMatrixDeterminant(NamedTuple):
-    """What `slogdet` returns."""
-
-    sign: Tensor
-    log_abs_determinant: Tensor
+    "adjoint", "cholesky", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "lu", "matrix_rank", "need_square", "qr",
+    "refuse_singular", "svd"]
 
 
 class Lu(NamedTuple):
@@ -49,11 +41,13 @@ class Qr(NamedTuple):
     r: Tensor
 
 
-def _adjoint(x: Any) -> Any:
+def adjoint(x: Any) -> Any:
+    """The conjugate transposes of matrices, as a JAX function."""
     return jnp.conj(jnp.swapaxes(x, -1, -2))
 
 
-def _diagonal(x: Any) -> Any:
+def diagonal(x: Any) -> Any:
+    """The main diagonals of matrices, as a JAX function."""
     return jnp.diagonal(x, axis1=-2, axis2=-1)
 
 
@@ -63,7 +57,8 @@ def _inverses(x: Any) -> Any:
     return jnp.where(zero, 0, 1 / jnp.where(zero, 1, x)).astype(x.dtype)
 
 
-def _square(x: Any) -> None:
+def need_square(x: Any) -> None:
+    """InvalidArgumentError unless an array is a square matrix, or a batch of them, of floating or complex numbers."""
     floating(x)
     matrix(x, square=True)
 
@@ -97,7 +92,7 @@ def cholesky(input: Array, name=None):
     >>> cholesky([[4.0]]).numpy().tolist()
     [[2.0]]
     """
-    _square(input)
+    need_square(input)
     strict = jnp.tril(input, -1)
     read = jnp.tril(input) + jnp.conj(jnp.swapaxes(strict, -1, -2))
     # The value comes from the lower triangle, the gradient is symmetric, as TensorFlow's.
@@ -111,7 +106,7 @@ def cholesky(input: Array, name=None):
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
 def _svd_rule(x: Any, full: bool) -> tuple[Any, Any, Any]:
     u, s, vh = jnp.linalg.svd(x, full_matrices=full)
-    return s, u, _adjoint(vh)
+    return s, u, adjoint(vh)
 
 
 @_svd_rule.defjvp
@@ -121,20 +116,20 @@ def _svd_jvp(full: bool, primals: tuple, tangents: tuple) -> tuple:
     k = s.shape[-1]
     u1, v1 = u[..., :k], v[..., :k]
     row, column = s[..., None, :].astype(x.dtype), s[..., :, None].astype(x.dtype)
-    p = _adjoint(u1) @ dx @ v1
+    p = adjoint(u1) @ dx @ v1
     f = _inverses((row - column) * (row + column))
     left, right = p * row, column * p
-    du = u1 @ (f * (left + _adjoint(left)))
-    dv = v1 @ (f * (right + _adjoint(right)))
+    du = u1 @ (f * (left + adjoint(left)))
+    dv = v1 @ (f * (right + adjoint(right)))
     if x.dtype.kind == "c":
-        turn = _diagonal(p - jnp.conj(p)) * _inverses(2 * row[..., 0, :])
+        turn = diagonal(p - jnp.conj(p)) * _inverses(2 * row[..., 0, :])
         du = du + u1 * turn[..., None, :]
     # What leaves the span of the vectors: only for those of the longer side.
     if x.shape[-2] > k:
         du = du + (dx @ v1 - u1 @ p) * _inverses(row)
     if x.shape[-1] > k:
-        dv = dv + (_adjoint(dx) @ u1 - v1 @ _adjoint(p)) * _inverses(row)
-    return (s, u, v), (jnp.real(_diagonal(p)), _completed(u, du), _completed(v, dv))
+        dv = dv + (adjoint(dx) @ u1 - v1 @ adjoint(p)) * _inverses(row)
+    return (s, u, v), (jnp.real(diagonal(p)), _completed(u, du), _completed(v, dv))
 
 
 def _completed(q: Any, dq: Any) -> Any:
@@ -142,7 +137,7 @@ def _completed(q: Any, dq: Any) -> Any:
     k = dq.shape[-1]
     if q.shape[-1] == k:
         return dq
-    return jnp.concatenate([dq, -q[..., :k] @ (_adjoint(dq) @ q[..., k:])], -1)
+    return jnp.concatenate([dq, -q[..., :k] @ (adjoint(dq) @ q[..., k:])], -1)
 
 
 @jax.custom_jvp
@@ -227,15 +222,15 @@ def _eigh_rule(x: Any) -> tuple[Any, Any]:
 def _eigh_jvp(primals: tuple, tangents: tuple) -> tuple:
     (x,), (dx,) = primals, tangents
     w, v = _eigh_rule(x)
-    p = _adjoint(v) @ dx @ v
+    p = adjoint(v) @ dx @ v
     f = _inverses(w[..., None, :] - w[..., :, None]).astype(x.dtype)
-    return (w, v), (jnp.real(_diagonal(p)), v @ (f * p))
+    return (w, v), (jnp.real(diagonal(p)), v @ (f * p))
 
 
 def _hermitian(x: Any) -> Any:
     """The matrix whose lower triangle is that of `x`: the gradient by `x` is lower triangular, as TensorFlow's."""
     low = jnp.tril(x, -1)
-    return low + _adjoint(low) + jnp.real(_diagonal(x))[..., None] * jnp.eye(x.shape[-1], dtype=x.dtype)
+    return low + adjoint(low) + jnp.real(diagonal(x))[..., None] * jnp.eye(x.shape[-1], dtype=x.dtype)
 
 
 @op("linalg.eigh")
@@ -251,7 +246,7 @@ def eigh(tensor: Array, name=None):
     >>> e.numpy().tolist()
     [1.0, 2.0]
     """
-    _square(tensor)
+    need_square(tensor)
     w, v = _eigh_rule(_hermitian(tensor))
     return w.astype(v.dtype), v
 
@@ -282,7 +277,7 @@ def _eig_jvp(primals: tuple, tangents: tuple) -> tuple:
     dv = v @ (_inverses(w[..., None, :] - w[..., :, None]) * p)
     # The columns keep length 1.
     along = jnp.real(jnp.sum(jnp.conj(v) * dv, -2, keepdims=True))
-    return (w, v), (_diagonal(p), dv - v * along)
+    return (w, v), (diagonal(p), dv - v * along)
 
 
 @op("linalg.eig", "eig")
@@ -295,7 +290,7 @@ def eig(tensor: Array, name=None):
     >>> sorted(e.numpy().imag.tolist())
     [-1.0, 1.0]
     """
-    _square(tensor)
+    need_square(tensor)
     return _eig_rule(tensor)
 
 
@@ -308,7 +303,7 @@ def eigvals(tensor: Array, name=None):
     >>> eigvals([[2.0]]).numpy().tolist()
     [(2+0j)]
     """
-    _square(tensor)
+    need_square(tensor)
     return _eig_rule(tensor)[0]
 
 
@@ -329,11 +324,11 @@ def _qr_jvp(full: bool, primals: tuple, tangents: tuple) -> tuple:
     n = x.shape[-1]
     q1, r1 = q[..., :n], r[..., :n, :]
     over = lax.linalg.triangular_solve(r1, dx)
-    p = _adjoint(q1) @ over
+    p = adjoint(q1) @ over
     low = jnp.tril(p, -1)
-    skew = low - _adjoint(low)
+    skew = low - adjoint(low)
     if x.dtype.kind == "c":
-        skew = skew + jnp.eye(n, dtype=x.dtype) * (1j * jnp.imag(_diagonal(p)))[..., None]
+        skew = skew + jnp.eye(n, dtype=x.dtype) * (1j * jnp.imag(diagonal(p)))[..., None]
     dr = (p - skew) @ r1
     dr = jnp.concatenate([dr, jnp.zeros_like(r[..., n:, :])], -2)
     return (q, r), (_completed(q, over + q1 @ (skew - p)), dr)
@@ -347,7 +342,7 @@ def _qr(input: Array, full_matrices):
     if m >= n:
         return _qr_rule(input, bool(full_matrices))
     q, r = _qr_rule(input[..., :m], False)
-    return q, jnp.concatenate([r, _adjoint(q) @ input[..., m:]], -1)
+    return q, jnp.concatenate([r, adjoint(q) @ input[..., m:]], -1)
 
 
 @public("linalg.qr")
@@ -371,7 +366,7 @@ def qr(input: Any, full_matrices: bool = False, name: str | None = None) -> Qr:
 
 @op()
 def _lu(input: Array, output_idx_type: DType):
-    _square(input)
+    need_square(input)
     factors, _, order = lax.linalg.lu(input)
     return factors, order.astype(output_idx_type)
 
@@ -398,142 +393,3 @@ def lu(input: Any, output_idx_type: Any = np.int32, name: str | None = None) -> 
     found = Lu(*_lu(input, output_idx_type))
     refuse_singular(lambda: np.diagonal(np.asarray(found.lu), axis1=-2, axis2=-1) == 0, "Input is not invertible.")
     return found
-
-
-# Determinants.
-
-
-@op("linalg.det")
-def det(input: Array, name=None):
-    """The determinants of square matrices.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/linalg/det
-
-    >>> round(det([[2.0, 1.0], [1.0, 3.0]]).numpy().item(), 3)
-    5.0
-    """
-    _square(input)
-    return jnp.linalg.det(input)
-
-
-@op()
-def _slogdet(input: Array):
-    _square(input)
-    sign, size = jnp.linalg.slogdet(input)
-    return sign, size.astype(input.dtype)
-
-
-@public("linalg.slogdet")
-def slogdet(input: Any, name: str | None = None) -> LogMatrixDeterminant:
-    """The sign (of complex matrices: phase) and the logarithm of the absolute value of determinants, as a named tuple.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/linalg/slogdet
-
-    >>> slogdet([[-1.0]]).sign.numpy().item()
-    -1.0
-    """
-    return LogMatrixDeterminant(*_slogdet(input))
-
-
-@op("linalg.logdet")
-def logdet(matrix: Array, name=None):
-    """The logarithm of the determinant of Hermitian positive definite matrices; nan for others.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/linalg/logdet
-
-    >>> logdet([[1.0]]).numpy().item()
-    0.0
-    """
-    return 2 * jnp.sum(jnp.log(jnp.real(_diagonal(cholesky.__wrapped__(matrix)))), -1)
-
-
-# Functions of matrices.
-
-
-@op("linalg.expm")
-def expm(input: Array, name=None):
-    """The exponentials of square matrices.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/linalg/expm
-
-    >>> expm([[0.0]]).numpy().tolist()
-    [[1.0]]
-    """
-    _square(input)
-    return jax.scipy.linalg.expm(input)
-
-
-def _on_host(which: str, x: Any) -> Any:
-    """A function of matrices that XLA has no kernel for: SciPy's, called back.
-
-    Values travel as 32-bit integers: in the thread that calls back, 64-bit types may be off.
-    """
-    dtype = np.dtype(x.dtype)
-    parts = jnp.stack([x.real, x.imag], -1) if dtype.kind == "c" else x
-    bits = lax.bitcast_convert_type(parts, jnp.uint32)
-
-    def compute(given: Any) -> np.ndarray:
-        import scipy.linalg
-
-        matrices = np.asarray(given).reshape(-1).view(dtype).reshape(-1, *x.shape[-2:])
-        out = np.full(matrices.shape, np.nan, np.complex128)
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for i, a in enumerate(matrices):
-                if np.isfinite(a).all():
-                    out[i] = getattr(scipy.linalg, which)(a)
-        if dtype.kind != "c":
-            # A root that is not real is not a number.
-            size = abs(out).max((-2, -1), keepdims=True, initial=0)
-            real = (abs(out.imag) <= 1e-3 * size).all((-2, -1), keepdims=True)
-            out = np.where(real, out.real, np.nan)
-        return out.astype(dtype).reshape(-1).view(np.uint32).reshape(given.shape)
-
-    bits = jax.pure_callback(compute, jax.ShapeDtypeStruct(bits.shape, bits.dtype), bits, vmap_method="expand_dims")
-    parts = lax.bitcast_convert_type(bits, parts.dtype)
-    return lax.complex(parts[..., 0], parts[..., 1]) if dtype.kind == "c" else parts
-
-
-@jax.custom_jvp
-def _sqrtm_rule(x: Any) -> Any:
-    return _on_host("sqrtm", x)
-
-
-@_sqrtm_rule.defjvp
-def _sqrtm_jvp(primals: tuple, tangents: tuple) -> tuple:
-    # root @ d + d @ root = dx, a linear system for d.
-    (x,), (dx,) = primals, tangents
-    root = _sqrtm_rule(x)
-    n = x.shape[-1]
-    eye = jnp.eye(n, dtype=x.dtype)
-    system = (jnp.einsum("...ij,kl->...ikjl", root, eye)
-              + jnp.einsum("ij,...lk->...ikjl", eye, root)).reshape(*x.shape[:-2], n * n, n * n)
-    d = jnp.linalg.solve(system, dx.reshape(*x.shape[:-2], n * n, 1))
-    return root, d.reshape(x.shape)
-
-
-@op("linalg.sqrtm", may_fail=True)
-def sqrtm(input: Array, name=None):
-    """The principal square roots of square matrices, computed on the host by SciPy; nan where they are not real.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/linalg/sqrtm
-
-    >>> sqrtm([[4.0]]).numpy().tolist()
-    [[2.0]]
-    """
-    _square(input)
-    return _sqrtm_rule(input)
-
-
-@op("linalg.logm", differentiable=False, may_fail=True)
-def logm(input: Array, name=None):
-    """The principal logarithms of complex square matrices, computed on the host by SciPy.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/linalg/logm
-
-    >>> logm([[1.0 + 0j]]).numpy().tolist()
-    [[0j]]
-    """
-    need("c", input)
-    _square(input)
-    return _on_host("logm", input)

@@ -300,8 +300,8 @@ def _tridiagonal_solve(above: Same, on: Same, below: Same, rhs: Same):
     above, below = _fit(above, on, False), _fit(below, on, True)
     if rhs.shape[-2] != on.shape[-1]:
         raise final(ValueError(f"Dimensions of diagonals and rhs differ: {on.shape} and {rhs.shape}"))
-    lines = [jnp.broadcast_to(d, (*batch, d.shape[-1])) for d in (below, on, above)]
-    return lax.linalg.tridiagonal_solve(*lines, jnp.broadcast_to(rhs, batch + rhs.shape[-2:]))
+    down, main, up = (jnp.broadcast_to(d, (*batch, d.shape[-1])) for d in (below, on, above))
+    return lax.linalg.tridiagonal_solve(down, main, up, jnp.broadcast_to(rhs, batch + rhs.shape[-2:]))
 
 
 @public("linalg.tridiagonal_solve")
