@@ -2,73 +2,60 @@
 
 import os
 import sys
-from collections import namedtuple
 from types import ModuleType
 from typing import Any
 
-import jax
-
 from tapejax import missing
+from tapejax.device_settings import (
+    LogicalDevice,
+    LogicalDeviceConfiguration,
+    PhysicalDevice,
+    enable_op_determinism,
+    enable_tensor_float_32_execution,
+    get_device_details,
+    get_logical_device_configuration,
+    get_memory_growth,
+    get_memory_info,
+    get_soft_device_placement,
+    get_visible_devices,
+    list_logical_devices,
+    list_physical_devices,
+    optimizer,
+    set_logical_device_configuration,
+    set_memory_growth,
+    set_soft_device_placement,
+    set_visible_devices,
+    tensor_float_32_execution_enabled,
+    threading,
+)
 from tapejax.engine import stream
 from tapejax.malloc import keep_memory as keep_memory
 
-PhysicalDevice = namedtuple("PhysicalDevice", ["name", "device_type"])
-LogicalDevice = namedtuple("LogicalDevice", ["name", "device_type"])
-
-
-def _devices(device_type: str | None) -> list[tuple[int, str]]:
-    kinds = [d.platform.upper().replace("CUDA", "GPU") for d in jax.devices()]
-    kinds = kinds if "CPU" in kinds else ["CPU", *kinds]
-    found, count = [], {}
-    for kind in kinds:
-        found.append((count.get(kind, 0), kind))
-        count[kind] = count.get(kind, 0) + 1
-    return [(i, k) for i, k in found if device_type in (None, k)]
-
-
-def list_physical_devices(device_type: str | None = None) -> list[PhysicalDevice]:
-    """Devices of this host, as JAX sees them.
-
-    Args:
-      device_type: "CPU", "GPU" or "TPU"; by default all.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/config/list_physical_devices
-
-    >>> list_physical_devices("CPU")[0].device_type
-    'CPU'
-    """
-    return [PhysicalDevice(f"/physical_device:{k}:{i}", k) for i, k in _devices(device_type)]
-
-
-def list_logical_devices(device_type: str | None = None) -> list[LogicalDevice]:
-    """Devices that programs can use. Arguments as of `list_physical_devices`."""
-    return [LogicalDevice(f"/device:{k}:{i}", k) for i, k in _devices(device_type)]
+__all__ = [
+    "LogicalDevice", "LogicalDeviceConfiguration", "PhysicalDevice", "experimental", "get_logical_device_configuration",
+    "get_soft_device_placement", "get_visible_devices", "keep_memory", "list_logical_devices",
+    "list_physical_devices", "optimizer", "set_logical_device_configuration", "set_soft_device_placement",
+    "set_visible_devices", "threading",
+]  # fmt: skip
 
 
 class experimental:
-    """``tf.config.experimental``: what of it has a meaning on JAX."""
+    """``tf.config.experimental``: the older names of what has one in `tf.config`, and what has not."""
 
+    VirtualDeviceConfiguration = LogicalDeviceConfiguration
+    set_virtual_device_configuration = staticmethod(set_logical_device_configuration)
+    get_virtual_device_configuration = staticmethod(get_logical_device_configuration)
     list_physical_devices = staticmethod(list_physical_devices)
     list_logical_devices = staticmethod(list_logical_devices)
-
-    @staticmethod
-    def set_memory_growth(device: PhysicalDevice, enable: bool) -> None:
-        """Whether a GPU's memory is taken as needed. JAX decides when it starts, so this can only check.
-
-        Raises:
-          ValueError: not a device of this host. RuntimeError: JAX has started with the other setting.
-        """
-        if device not in list_physical_devices():
-            raise ValueError(f"Unrecognized device: {device!r}")
-        grows = os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE", "true").lower() in ("false", "0")
-        if device.device_type == "GPU" and bool(enable) != grows:
-            raise RuntimeError("Physical devices cannot be modified after being initialized: set the environment "
-                               f"variable XLA_PYTHON_CLIENT_PREALLOCATE={str(not enable).lower()} before starting")
-
-    @staticmethod
-    def get_memory_growth(device: PhysicalDevice) -> bool:
-        """Whether a GPU's memory is taken as needed."""
-        return os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE", "true").lower() in ("false", "0")
+    get_visible_devices = staticmethod(get_visible_devices)
+    set_visible_devices = staticmethod(set_visible_devices)
+    set_memory_growth = staticmethod(set_memory_growth)
+    get_memory_growth = staticmethod(get_memory_growth)
+    get_memory_info = staticmethod(get_memory_info)
+    get_device_details = staticmethod(get_device_details)
+    enable_op_determinism = staticmethod(enable_op_determinism)
+    enable_tensor_float_32_execution = staticmethod(enable_tensor_float_32_execution)
+    tensor_float_32_execution_enabled = staticmethod(tensor_float_32_execution_enabled)
 
 
 eager: bool  # a property of the module, see `_Config`

@@ -27,7 +27,7 @@ def keep_memory() -> bool:
     Returns:
       Whether it is so now: False without glibc (macOS, Windows, musl), where nothing changes.
 
-    >>> keep_memory() in (True, False)
+    >>> keep_memory()  # doctest: +SKIP
     True
     """
     global _kept

@@ -49,6 +49,7 @@ def found(tmp_path):
         ("from tensorflow.keras.layers import Dense as D\nD(3, no_such=1)", "tf.keras.layers.Dense(no_such=)"),
         ("from tensorflow.keras.layers import *\nDense(3, no_such=1)", "tf.keras.layers.Dense(no_such=)"),
         ("v = tf.Variable(1.0)\nv.no_such()", "tf.Variable().no_such"),
+        ("v = tf.Variable(1.0)\nv.assign_add(1.0, no_such=1)", "tf.Variable().assign_add(no_such=)"),
         ("with tf.GradientTape() as tape:\n    pass\ntape.no_such(1)", "tf.GradientTape().no_such"),
         ("try:\n    import tensorflow as t\nexcept ImportError:\n    t = None\nt.no_such", "tf.no_such"),
         ("try:\n    tf.no_such()\nexcept ValueError:\n    pass", "tf.no_such"),

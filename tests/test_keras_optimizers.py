@@ -108,12 +108,6 @@ def test_exclude_from_weight_decay(tf):
     np.testing.assert_allclose(decayed(ours), decayed(tf), rtol=1e-6)
 
 
-def test_decay_is_ignored_with_a_warning(tf):
-    for t in (tf, ours):
-        with pytest.warns(UserWarning, match="`decay` is no longer supported"):
-            t.keras.optimizers.SGD(0.1, decay=1e-6)
-
-
 def test_a_second_optimizer_compiles_nothing():
     def train():
         v = ours.Variable([1.0, 2.0])

@@ -129,14 +129,16 @@ def check(paths: Sequence[str]) -> Result:
       A `Result`.
     """
     result = Result()
-    for path in _files(paths):
-        try:
-            if path.endswith(".ipynb"):
-                _check_notebook(path, result)
-            else:
-                _check_source(Path(path).read_bytes(), path, result)
-        except (NotFound, OSError) as error:
-            result.findings.append(Finding(path, 1, 1, "unreadable", str(error), ""))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the program's own escapes; hints at old names that are looked up
+        for path in _files(paths):
+            try:
+                if path.endswith(".ipynb"):
+                    _check_notebook(path, result)
+                else:
+                    _check_source(Path(path).read_bytes(), path, result)
+            except (NotFound, OSError) as error:
+                result.findings.append(Finding(path, 1, 1, "unreadable", str(error), ""))
     return result
 
 
@@ -170,10 +172,7 @@ def _check_source(text: bytes, path: str, result: Result) -> None:
     if not any(root.encode() in text for root in source.ROOTS):
         return
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the program's own escapes
-            tree = ast.parse(text, path)
-        found = source.uses(tree)
+        found = source.uses(ast.parse(text, path))
     except SyntaxError as error:
         result.findings.append(Finding(path, error.lineno or 1, error.offset or 1, "unreadable",
                                        f"not Python {sys.version_info[0]}.{sys.version_info[1]}: {error.msg}", ""))
@@ -195,29 +194,38 @@ def _check_source(text: bytes, path: str, result: Result) -> None:
 def _problems(use: source.Use) -> Iterator[tuple[int, str, str, str]]:
     """Line, kind, what and advice for all that is wrong with a use."""
     if use.member:
-        if old := keras2.MEMBERS.get(use.member):
-            if symbols.has_member(use.symbol, use.member):
-                if use.symbol.startswith("tf.keras."):
-                    yield use.line, "old", f"{use.symbol}().{use.member}", f"Keras 3: {old}."
-                return
-        if not symbols.has_member(use.symbol, use.member):
-            names = [n for n in dir(symbols.find(use.symbol).value) if not n.startswith("_")]
-            near = missing.nearest(use.member, names)
-            yield use.line, "missing", f"{use.symbol}().{use.member}", f"Nearest: {', '.join(near)}." if near else ""
+        yield from _member_problems(use)
         return
     found = symbols.find(use.symbol)
     if found.missing:
         yield use.line, "missing", found.missing, found.why
         return
-    if use.symbol in keras2.NAMES:
-        yield use.line, "old", use.symbol, f"Keras 3: {keras2.NAMES[use.symbol]}."
+    old = [name for name in keras2.NAMES if use.symbol == name or use.symbol.startswith(name + ".")]
+    if old:
+        yield use.line, "old", use.symbol, f"Keras 3: {keras2.NAMES[max(old, key=len)]}."
+    yield from _keyword_problems(use, use.symbol, use.symbol)
+
+
+def _member_problems(use: source.Use) -> Iterator[tuple[int, str, str, str]]:
+    shown = f"{use.symbol}().{use.member}"
+    if not symbols.has_member(use.symbol, use.member):
+        names = [n for n in dir(symbols.find(use.symbol).value) if not n.startswith("_")]
+        near = missing.nearest(use.member, names)
+        yield use.line, "missing", shown, f"Nearest: {', '.join(near)}." if near else ""
+        return
+    if old := keras2.member_hint(symbols.find(use.symbol).value, use.member):
+        yield use.line, "old", shown, f"Keras 3: {old}."
+    yield from _keyword_problems(use, f"{use.symbol}.{use.member}", shown)
+
+
+def _keyword_problems(use: source.Use, symbol: str, shown: str) -> Iterator[tuple[int, str, str, str]]:
     for keyword, line in use.keywords:
-        if not symbols.takes(use.symbol, keyword):
-            near = missing.nearest(keyword, symbols.keyword_names(use.symbol))
+        if not symbols.takes(symbol, keyword):
+            near = missing.nearest(keyword, symbols.keyword_names(symbol))
             advice = f"Nearest: {', '.join(f'{n}=' for n in near)}." if near else ""
-            yield line, "missing", f"{use.symbol}({keyword}=)", advice
-        elif use.symbol.startswith("tf.keras.") and (old := keras2.hint_for(found.value, keyword)):
-            yield line, "old", f"{use.symbol}({keyword}=)", f"Keras 3: {old}."
+            yield line, "missing", f"{shown}({keyword}=)", advice
+        elif symbol.startswith("tf.keras.") and (new := keras2.hint_for(symbols.find(symbol).value, keyword)):
+            yield line, "old", f"{shown}({keyword}=)", f"Keras 3: {new}."
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -26,13 +26,14 @@ a first look:
 you have a TensorFlow training script:
   tapejax check train.py              what in it does not work here, without running it
   tapejax run train.py --epochs 3     options after the file go to the script
-  tapejax run -m pytest -n 0 tests/   modules too, and notebooks: tapejax run study.ipynb
+  tapejax run -m pytest tests/        modules too, and notebooks: tapejax run study.ipynb
   tapejax compare train.py            the same numbers as under TensorFlow? and how fast?
   tapejax run --explain train.py      ... and say at the end what was compiled, when and why
   tapejax run --eager train.py        run every operation at once: for debugging
 
 you write new code:
   import tapejax as tf                instead of `import tensorflow as tf`
+  tapejax coverage                    which of TensorFlow's names are there?
 
 `tapejax COMMAND --help` says more about each command; `python -m tapejax` is the same as `tapejax`.
 """

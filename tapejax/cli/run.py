@@ -19,7 +19,7 @@ examples:
   tapejax run train.py                       nothing in the file needs to change
   tapejax run train.py --epochs 3 --lr 0.01  options after the file are the script's own
   tapejax run -m project.train --epochs 3    a module, as with `python -m`
-  tapejax run -m pytest -n 0 tests/          ... also your tests; one process, since others know no tapejax
+  tapejax run -m pytest tests/               ... also your tests, in one process (no -n of pytest-xdist)
   tapejax run study.ipynb                    runs the cells, and writes study.out.ipynb with their outputs
   generate | tapejax run -                   a program from standard input
   tapejax run --explain train.py             where did the time go?

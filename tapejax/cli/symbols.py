@@ -66,7 +66,7 @@ def find(symbol: str) -> Found:
     try:
         return Found(getattr(parent.value, last))
     except Exception as error:  # also what a namespace raises that needs a package which is not installed
-        if (own := _own_module(symbol)) is not None or (own := getattr(_own_module(head), last, None)) is not None:
+        if (own := _own(symbol)) is not None:
             return Found(own)
         if not isinstance(parent.value, (ModuleType, type)) and not inspect.isroutine(parent.value):
             return Found(None)
@@ -75,11 +75,16 @@ def find(symbol: str) -> Found:
         return Found(None, symbol, _way(symbol, str(error)))
 
 
-def _own_module(symbol: str) -> ModuleType | None:
-    """A module of the package by its file, for programs that import such: `from tapejax.shape import known`."""
+def _own(symbol: str) -> Any:
+    """A module of the package by its file, or a name in one, for programs that import such: `tapejax.shape.known`."""
+    path = symbol.replace("tf", "tapejax", 1)
     try:
-        return importlib.import_module(symbol.replace("tf", "tapejax", 1))
-    except ImportError:
+        return importlib.import_module(path)
+    except Exception:  # there is none, or one that needs a package which is not installed
+        head, _, last = path.rpartition(".")
+    try:
+        return getattr(importlib.import_module(head), last)
+    except Exception:
         return None
 
 
@@ -90,6 +95,8 @@ def _way(symbol: str, error: str) -> str:
     head, _, last = symbol.rpartition(".")
     if head == "tf" and last in v1._RENAMED and not find(f"tf.{v1._RENAMED[last]}").missing:
         return f"Use tf.{v1._RENAMED[last]}."
+    if " is TensorFlow 1's" in error:
+        return "It" + error[error.index(" is TensorFlow 1's"):]
     if symbol.startswith("tf.python."):
         return "It is internal to TensorFlow, and nothing in tapejax stands for it."
     if symbol.startswith("tf.compat.v1."):

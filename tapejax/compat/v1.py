@@ -46,12 +46,11 @@ _MATH = """accumulate_n angle betainc ceil conj cumprod digamma erf erfc expm1 f
     unsorted_segment_prod unsorted_segment_sqrt_n unsorted_segment_sum zeta""".split()
 _RENAMED |= {name: f"math.{name}" for name in _MATH}
 
-# Names whose arguments, or their order, are not TensorFlow 2's.
+# Names whose arguments, or their order, are not TensorFlow 2's, so that a call could mean something else.
 REFUSED = {
     "autograph": "to_code to_graph", "saved_model": "load",
-    "": "Variable argmax argmin assert_equal assert_greater assert_less assert_rank batch_to_space "
-        "constant_initializer convert_to_tensor device gradients hessians ones_initializer ones_like space_to_batch "
-        "zeros_initializer zeros_like",
+    "": "Variable assert_equal assert_greater assert_less assert_rank batch_to_space constant_initializer "
+        "convert_to_tensor gradients hessians ones_initializer space_to_batch zeros_initializer",
     "debugging": "assert_all_finite assert_equal assert_greater assert_greater_equal assert_less assert_less_equal "
                  "assert_near assert_negative assert_non_negative assert_non_positive assert_none_equal "
                  "assert_positive assert_rank assert_rank_at_least assert_rank_in",
@@ -59,7 +58,7 @@ REFUSED = {
     "initializers": "glorot_normal glorot_uniform he_normal he_uniform lecun_normal lecun_uniform ones "
                     "variance_scaling zeros",
     "io": "decode_raw",
-    "math": "argmax argmin bincount confusion_matrix count_nonzero in_top_k",
+    "math": "bincount confusion_matrix count_nonzero in_top_k",
     "nn": "avg_pool avg_pool2d batch_norm_with_global_normalization conv1d conv2d conv2d_transpose conv3d "
           "conv3d_transpose convolution ctc_loss depthwise_conv2d dilation2d dropout embedding_lookup "
           "embedding_lookup_sparse erosion2d fractional_avg_pool fractional_max_pool in_top_k max_pool "

@@ -16,7 +16,7 @@ from tapejax.autodiff.tape import GradientTape
 from tapejax.engine import stream
 from tapejax.engine.aval import scalar_kind
 from tapejax.engine.op import Op, static
-from tapejax.keras import backend, transforms
+from tapejax.keras import backend, keras2, transforms
 from tapejax.keras.backend import Weight
 from tapejax.keras.schedules import LearningRateSchedule
 from tapejax.keras.sparse_updates import Slices, added, dense, each
@@ -25,7 +25,7 @@ from tapejax.tensor import Tensor, from_value
 __all__ = ["Optimizer", "by_formula"]
 
 _F32, _F64 = scalar_kind(np.dtype(np.float32)), scalar_kind(np.dtype(np.float64))
-_hinted = False
+_DECAYED = Op("decayed_rate", lambda rate, step, decay: rate / (1 + decay.astype(rate.dtype) * step.astype(rate.dtype)))
 
 
 def _clip(grads: list, kind: str, limit: Any) -> list:
@@ -117,7 +117,8 @@ class Optimizer:
       clipvalue: bound for each element.
       global_clipnorm: bound for the norm of all gradients together.
       name: by default made from the class's.
-      **kwargs: `lr`, an old name of `learning_rate`; `decay`, which Keras 3 ignores with a warning.
+      **kwargs: Keras 2's `lr`, now `learning_rate`, and `decay`, which Keras 3 ignores with a warning: the rate is
+        divided by ``1 + decay * iterations``.
 
     Raises:
       ValueError: another argument, or more than one bound.
@@ -141,11 +142,8 @@ class Optimizer:
     def __init__(self, learning_rate: Any = 0.001, weight_decay: float | None = None, clipnorm: float | None = None,
                  clipvalue: float | None = None, global_clipnorm: float | None = None, name: str | None = None,
                  **kwargs: Any):
-        if "lr" in kwargs:
-            learning_rate = kwargs.pop("lr")
-            _hint_at_lr()
-        if kwargs.pop("decay", None) is not None:
-            warnings.warn("Argument `decay` is no longer supported and will be ignored.", stacklevel=3)
+        learning_rate = keras2.take("Optimizer", kwargs, "lr", learning_rate)
+        self._decay = float(keras2.take("Optimizer", kwargs, "decay") or 0.0)
         if kwargs:
             raise ValueError(f"Argument(s) not recognized: {kwargs}")
         if sum(a is not None for a in (clipnorm, clipvalue, global_clipnorm)) > 1:
@@ -214,6 +212,9 @@ class Optimizer:
         """Makes the slots for these variables, the only ones that the optimizer will then accept."""
         if self.built:
             return
+        if getattr(self, "epsilon", 0) is None:
+            keras2.hint("epsilon=None", "leave it out")
+            self.epsilon = backend.epsilon()
         self._trained = list(variables)
         self._index = {id(v): i for i, v in enumerate(self._trained)}
         self._slots = self._make_slots()
@@ -224,13 +225,40 @@ class Optimizer:
                                                           v.dtype.as_numpy_dtype))
                  for v in self._trained] for name in self._slot_names]
 
-    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]], name: str | None = None) -> Weight:
+    @property
+    def weights(self) -> list[Weight]:
+        """Step counter and slots, in Keras 2's order: `variables` has the learning rate too."""
+        keras2.hint("optimizer.weights", keras2.MEMBERS["Optimizer"]["weights"])
+        return [self._iterations, *(s for of_name in self._slots for s in of_name)]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Values of `weights`, as Keras 2 gave them."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Sets what `get_weights` gave.
+
+        Raises:
+          ValueError: another number of arrays, or another shape.
+        """
+        own = self.weights
+        if len(weights) != len(own):
+            raise ValueError(f"You called `set_weights(weights)` on optimizer '{self.name}' with a weight list of "
+                             f"length {len(weights)}, but the optimizer was expecting {len(own)} weights.")
+        for variable, value in zip(own, weights, strict=True):
+            variable.assign(value)
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]], name: str | None = None,
+                        experimental_aggregate_gradients: bool | None = None,
+                        skip_gradients_aggregation: bool | None = None) -> Weight:
         """Does one step.
 
         Args:
           grads_and_vars: pairs; gradients are tensors, `tf.IndexedSlices` or None. The first call fixes which
             variables the optimizer knows.
           name: of no effect.
+          experimental_aggregate_gradients, skip_gradients_aggregation: of Keras 2; on one device there is nothing
+            to add up.
 
         Returns:
           `iterations`.
@@ -238,6 +266,10 @@ class Optimizer:
         Raises:
           ValueError: no pairs, no gradient at all, an unknown variable, or one given twice.
         """
+        for old, given in (("experimental_aggregate_gradients", experimental_aggregate_gradients),
+                           ("skip_gradients_aggregation", skip_gradients_aggregation)):
+            if given is not None:
+                keras2.hint(f"{old}=", keras2.KEYWORDS["apply_gradients"][old])
         grads, variables = zip(*grads_and_vars, strict=True)
         self.apply(grads, variables)
         return self._iterations
@@ -302,6 +334,8 @@ class Optimizer:
         rate = self.learning_rate
         rate = (float(rate), _F32) if isinstance(rate, (int, float)) else \
             rate._tensor if rate is self._rate_variable else convert.to_tensor(rate)
+        if self._decay:
+            rate = stream.record(_DECAYED, static(), (rate, self._iterations._tensor, (self._decay, _F64)))
         sliced = tuple([i for i, g in enumerate(grads) if type(g) is IndexedSlices])
         if sliced:
             grads = [t for g in grads for t in ((g.values, g.indices) if type(g) is IndexedSlices else (g,))]
@@ -362,10 +396,3 @@ class Optimizer:
 def _label(variable: Any) -> str:
     name = getattr(variable, "path", None) or variable.name
     return str(name).replace("/", "_").replace(":", "_")
-
-
-def _hint_at_lr() -> None:
-    global _hinted
-    if not _hinted:
-        _hinted = True
-        warnings.warn("`lr` is an old name: Keras 3 takes `learning_rate` only.", stacklevel=4)

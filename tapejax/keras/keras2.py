@@ -28,15 +28,17 @@ KEYWORDS: dict[str, dict[str, str]] = {
         "dynamic": "leave it out",
     },
 }  # fmt: skip
-# Attributes of instances.
-MEMBERS: dict[str, str] = {
-    "get_weights": "[v.numpy() for v in optimizer.variables]",
-    "set_weights": "assign to each of optimizer.variables",
-    "weights": "optimizer.variables",
-    "lr": "learning_rate",
-    "reset_states": "reset_state()",
-    "add_variable": "add_weight(shape=..., name=...)",
-    "_decayed_lr": "learning_rate",
+# Attributes of instances, by the name of the class.
+MEMBERS: dict[str, dict[str, str]] = {
+    "Optimizer": {
+        "get_weights": "[v.numpy() for v in optimizer.variables]",
+        "set_weights": "assign to each of optimizer.variables",
+        "weights": "optimizer.variables",
+        "lr": "learning_rate",
+        "_decayed_lr": "learning_rate",
+    },
+    "Layer": {"add_variable": "add_weight(shape=..., name=...)"},
+    "Metric": {"reset_states": "reset_state()"},
 }
 # Symbols.
 NAMES: dict[str, str] = {
@@ -97,6 +99,12 @@ def take(owner: str, kwargs: dict[str, Any], name: str, default: Any = None) -> 
         return default
     hint(f"{name}=", KEYWORDS[owner][name])
     return kwargs.pop(name)
+
+
+def member_hint(cls: Any, member: str) -> str | None:
+    """What Keras 3 writes instead of an attribute of a class's instances; None if it is not old."""
+    names = [base.__name__ for base in cls.__mro__] if isinstance(cls, type) else []
+    return next((MEMBERS[n][member] for n in names if member in MEMBERS.get(n, ())), None)
 
 
 def hint_for(function: Any, keyword: str) -> str | None:

@@ -207,4 +207,5 @@ def get(identifier: Any) -> Optimizer:
     raise ValueError(f"Could not interpret optimizer identifier: {identifier}")
 
 
-__getattr__ = missing.module_getattr(__name__, globals())
+__getattr__ = missing.module_getattr(__name__, globals(), lazy={
+    "legacy": "tapejax.keras.keras2:legacy_optimizers", "experimental": "tapejax.keras.keras2:experimental_optimizers"})
