@@ -44,6 +44,7 @@ examples:
   python -m benchmarks W2 --only tapejax,jax-jit --seconds 1     a quick look
   python -m benchmarks --repeats 15 --seconds 10 --json out.json --png out.png
   python -m benchmarks ops --help                                single ops against TensorFlow's
+  python -m benchmarks programs --help                           whole programs against TensorFlow
   python -m benchmarks.record --help                             what single ops cost to record
 """
 
@@ -147,6 +148,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from benchmarks import ops
 
         return ops.main(given[1:])
+    if given[:1] == ["programs"]:
+        from benchmarks import programs
+
+        return programs.main(given[1:])
     known = find_workloads()
     options = parser(known).parse_args(given)
     try:

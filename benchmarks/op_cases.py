@@ -49,7 +49,8 @@ def _convolutions() -> Iterator[OpCase]:
     yield OpCase("conv3d 3x3x3 8>16", lambda tf, x, w: tf.nn.conv3d(x, w, [1] * 5, "SAME"),
                  _normal((4, 16, 16, 16, 8), (3, 3, 3, 8, 16)))
     yield OpCase("conv2d_transpose 4x4/2 64>32",
-                 lambda tf, x, w: tf.nn.conv2d_transpose(x, w, [32, 16, 16, 32], 2), _normal((32, 8, 8, 64), (4, 4, 32, 64)))
+                 lambda tf, x, w: tf.nn.conv2d_transpose(x, w, [32, 16, 16, 32], 2),
+                 _normal((32, 8, 8, 64), (4, 4, 32, 64)))
     for label, c, stride in [("3x3 64", 64, 1), ("3x3/2 64", 64, 2)]:
         yield OpCase(f"depthwise_conv2d {label}",
                      lambda tf, x, w, s=stride: tf.nn.depthwise_conv2d(x, w, [1, s, s, 1], "SAME"),
@@ -84,7 +85,8 @@ def _normalisations() -> Iterator[OpCase]:
     yield OpCase("softmax", lambda tf, x: tf.nn.softmax(x), rows)
     yield OpCase("log_softmax", lambda tf, x: tf.nn.log_softmax(x), rows)
     classes = np.random.default_rng(7).integers(0, 1000, 1024)
-    yield OpCase("sparse softmax CE", lambda tf, x, i: tf.nn.sparse_softmax_cross_entropy_with_logits(labels=i, logits=x),
+    yield OpCase("sparse softmax CE",
+                 lambda tf, x, i: tf.nn.sparse_softmax_cross_entropy_with_logits(labels=i, logits=x),
                  lambda: (normal(1024, 1000, seed=1), classes))
     yield OpCase("sigmoid CE", lambda tf, x, z: tf.nn.sigmoid_cross_entropy_with_logits(labels=z, logits=x),
                  _normal((1024, 1024), (1024, 1024)))
@@ -106,8 +108,8 @@ def _elementwise() -> Iterator[OpCase]:
 
 def _reductions() -> Iterator[OpCase]:
     square = _normal((1024, 1024))
-    for name, axis in (("reduce_sum", None), ("reduce_sum", 0), ("reduce_sum", 1), ("reduce_mean", 0), ("reduce_max", 1),
-                       ("reduce_logsumexp", 1)):
+    for name, axis in (("reduce_sum", None), ("reduce_sum", 0), ("reduce_sum", 1), ("reduce_mean", 0),
+                       ("reduce_max", 1), ("reduce_logsumexp", 1)):
         yield OpCase(f"{name} {axis}", lambda tf, x, n=name, a=axis: getattr(tf, n)(x, a), square)
     yield OpCase("argmax 1", lambda tf, x: tf.argmax(x, 1), square, False)
     yield OpCase("argmax 0", lambda tf, x: tf.argmax(x, 0), square, False)
@@ -120,9 +122,11 @@ def _reductions() -> Iterator[OpCase]:
 
 def _products() -> Iterator[OpCase]:
     yield OpCase("matmul 512", lambda tf, x, y: tf.matmul(x, y), _normal((512, 512), (512, 512)))
-    yield OpCase("matmul transposed", lambda tf, x, y: tf.matmul(x, y, transpose_b=True), _normal((512, 512), (512, 512)))
+    yield OpCase("matmul transposed", lambda tf, x, y: tf.matmul(x, y, transpose_b=True),
+                 _normal((512, 512), (512, 512)))
     yield OpCase("matmul batch", lambda tf, x, y: tf.matmul(x, y), _normal((128, 64, 64), (128, 64, 64)))
-    yield OpCase("einsum bij,bjk", lambda tf, x, y: tf.einsum("bij,bjk->bik", x, y), _normal((64, 64, 128), (64, 128, 64)))
+    yield OpCase("einsum bij,bjk", lambda tf, x, y: tf.einsum("bij,bjk->bik", x, y),
+                 _normal((64, 64, 128), (64, 128, 64)))
     yield OpCase("einsum heads", lambda tf, x, y: tf.einsum("bqhd,bkhd->bhqk", x, y),
                  _normal((16, 64, 4, 32), (16, 64, 4, 32)))
     yield OpCase("tensordot", lambda tf, x, y: tf.tensordot(x, y, 1), _normal((32, 64, 128), (128, 128)))

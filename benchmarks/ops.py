@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks.op_cases import OpCase, op_cases
 from benchmarks.report import number, progress_line, show
 from benchmarks.results import FORMAT
+from benchmarks.workloads.training import normal
 
 METHOD = """\
 method:
@@ -48,14 +49,17 @@ def runnable(tf: Any, case: OpCase, arrays: Sequence[Any], gradient: bool, compi
     def forward(*tensors: Any) -> Any:
         return case.call(tf, *tensors)
 
-    def both(*tensors: Any) -> Any:
+    def both(upstream: Any, *tensors: Any) -> Any:
         sources = [t for t in tensors if t.dtype.is_floating]
         with tf.GradientTape() as tape:
             tape.watch(sources)
             value = case.call(tf, *tensors)
-        return [value, *tape.gradient(value, sources)]
+        return [value, *tape.gradient(value, sources, upstream)]
 
     function = both if gradient else forward
+    if gradient:
+        # An input too: of constant ones, a linear op's gradient would be computed once, when compiling.
+        tensors.insert(0, tf.constant(normal(*forward(*tensors).shape, seed=9)))
     if compiled:
         function = tf.function(function)
 

@@ -4,6 +4,7 @@ from tapejax import missing
 from tapejax.ops import (
     conv,
     conv_transpose,
+    ctc,
     embedding,
     families,
     nn_losses,
@@ -14,7 +15,8 @@ from tapejax.ops import (
     space,
 )
 
-__all__ = ["conv", "conv_transpose", "embedding", "families", "nn_losses", "normalization", "pool", "sorting", "space"]
+__all__ = ["conv", "conv_transpose", "ctc", "embedding", "families", "nn_losses", "normalization", "pool",
+           "sorting", "space"]
 
 globals().update(registry.namespace("nn"))
 __getattr__ = missing.module_getattr(__name__, globals(), lazy={

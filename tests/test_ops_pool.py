@@ -30,7 +30,7 @@ def channels_first(name, *args):
         if tf is tapejax:
             return fn(tf.transpose(x, [0, 3, 1, 2]), *args, data_format="NCHW")
         return tf.transpose(fn(x, *args), [0, 3, 1, 2])
-    return Case(f"{name} NCHW", call, [X])
+    return Case(f"{name} NCHW", call, [X], 1)
 
 
 ROWS = [

@@ -41,10 +41,11 @@ def assign(variables: Sequence[Any], values: Sequence[np.ndarray]) -> None:
         variable.assign(value)
 
 
-def jax_mlp(jax: Any, parameters: Sequence[Any], x: Any) -> Any:
-    """Applies dense layers with relu between them; `parameters` are laid out as by `dense_weights`."""
+def jax_mlp(jax: Any, parameters: Sequence[Any], x: Any, activation: Any = None) -> Any:
+    """Applies dense layers with relu (or another) between them; `parameters` are laid out as by `dense_weights`."""
+    activation = activation or jax.nn.relu
     for kernel, bias in zip(parameters[:-2:2], parameters[1:-2:2], strict=True):
-        x = jax.nn.relu(x @ kernel + bias)
+        x = activation(x @ kernel + bias)
     return x @ parameters[-2] + parameters[-1]
 
 
@@ -79,8 +80,8 @@ def jax_training(jax: Any, loss: Callable[..., Any], parameters: Any, batch: Seq
     return Program(step)
 
 
-def torch_mlp(torch: Any, sizes: Sequence[int]) -> Any:
-    """Returns a ``Sequential`` of linear layers with relu between them, at the weights of `dense_weights`."""
+def torch_mlp(torch: Any, sizes: Sequence[int], activation: Any = None) -> Any:
+    """Returns a ``Sequential`` of linear layers with relu (or another) between, at the weights of `dense_weights`."""
     layers: list[Any] = []
     weights = dense_weights(sizes)
     for kernel, bias in zip(weights[::2], weights[1::2], strict=True):
@@ -88,7 +89,7 @@ def torch_mlp(torch: Any, sizes: Sequence[int]) -> Any:
         with torch.no_grad():
             linear.weight.copy_(torch.from_numpy(np.ascontiguousarray(kernel.T)))
             linear.bias.copy_(torch.from_numpy(bias))
-        layers += [linear, torch.nn.ReLU()]
+        layers += [linear, (activation or torch.nn.ReLU)()]
     return torch.nn.Sequential(*layers[:-1])
 
 

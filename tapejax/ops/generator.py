@@ -25,7 +25,6 @@ __all__ = ["Algorithm", "Generator", "create_rng_state", "get_global_generator",
 _I64 = np.dtype(np.int64)
 
 
-@public("random.Algorithm", "random.experimental.Algorithm")
 class Algorithm(enum.Enum):
     """How random bits are made. tapejax has Philox, which TensorFlow selects on CPU and GPU.
 
@@ -77,7 +76,8 @@ def _draw(state: Any, *bounds: Any, kind: str, shape: tuple, dtype: Any) -> Any:
     if kind == "full":
         return philox.uniform_full_int(start, shape, dtype)
     if kind == "int":
-        return philox_draws.uniform_int(start, shape, *bounds, dtype)
+        low, high = bounds
+        return philox_draws.uniform_int(start, shape, low, high, dtype)
     return DRAWS[kind](start, shape, dtype, *bounds)
 
 
@@ -91,7 +91,6 @@ _draw_op = Op("StatefulRandom", _draw)
 _advance_op = Op("RngReadAndSkip", _advance, differentiable=False)
 
 
-@public("random.Generator", "random.experimental.Generator")
 class Generator:
     """Random numbers from a state in a variable.
 
@@ -154,7 +153,8 @@ class Generator:
     @property
     def key(self) -> Tensor:
         """The key, the last number of the state."""
-        return self._state.read_value()[2]
+        state: Any = self._state.read_value()
+        return state[2]
 
     def reset(self, state: Any) -> None:
         """Sets the state."""
@@ -171,7 +171,8 @@ class Generator:
     def skip(self, delta: Any) -> Tensor:
         """Moves on as if `delta` numbers had been drawn, and returns the state before that."""
         before = self._state.read_value()
-        calls = convert.to_tensor(delta) * 256 if isinstance(delta, Tensor) else from_value(np.array(256 * delta, _I64))
+        calls = 256 * delta
+        calls = calls if isinstance(delta, Tensor) else from_value(np.array(calls, _I64))
         self._state.assign(stream.record(_advance_op, static(), (before, calls)))
         return before
 
@@ -220,8 +221,12 @@ class Generator:
 
     def split(self, count: int = 1) -> list["Generator"]:
         """`count` generators whose keys are drawn from this one."""
-        keys = self.uniform_full_int([count], dtypes.int64)
+        keys: Any = self.uniform_full_int([count], dtypes.int64)
         return [Generator.from_key_counter(keys[i], [0, 0], "philox") for i in range(count)]
+
+
+public("random.Algorithm", "random.experimental.Algorithm")(Algorithm)
+public("random.Generator", "random.experimental.Generator")(Generator)
 
 
 def _state_of(key: Any, counter: Any) -> Tensor:

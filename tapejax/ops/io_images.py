@@ -253,10 +253,14 @@ def decode_webp(contents: Any, channels: int = 0, dtype: Any = dtypes.uint8, nam
     if dtypes.to_numpy(dtype) != np.uint8:
         raise TypeError(f"`dtype` must be uint8, got {dtype}")
     image = _open(one_bytes(contents), "WEBP")
+    own = 4 if image.mode == "RGBA" else 3
+    if channels not in (None, 0, own):
+        raise errors.InvalidArgumentError(
+            message=f"Number of channels requested does not match input: {channels}, {own}")
     frames = []
     for i in range(getattr(image, "n_frames", 1)):
         image.seek(i)
-        frames.append(np.asarray(image.convert(_MODES[channels or 4])))
+        frames.append(np.asarray(image.convert(_MODES[own])))
     return from_value(np.stack(frames))
 
 

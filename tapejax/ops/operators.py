@@ -12,7 +12,7 @@ from tapejax.ops.array import host_value, invalid
 from tapejax.ops.indexing import getitem
 from tapejax.ops.joining import unstack
 from tapejax.ops.linalg import matmul
-from tapejax.ops.registry import Same, op
+from tapejax.ops.registry import Same, op, versions
 from tapejax.shape import TensorShape, broadcast_static_shape
 from tapejax.tensor import Tensor, from_value
 
@@ -86,6 +86,8 @@ def _equality(fn: Callable, otherwise: bool) -> Callable[[Any, Any], Any]:
         if other is None:
             return otherwise
         if type(other) not in (int, float, bool):
+            if type(other) in versions:
+                return NotImplemented  # a ragged tensor compares itself
             x = to_tensor(self)
             y = other = other if isinstance(other, Tensor) else to_tensor(other, None, x.aval.dtype)
             if y.aval.dtype == object and x.aval.dtype != object:

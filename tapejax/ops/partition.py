@@ -1,9 +1,11 @@
 """Taking tensors apart and putting them together by index; reversing parts; reading bits as another dtype."""
 
+import functools
 import math
 import time
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -70,15 +72,25 @@ def _flat_rows(data: Array, axes: int):
     return data.reshape(math.prod(data.shape[:axes]), *data.shape[axes:])
 
 
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2))
+def _put(rows: Any, places: tuple[int, ...], size: int) -> Any:
+    last = {at: i for i, at in enumerate(places)}
+    out = jnp.zeros((size, *rows.shape[1:]), rows.dtype)
+    return out.at[np.array(list(last), int)].set(rows[np.array(list(last.values()), int)])
+
+
+@_put.defjvp
+def _put_jvp(places: tuple[int, ...], size: int, primals: Any, tangents: Any) -> Any:
+    # TensorFlow's rule: of rows for one place all get the gradient, though only the last is seen.
+    (rows,), (slope,) = primals, tangents
+    return _put(rows, places, size), jnp.zeros((size, *rows.shape[1:]), rows.dtype).at[np.array(places, int)].add(slope)
+
+
 @op()
 def _stitch(data: Arrays, places=(), size: int = 0):
     rest = data[0].shape[len(places[0][1]):]
-    rows = jnp.concatenate([d.reshape(-1, *rest) for d in data])
-    out = jnp.zeros((size, *rest), rows.dtype)
-    last = {at: i for i, at in enumerate([a for flat, _ in places for a in flat])}
-    if not last:
-        return out
-    return out.at[np.array(list(last))].set(rows[np.array(list(last.values()))])
+    rows = jnp.concatenate([d.reshape(math.prod(shape), *rest) for d, (_, shape) in zip(data, places, strict=True)])
+    return _put(rows, tuple(at for flat, _ in places for at in flat), size)
 
 
 @public("dynamic_stitch")

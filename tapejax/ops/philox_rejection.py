@@ -90,7 +90,7 @@ def _gamma(stream: Stream, alpha: jax.Array, samples: int) -> jax.Array:
         return place, done | fits, jnp.where(fits, value, out)
 
     bad = jnp.broadcast_to(~(a > 0), start.used.shape)
-    out = lax.while_loop(lambda carry: ~carry[1].all(), turn, (start, bad, jnp.full(bad.shape, jnp.nan)))[2]
+    out = lax.while_loop(lambda carry: ~carry[1].all(), turn, (start, bad, jnp.full(bad.shape, jnp.nan, np.float64)))[2]
     return jnp.where(a == 1, exponential, out)
 
 

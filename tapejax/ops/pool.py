@@ -73,21 +73,25 @@ def _max_tangent(win: Window, primals: Any, tangents: Any) -> Any:
 
 def _winner(x: Any, win: Window) -> tuple[Any, Any]:
     """The maximum, and which element of the window it is: the first of several."""
-    best, which = None, None
-    for i, seen in enumerate(taps(x, win, _lowest(x.dtype))):
-        if best is None:
-            best, which = seen, jnp.zeros(seen.shape, np.uint8 if math.prod(win.size) < 256 else np.int32)
-        else:
-            which = jnp.where(seen > best, jnp.asarray(i, which.dtype), which)
-            best = jnp.maximum(best, seen)
+    best, *others = taps(x, win, _lowest(x.dtype))
+    which = jnp.zeros(best.shape, np.uint8 if math.prod(win.size) < 256 else np.int32)
+    for i, seen in enumerate(others, 1):
+        which = jnp.where(seen > best, jnp.asarray(i, which.dtype), which)
+        best = jnp.maximum(best, seen)
     return best, which
 
 
 def _average(x: Any, win: Window) -> Any:
     wide = x.astype(np.float32) if x.dtype.itemsize < 4 else x
-    total = lax.reduce_window(wide, np.zeros((), wide.dtype), lax.add, (1, *win.size, 1), (1, *win.strides, 1),
-                              ((0, 0), *win.padding, (0, 0)), window_dilation=(1, *win.dilations, 1))
+    by_xla = partial(_sum_by_xla, win=win)
+    small = math.prod(win.size) <= _UNROLLED and math.prod(win.output)
+    total = for_platform(lambda x: sum(taps(x, win)), by_xla)(wide) if small else by_xla(wide)
     return (total / jnp.asarray(_counts(x.shape[1:-1], win), wide.dtype)).astype(x.dtype)
+
+
+def _sum_by_xla(x: Any, win: Window) -> Any:
+    return lax.reduce_window(x, np.zeros((), x.dtype), lax.add, (1, *win.size, 1), (1, *win.strides, 1),
+                             ((0, 0), *win.padding, (0, 0)), window_dilation=(1, *win.dilations, 1))
 
 
 def _counts(spatial: tuple[int, ...], win: Window) -> Any:

@@ -287,11 +287,11 @@ def dilation2d(input: Same, filters: Same, strides, padding, data_format, dilati
 
 @op("nn.erosion2d")
 def erosion2d(value: Same, filters: Same, strides, padding, data_format, dilations, name=None):
-    """Grey-scale erosion: the minimum over a window of ``value - filters``. Arguments as `dilation2d`.
+    """Grey-scale erosion: the minimum over a window of ``value - filters``, the filters flipped. See `dilation2d`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/erosion2d
 
     >>> erosion2d([[[[1.0], [2.0]]]], [[[0.5], [0.0]]], [1] * 4, "VALID", "NHWC", [1] * 4).numpy().tolist()
-    [[[[0.5]]]]
+    [[[[1.0]]]]
     """
     return -_dilate(-value, jnp.flip(filters, (0, 1)), strides, padding, data_format, dilations)

@@ -1,8 +1,5 @@
 """Strings: join, split, cut, replace, hash. They live on the host, as NumPy arrays of bytes; nothing is recorded."""
 
-import functools
-import re
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,8 +14,8 @@ from tapejax.ops.registry import public
 from tapejax.tensor import Tensor, from_value
 
 __all__ = [
-    "bytes_split", "fingerprint", "join", "length", "lower", "reduce_join", "regex_full_match", "regex_replace",
-    "split", "strip", "substr", "to_hash_bucket_fast", "unsorted_segment_join", "upper",
+    "bytes_split", "fingerprint", "join", "length", "lower", "reduce_join", "split", "strip", "substr",
+    "to_hash_bucket_fast", "unsorted_segment_join", "upper",
 ]  # fmt: skip
 
 _STRING = np.dtype(object)
@@ -143,7 +140,7 @@ def length(input: Any, unit: str = "BYTE", name: str | None = None) -> Tensor:
     3
     """
     _check_unit(unit)
-    return each(len if unit == "BYTE" else lambda s: len(_characters(s)), input, np.int32)
+    return each(len if unit == "BYTE" else lambda s: len(characters(s)), input, np.int32)
 
 
 def _check_unit(unit: str) -> None:
@@ -151,11 +148,13 @@ def _check_unit(unit: str) -> None:
         raise invalid(f"Value for attr 'unit' of \"{unit}\" is not in the list of allowed values: BYTE, UTF8_CHAR")
 
 
-def _characters(s: bytes) -> str:
+def characters(s: bytes) -> str:
+    """Bytes as text; what is no UTF-8 survives."""
     return s.decode("utf-8", "surrogateescape")
 
 
-def _bytes(s: str) -> bytes:
+def from_characters(s: str) -> bytes:
+    """The bytes that `characters` made text of."""
     return s.encode("utf-8", "surrogateescape")
 
 
@@ -163,7 +162,7 @@ def _cased(input: Any, encoding: str, how: str) -> Tensor:
     if encoding not in ("", "utf-8"):
         raise invalid(f"only utf-8 or '' (no encoding) is supported, received {encoding}")
     if encoding:
-        return each(lambda s: _bytes(getattr(_characters(s), how)()), input)
+        return each(lambda s: from_characters(getattr(characters(s), how)()), input)
     return each(getattr(bytes, how), input)
 
 
@@ -273,131 +272,13 @@ def substr(input: Any, pos: Any, len: Any, unit: str = "BYTE", name: str | None 
         raise invalid(str(e)) from None
     found = []
     for s, a, n in zip(array.ravel().tolist(), start.ravel().tolist(), size.ravel().tolist(), strict=True):
-        whole = s if unit == "BYTE" else _characters(s)
+        whole = s if unit == "BYTE" else characters(s)
         if not -whole.__len__() <= a <= whole.__len__():
             raise invalid(f"pos {a} out of range for string {s!r}")
         a += whole.__len__() if a < 0 else 0
         part = whole[a:] if n < 0 else whole[a:a + n]
-        found.append(part if isinstance(part, bytes) else _bytes(part))
+        found.append(part if isinstance(part, bytes) else from_characters(part))
     return objects(found, array.shape)
-
-
-# Regular expressions. TensorFlow's are RE2's, which are Python's but for what `_python_pattern` changes.
-
-_CLASSES = {
-    "alnum": "a-zA-Z0-9", "alpha": "a-zA-Z", "ascii": r"\x00-\x7f", "blank": r"\t ", "cntrl": r"\x00-\x1f\x7f",
-    "digit": "0-9", "graph": "!-~", "lower": "a-z", "print": " -~", "punct": r"!-/:-@\[-`{-~",
-    "space": r"\t\n\v\f\r ", "upper": "A-Z", "word": "a-zA-Z0-9_", "xdigit": "0-9a-fA-F"}  # fmt: skip
-_TOKEN = re.compile(r"\\.|\[\^?\]?|\[:\w+:\]|\]|\$|.", re.DOTALL)
-
-
-def _python_pattern(pattern: str) -> str:
-    lines = re.match(r"\(\?[a-zA-Z]*m", pattern) is not None
-    out, at, inside = [], 0, False
-    while at < len(pattern):
-        named = re.compile(r"\[:(\w+):\]").match(pattern, at) if inside else None
-        found = _TOKEN.match(pattern, at) if not inside else named or re.compile(r"\\.|.", re.DOTALL).match(pattern, at)
-        token = found[0] if found else pattern[at:]
-        at += len(token)
-        if named:
-            if named[1] not in _CLASSES:
-                raise re.error(f"invalid character class {token}")
-            token = _CLASSES[named[1]]
-        elif token in (r"\p", r"\P", r"\C", r"\Q"):
-            raise errors.UnsupportedError(pattern, f"Python's regular expressions have no {token}", "Use other classes.")
-        elif token == r"\z":
-            token = r"\Z"
-        elif inside:
-            inside = token != "]"
-            token = r"\[" if token == "[" else token
-        elif token.startswith("["):
-            inside = True
-        elif token == "$" and not lines:
-            token = r"\Z"  # Python's $ also matches before a line's end
-        out.append(token)
-    return "".join(out)
-
-
-@functools.lru_cache(512)
-def _compiled(pattern: bytes) -> re.Pattern:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # about sets within sets, which RE2 has not either
-            return re.compile(_python_pattern(_characters(pattern)), re.ASCII)
-    except re.error as e:
-        raise invalid(f"Invalid pattern: {pattern.decode(errors='replace')}, error: {e}") from None
-
-
-def _scalar(value: Any, what: str) -> bytes:
-    array = texts(value)
-    if array.ndim:
-        raise invalid(f"{what} must be scalar, but received {list(array.shape)}")
-    return array.item()
-
-
-@public("strings.regex_full_match", composites=True)
-def regex_full_match(input: Any, pattern: Any, name: str | None = None) -> Tensor:
-    """Whether strings match a regular expression from end to end.
-
-    Args:
-      input: string tensor.
-      pattern: a regular expression of RE2 (without its classes ``\\\\p``).
-      name: as in TensorFlow, of no effect when eager.
-
-    Raises:
-      InvalidArgumentError: no regular expression.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/strings/regex_full_match
-
-    >>> regex_full_match(["ab", "abc"], "a.").numpy().tolist()
-    [True, False]
-    """
-    compiled = _compiled(_scalar(pattern, "Pattern"))
-    return each(lambda s: compiled.fullmatch(_characters(s)) is not None, input, bool)
-
-
-@public("strings.regex_replace", composites=True)
-def regex_replace(input: Any, pattern: Any, rewrite: Any, replace_global: bool = True, name: str | None = None
-                  ) -> Tensor:
-    r"""Replaces what matches a regular expression.
-
-    Args:
-      input: string tensor.
-      pattern: a regular expression of RE2.
-      rewrite: what to put there; ``\1`` stands for the first group, ``\0`` for the whole match.
-      replace_global: every match, not only the first.
-      name: as in TensorFlow, of no effect when eager.
-
-    Raises:
-      InvalidArgumentError: no regular expression.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/strings/regex_replace
-
-    >>> regex_replace("hello", "(l)(l)", r"<\1>").numpy()
-    b'he<l>o'
-    """
-    compiled = _compiled(_scalar(pattern, "Pattern"))
-    text = _characters(_scalar(rewrite, "Rewrite"))
-    pieces = re.findall(r"\\\d|\\\\|[^\\]+|\\", text)
-    wrong = any(p == "\\" or (p[1:].isdigit() and p[0] == "\\" and int(p[1]) > compiled.groups) for p in pieces)
-
-    def replaced(s: bytes) -> bytes:
-        whole = _characters(s)
-        if wrong:
-            return s  # RE2 then replaces nothing
-        out, end = [], 0
-        for i, m in enumerate(compiled.finditer(whole)):
-            if i and m.start() == m.end() == end:
-                continue  # RE2 has no empty match right behind another match
-            out.append(whole[end:m.start()])
-            out += [(m[int(p[1])] or "") if p[0] == "\\" and p[1:].isdigit() else p.replace("\\\\", "\\")
-                    for p in pieces]
-            end = m.end()
-            if not replace_global:
-                break
-        return _bytes("".join(out) + whole[end:])
-
-    return each(replaced, input)
 
 
 # Hashes and segments.
