@@ -10,6 +10,8 @@ from typing import Any, Final
 import ml_dtypes
 import numpy as np
 
+from tapejax import missing
+
 __all__ = [
     "QUANTIZED_DTYPES", "DType", "as_dtype", "from_numpy", "to_numpy",
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
@@ -374,3 +376,8 @@ def to_numpy(dtype: Any) -> np.dtype:
     if found is None:
         raise TypeError(f"{as_dtype(dtype)} has no NumPy type")
     return found
+
+
+__getattr__ = missing.module_getattr(__name__, globals(), lazy={
+    "cast": "tapejax.ops.casting:cast", "complex": "tapejax.ops.casting:complex_",
+    "saturate_cast": "tapejax.ops.casting:saturate_cast"})

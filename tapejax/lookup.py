@@ -52,14 +52,14 @@ class KeyValueTensorInitializer:
                  name: str | None = None):
         given = [(v, None if d is None else dtypes.to_numpy(d)) for v, d in ((keys, key_dtype), (values, value_dtype))]
         self._keys, self._values = (to_tensor(v, d) for v, d in given)
-        if self._keys.aval.shape != self._values.aval.shape:
-            raise ValueError(f"Shapes {self._keys.shape} and {self._values.shape} are incompatible")
 
     key_dtype = property(lambda self: self._keys.dtype, doc="The dtype of the keys.")
     value_dtype = property(lambda self: self._values.dtype, doc="The dtype of the values.")
 
     def pairs(self) -> tuple[np.ndarray, np.ndarray]:
         """The keys and values as flat arrays."""
+        if self._keys.aval.shape != self._values.aval.shape:
+            raise invalid(f"Expected shape {self._keys.shape} for value, got {self._values.shape}")
         keys, values = (np.asarray(stream.realize(t)).ravel() for t in (self._keys, self._values))
         return keys, values
 
@@ -149,7 +149,7 @@ def _find(keys: Array, known: Array, values: Array, default: Array):
     if not known.shape[0]:
         return jnp.full(keys.shape, default)
     at = jnp.clip(jnp.searchsorted(known, keys), 0, known.shape[0] - 1)
-    return jnp.where(known[at] == keys, values[at], default)
+    return jnp.where(jnp.take(known, at) == keys, jnp.take(values, at), default)
 
 
 class _Table:
@@ -181,12 +181,15 @@ class _Table:
             return keys.with_flat_values(self.lookup(keys.flat_values))
         if hasattr(keys, "dense_shape") and hasattr(keys, "with_values"):
             return keys.with_values(self.lookup(keys.values))
+        return self._look_up(self._keys_of(keys))
+
+    __getitem__ = lookup
+
+    def _keys_of(self, keys: Any) -> Tensor:
         t = to_tensor(keys) if isinstance(keys, Tensor) else to_tensor(keys, None, dtypes.to_numpy(self._key_dtype))
         if t.dtype != self._key_dtype:
             raise TypeError(f"Dtype of argument `keys` must be {self._key_dtype!r}, received: {t.dtype!r}")
-        return self._look_up(t)
-
-    __getitem__ = lookup
+        return t
 
     def _look_up(self, keys: Tensor) -> Tensor:
         default = np.asarray(stream.realize(self._default))
@@ -283,7 +286,8 @@ class StaticVocabularyTable:
         self._table = None
         if initializer is not None:
             if initializer.value_dtype != dtypes.int64:
-                raise TypeError(f"Invalid `value_dtype`, expected {dtypes.int64!r} but got {initializer.value_dtype!r}.")
+                raise TypeError("Invalid `value_dtype`, expected tf.int64 but got "
+                                f"{initializer.value_dtype!r}.")
             self._table = StaticHashTable(initializer, -1)
         self._buckets = int(num_oov_buckets)
         own = dtypes.string if initializer is None else initializer.key_dtype
@@ -344,6 +348,9 @@ class MutableHashTable(_Table):
         if not checkpoint:
             raise ValueError("checkpoint=False is not supported")
         super().__init__(key_dtype, value_dtype, default_value)
+
+    def _keys_of(self, keys: Any) -> Tensor:
+        return to_tensor(keys, dtypes.to_numpy(self._key_dtype))
 
     def _arrays(self, keys: Any, values: Any) -> tuple[np.ndarray, np.ndarray]:
         k = to_tensor(keys, dtypes.to_numpy(self._key_dtype))

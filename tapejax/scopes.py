@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,13 +19,19 @@ __all__: list[str] = []
 
 @public("get_logger")
 def get_logger() -> logging.Logger:
-    """The logger of tapejax's warnings (TensorFlow's is named "tensorflow")."""
+    """The logger of tapejax's warnings (TensorFlow's is named "tensorflow").
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/get_logger
+    """
     return logging.getLogger("tapejax")
 
 
 @public("executing_eagerly")
 def executing_eagerly() -> bool:
-    """Whether operations give values: True except while a graph is captured."""
+    """Whether operations give values: True except while a graph is captured.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/executing_eagerly
+    """
     return not stream.current().symbolic
 
 
@@ -42,7 +47,10 @@ def is_tensor(x: Any) -> bool:
 @public("control_dependencies")
 @contextlib.contextmanager
 def control_dependencies(control_inputs: Any) -> Iterator[None]:
-    """Context whose operations come after `control_inputs`: what is recorded runs in order anyway."""
+    """Context whose operations come after `control_inputs`: what is recorded runs in order anyway.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/control_dependencies
+    """
     if callable(control_inputs):
         control_inputs()
     yield
@@ -66,6 +74,8 @@ def device(device_name: Any) -> Iterator[None]:
 
     Raises:
       UnsupportedError: the device does not exist here.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/device
     """
     import jax
 
@@ -87,15 +97,24 @@ def device(device_name: Any) -> Iterator[None]:
 
 @public("no_op")
 def no_op(name: str | None = None) -> None:
-    """Does nothing."""
+    """Does nothing.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/no_op
+    """
 
 
 @public("group")
 def group(*inputs: Any, name: str | None = None) -> None:
-    """Groups operations, which have been recorded already: nothing is left to do."""
+    """Groups operations, which have been recorded already: nothing is left to do.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/group
+    """
 
 
 @public("get_static_value")
 def get_static_value(tensor: Any, partial: bool = False) -> Any:
-    """The value as a NumPy array, or None for a tensor of a graph that is being captured."""
+    """The value as a NumPy array, or None for a tensor of a graph that is being captured.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/get_static_value
+    """
     return None if isinstance(tensor, Tensor) and is_symbolic(tensor) else np.asarray(tensor)

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from tapejax import config, missing, nest
+from tapejax.autodiff.tape import GradientTape
+from tapejax.convert import constant
 from tapejax.errors import OpError
 
-__all__ = ["TestCase", "get_temp_dir", "is_built_with_cuda", "is_gpu_available", "main"]
+__all__ = ["TestCase", "compute_gradient", "get_temp_dir", "gpu_device_name", "is_built_with_cuda",
+           "is_built_with_gpu_support", "is_built_with_xla", "is_gpu_available", "main"]  # fmt: skip
 
 _temp: list[tempfile.TemporaryDirectory] = []
 
@@ -38,6 +41,84 @@ def is_gpu_available(cuda_only: bool = False, min_cuda_compute_capability: Any =
     if min_cuda_compute_capability is not None:
         raise ValueError("`min_cuda_compute_capability` is not known to JAX; leave it out")
     return bool(config.list_physical_devices("GPU"))
+
+
+def gpu_device_name() -> str:
+    """The name of a GPU, or "" if there is none.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/test/gpu_device_name
+
+    >>> gpu_device_name() in ("", "/device:GPU:0")
+    True
+    """
+    return "/device:GPU:0" if config.list_physical_devices("GPU") else ""
+
+
+def is_built_with_gpu_support() -> bool:
+    """Whether JAX can use a GPU here.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/test/is_built_with_gpu_support
+    """
+    return bool(config.list_physical_devices("GPU"))
+
+
+def is_built_with_xla() -> bool:
+    """True: XLA compiles everything.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/test/is_built_with_xla
+
+    >>> is_built_with_xla()
+    True
+    """
+    return True
+
+
+def compute_gradient(f: Any, x: Any, delta: float | None = None) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The Jacobians of a function, once from the tape and once from differences: to compare them in tests.
+
+    Args:
+      f: function of tensors that returns one tensor. Real dtypes.
+      x: list of arguments, floating.
+      delta: the step of the differences, 1 / 1024 by default.
+
+    Returns:
+      Two lists of arrays (size of the result, size of the argument), one for each argument.
+
+    Raises:
+      ValueError: `x` is no list. AssertionError: an argument that is not floating.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/test/compute_gradient
+
+    >>> exact, numeric = compute_gradient(lambda x: x * x, [constant([1.0, 3.0])])
+    >>> exact[0].tolist()
+    [[2.0, 0.0], [0.0, 6.0]]
+    """
+    if not isinstance(x, (list, tuple)):
+        raise ValueError(f"`x` must be a list of tensors, got {x!r}")
+    step = 1 / 1024 if delta is None else delta
+    args = [constant(v) for v in x]
+    for a in args:
+        if not a.dtype.is_floating:
+            raise AssertionError(f"Cannot compute gradient for unsupported type {a.dtype.name}")
+    with GradientTape(persistent=True) as tape:
+        tape.watch(args)
+        y = f(*args)
+    exact, numeric = [], []
+    for i, a in enumerate(args):
+        found = tape.jacobian(y, a)
+        zeros = np.zeros((np.asarray(y).size, np.asarray(a).size), a.dtype.as_numpy_dtype)
+        exact.append(zeros if found is None else np.reshape(found.numpy(), zeros.shape))
+        numeric.append(zeros.copy())
+        values = np.asarray(a).astype(np.float64)
+        for k in range(values.size):
+            ends = []
+            for sign in (1, -1):
+                moved = values.copy()
+                moved.flat[k] += sign * step
+                given = [*args[:i], constant(moved.astype(a.dtype.as_numpy_dtype)), *args[i + 1:]]
+                ends.append(np.asarray(f(*given)).ravel())
+            numeric[i][:, k] = (ends[0] - ends[1]) / (2 * step)
+    return exact, numeric
 
 
 class TestCase(unittest.TestCase):

@@ -1,4 +1,4 @@
-"""Derivatives in captured functions: `custom_gradient`, `recompute_grad`, `tf.gradients`, against real `tf.function`."""
+"""Derivatives in captured code, against real `tf.function`: `custom_gradient`, `recompute_grad`, `tf.gradients`."""
 
 import jax
 import jax.numpy as jnp
@@ -302,10 +302,8 @@ def hessians_outside_of_functions_raise(tf):
     return tf.hessians(tf.constant(1.0), tf.constant(1.0))
 
 
-@pytest.mark.parametrize("mode", ["recorded", "eager"])
 @pytest.mark.parametrize("scenario", scenarios(globals()), ids=lambda s: s.__name__)
-def test_same_as_tensorflow(scenario, mode, tf):
-    tapejax.config.eager = mode == "eager"
+def test_same_as_tensorflow(scenario, tf):
     check(scenario, tf)
 
 

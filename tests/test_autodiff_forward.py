@@ -1,4 +1,4 @@
-"""`tf.autodiff.ForwardAccumulator` against real TensorFlow: each function below is run with both and must do the same."""
+"""`ForwardAccumulator` against real TensorFlow: each function below is run with both and must do the same."""
 
 import jax
 import jax.numpy as jnp

@@ -366,11 +366,23 @@ def the_value_before_is_kept(tf):
     return before, shadow.numpy(), v.numpy()
 
 
+def constants_of_the_program(tf):
+    table, f = tf.constant([1.0, 2.0, 3.0]), tf.function(lambda i: tf.gather(tf.constant([4, 5, 6]), i))
+    g = tf.function(lambda i: tf.gather(table, i) ** 2.0 + 1.0)
+    return f(1), f(tf.constant([0, 2])), g(2), tf.function(lambda: tf.range(3) * 2)()
+
+
 def partial_and_keyword_only(tf):
     import functools
 
     f = tf.function(functools.partial(lambda x, *, scale: x * scale, scale=3.0))
     return f(tf.constant(2.0)), f(tf.constant(2.0), scale=4.0)
+
+
+def look_ups_in_small_constants(tf):
+    table = tf.constant([[1.0, 2.0], [3.0, 4.0]])
+    f = tf.function(lambda i: (tf.gather(table, i), tf.gather_nd(table, i[:, None]), table + 1.0))
+    return f(tf.constant([1, 0, 1]))
 
 
 SCENARIOS = [f for f in list(globals().values()) if callable(f) and getattr(f, "__code__", None)

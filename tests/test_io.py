@@ -505,3 +505,16 @@ def test_reading_executes_nothing():
                  lambda d: tapejax.io.parse_single_example(d, {"x": tapejax.io.VarLenFeature("float32")})):
         with pytest.raises(tapejax.errors.InvalidArgumentError):
             call(pickle.dumps(Bomb()))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_webp(tf, mode):
+    from PIL import Image
+
+    file = io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 255, (5, 4, len(mode)), np.uint8)
+    pixels[..., 3:] |= 1  # what is wholly transparent has no colour
+    Image.fromarray(pixels).save(file, "WEBP", lossless=True)
+    for channels in (0, len(mode)):
+        both(tf, lambda m, channels=channels: m.io.decode_webp(file.getvalue(), channels))
+    check_error(tf, lambda m: m.io.decode_webp(file.getvalue(), 7 - len(mode)))

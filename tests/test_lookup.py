@@ -52,7 +52,7 @@ ROWS = [
     "words(tf).key_dtype.name, words(tf).value_dtype.name",
     "tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(['a', 'a'], [1, 2]), 0)",
     "tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(['a', 'a'], [1, 1]), 0).size()",
-    "tf.lookup.KeyValueTensorInitializer(['a'], [1, 2])",
+    "tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(['a'], [1, 2]), 0)",
     "tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer([1, 2], ['x', 'y']), '?').lookup(i)",
     "numbers(tf).lookup(tf.constant([10, 11, 30], tf.int64))",
     "numbers(tf).lookup(tf.constant([10]))",

@@ -1,7 +1,7 @@
 """Random programs of 1 to 40 ops: first and second derivatives as in real TensorFlow and as `jax.grad`'s.
 
-Each seed makes one program, written once for all three: a list of instructions over a growing list of values. The
-programs of a batch are recorded in tapejax before any value is read, and run op by op.
+Each seed makes one program, written once for all three: a list of instructions over a growing list of values. tapejax
+runs them op by op, through kernels that the programs share. Every 25th is also compared with `jax.grad`.
 """
 
 from collections.abc import Callable
@@ -14,9 +14,9 @@ import pytest
 
 import tapejax
 
-PROGRAMS, BATCH = 600, 60
-# Shapes that matmul, broadcasting and indexing can combine; few, so that every kernel is compiled soon.
-SHAPES = [(2, 3), (3, 2), (3,), (2,), ()]
+PROGRAMS, BATCH = 500, 50
+# Every op takes these shapes to one of them, so that the kernels are few and soon compiled.
+SHAPES = [(3, 3), (3,), ()]
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
@@ -60,12 +60,12 @@ SHAPING: list[tuple[Callable, tuple[int, ...]]] = [
     (lambda tf, x: tf.reduce_sum(x), (1, 2)),
     (lambda tf, x: tf.reduce_max(x, axis=-1), (1, 2)),
     (lambda tf, x: tf.transpose(x), (2,)),
-    (lambda tf, x: tf.reshape(x, (x.shape[1], x.shape[0])), (2,)),
+    (lambda tf, x: tf.reshape(x, (9,))[3:6], (2,)),
     (lambda tf, x: x[0], (1, 2)),
     (lambda tf, x: x[..., ::-1], (1, 2)),
     (lambda tf, x: x[-1:] * x, (1, 2)),
     (lambda tf, x: tf.gather(x, [1, 0, 1]), (1,)),
-    (lambda tf, x: tf.broadcast_to(x, (2, 3)), (0,)),
+    (lambda tf, x: tf.broadcast_to(x, (3, 3)), (0,)),
     (lambda tf, x: tf.concat([x[1:], x[:1]], axis=0), (1, 2)),
 ]  # fmt: skip
 BINARY = ["add", "subtract", "multiply", "divide", "maximum", "minimum"]
@@ -76,7 +76,7 @@ def program(seed: int) -> tuple[list[np.ndarray], Callable]:
     rng = np.random.default_rng(seed)
     sources = [rng.uniform(-1, 1, SHAPES[rng.integers(len(SHAPES))]).astype(F64 if rng.random() < 0.3 else F32)
                for _ in range(rng.integers(1, 4))]
-    choices = rng.integers(0, 1 << 30, (int(1 + 39 * rng.random() ** 3), 4))
+    choices = rng.integers(0, 1 << 30, (int(1 + 39 * rng.random() ** 5), 4))
 
     def run(tf: Any, *tensors: Any) -> Any:
         values = list(tensors)
@@ -141,17 +141,16 @@ def _same(got: Any, want: Any, what: str, rtol: float) -> None:
 
 @pytest.mark.parametrize("batch", range(PROGRAMS // BATCH))
 def test_derivatives_of_random_programs(batch, tf):
-    programs = [program(seed) for seed in range(batch * BATCH, (batch + 1) * BATCH)]
-    with jax.enable_x64(True):
-        recorded = [with_tapes(tapejax, list(map(jnp.asarray, sources)), run) for sources, run in programs]
-    with jax.disable_jit():  # small arrays, and every program once: not worth compiling
-        tapejax.sync()
-    for i, (p, ours) in enumerate(zip(programs, recorded, strict=True)):
-        real = with_tapes(tf, *p)
-        with jax.enable_x64(True), jax.disable_jit():
-            functional = with_jax(*p)
-        for reference, want in (("TensorFlow", real), ("jax.grad", functional)):
-            what = f"program {batch * BATCH + i} and {reference}: "
+    tapejax.config.eager = True  # every program comes once: not worth compiling whole
+    for seed in range(batch * BATCH, (batch + 1) * BATCH):
+        sources, run = program(seed)
+        ours = with_tapes(tapejax, sources, run)
+        references = {"TensorFlow": with_tapes(tf, sources, run)}
+        if seed % 25 == 0:
+            with jax.enable_x64(True):
+                references["jax.grad"] = with_jax(sources, run)
+        for name, want in references.items():
+            what = f"program {seed} and {name}: "
             _same(ours[0], want[0], what + "value", 1e-4)
             for order in (1, 2):
                 for got, w in zip(ours[order], want[order], strict=True):

@@ -65,7 +65,7 @@ class Entry:
         node = self.node
         assert node.op is not None
         wrt = tuple(i for i, (k, a) in enumerate(zip(self.inputs, node.input_avals, strict=True))
-                    if k in tracked and a.inexact)
+                    if a.inexact and (k in tracked or stream.is_eager()))  # op by op, it may yet be watched
         self.wrt = wrt
         given = tuple(a.inexact for a in node.avals)
         avals = (*node.input_avals, *(a for a in node.avals if a.inexact))
@@ -86,6 +86,7 @@ class Record:
 
     def __init__(self) -> None:
         self.segments: list[Segment] = []
+        self.unrun: list[Segment] = []  # those of them whose traces have not run
         self.traces: set[Any] = set()  # theirs
         self.reads: dict[int, tuple[Any, list[Tensor]]] = {}  # id of a variable: it, the tensors that were read
         self.watched: dict[int, Any] = {}
@@ -97,6 +98,7 @@ class Record:
     def _segment(self, trace: Any) -> Segment:
         if not self.segments or self.segments[-1].trace is not trace:
             self.segments.append(Segment(trace))
+            self.unrun.append(self.segments[-1])
             self.traces.add(trace)
         return self.segments[-1]
 
@@ -126,8 +128,8 @@ class Record:
 
     def needs(self, trace: Any) -> list[int]:
         """Slots that vjps of this trace's entries read."""
-        for segment in self.segments:
-            if segment.trace is trace and segment.entries is None:
+        for segment in self.unrun:
+            if segment.trace is trace:
                 if segment.ranges and segment.ranges[-1][1] is None and not stream.is_eager():
                     segment.read_at = _user_place()
                 segment.close()
@@ -142,9 +144,7 @@ class Record:
 
     def keep(self, trace: Any, values: dict[int, Any]) -> None:
         """Takes over the values of the needed slots of a trace that has run."""
-        for segment in self.segments:
-            if segment.trace is not trace or segment.entries is not None:
-                continue
+        for segment in [s for s in self.unrun if s.trace is trace]:
             self._track_before(trace)
             entries = self._sweep(segment, self.tracked)
             needed = self._needed(entries, self.tracked)
@@ -160,12 +160,15 @@ class Record:
             segment.entries = entries
             segment.watched = [(depth, self.key(t)) for depth, t in segment.events]
             segment.events = []
+            self.unrun.remove(segment)
 
     def _track_before(self, trace: Any) -> None:
         """What came to be watched in traces that will not run: empty ones, and any, inside JAX's transformations."""
-        self.tracked.update(self.key(t) for s in self.segments
-                            if s.entries is None and s.trace is not trace and (trace.immediate or s.trace.done)
-                            for _, t in s.events)
+        before = [s for s in self.unrun if s.trace is not trace and (trace.immediate or s.trace.done)]
+        self.tracked.update(self.key(t) for s in before for _, t in s.events)
+        for s in before:
+            if s.trace.done:
+                self.unrun.remove(s)
 
     def attach(self, trace: Any, slot: int, custom: Any) -> None:
         """Gives an op of a trace that has run already its custom gradient."""
@@ -361,8 +364,8 @@ def _walk(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
         if not wrt:
             continue
         if entry.wrt is not None and not set(wrt) <= set(entry.wrt):
-            raise RuntimeError("a tensor was watched after it had been used and a value had been read: its use cannot be "
-                               "differentiated any more; watch it before it is used")
+            raise RuntimeError("a tensor was watched after it had been used and a value had been read: its use cannot "
+                               "be differentiated any more; watch it before it is used")
         assert node.op is not None
         rule = slice_rules.get(node.op)
         rows = None if rule is None else rule(node.static, avals)

@@ -110,7 +110,8 @@ def _call(f: Callable, arguments: list[Any], inputs: tuple[Tensor, ...], given: 
         outs = _record_rule(gradient, given_to_op, results)
     else:
         outs = stream.record(_CUSTOM, static(count=len(results)), (*given_to_op, *results))
-    trace, slot = outs[0]._trace, outs[0]._slot
+    trace: Any = outs[0]._trace
+    slot = outs[0]._slot
     if trace.done:
         # Op-by-op mode: it has run, and the tapes have noted it.
         for tape in stream.thread.tapes:

@@ -74,7 +74,8 @@ class _Late:
     __slots__ = ("aval", "slot", "trace")
 
     def __init__(self, t: Tensor):
-        self.trace, self.slot, self.aval = t._trace, t._slot, t.aval
+        self.trace: Any = t._trace
+        self.slot, self.aval = t._slot, t.aval
 
 
 class _ForwardRecord(Record):

@@ -184,7 +184,8 @@ class GradientTape(Recorder):
 
         Raises:
           RuntimeError: a second call on a tape that is not persistent.
-          ValueError: unknown `unconnected_gradients`. AttributeError: sources that are not tensors.
+          ValueError: unknown `unconnected_gradients`. AttributeError: sources that are not tensors. TypeError: a target
+          that is None.
           InvalidArgumentError: an output gradient of another shape than its target.
         """
         record = self._record
@@ -193,7 +194,7 @@ class GradientTape(Recorder):
                                "(or jacobians)")
         if unconnected_gradients not in ("none", "zero"):
             raise ValueError(f"Unknown value for unconnected_gradients: {unconnected_gradients!r}")
-        targets = [_target(t) for t in nest.flatten(target) if t is not None]
+        targets = [_target(t) for t in nest.flatten(target)]
         flat = nest.flatten(sources)
         for s in flat:
             if not isinstance(s, (Tensor, Variable)):
@@ -251,9 +252,9 @@ class GradientTape(Recorder):
           A tensor of shape ``[b, *target.shape[1:], *source.shape[1:]]``; zeros if there is no path.
 
         Raises:
-          ValueError: the first axes differ. RuntimeError: as `jacobian`.
+          ValueError: the first axes differ. IndexError: there is none. RuntimeError: as `jacobian`.
         """
-        if target.shape.rank in (None, 0) or source.shape.rank in (None, 0) or target.shape[0] != source.shape[0]:
+        if target.shape[0] != source.shape[0]:
             raise ValueError(f"Need first dimension of target shape ({target.shape}) and source shape "
                              f"({source.shape}) to match.")
         (found,) = self._jacobians(target, [source], True, experimental_use_pfor, parallel_iterations)
@@ -285,7 +286,7 @@ class GradientTape(Recorder):
         if self._left is None:
             raise ValueError("the tape has recorded nothing: enter it with `with tape:`")
         plan, rest = self._left
-        return History(*(rest if plan is None else History.facts_of_plan(*plan, rest)))
+        return History(*(rest if plan is None else History.facts_of_plan(plan[0], plan[1], rest)))
 
     def explain(self, target: Any, sources: Any) -> Explanation:
         """Why sources have no gradient: what is in the way, and on which line of your code.
@@ -373,6 +374,8 @@ def _zeros(shape: tuple[int, ...], like: Any) -> Tensor:
 
 
 def _target(t: Any) -> Tensor:
+    if t is None:
+        raise TypeError("a target is None; it must be a tensor or a variable")
     if isinstance(t, IndexedSlices):
         raise AttributeError("'IndexedSlices' object has no attribute '_id': differentiate its values")
     tensor = t._tensor if isinstance(t, Variable) else to_tensor(t)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from tapejax import dtypes, errors, nest
@@ -163,8 +164,10 @@ class ConcreteFunction:
 
     def _evaluate(self, arrays: Sequence[Any], draws: Sequence[Any]) -> tuple:
         n = len(self._given_avals)
-        groups = (arrays[n: n + len(self._cells)], arrays[n + len(self._cells):], self._built_in)
-        scalars = [np.asarray(value, kind.dtype) for value, kind in self._scalars]
+        # Ops call methods of `jax.Array`, which NumPy's lack.
+        built_in = [jnp.asarray(value) for value in self._built_in]
+        groups = (arrays[n: n + len(self._cells)], arrays[n + len(self._cells):], built_in)
+        scalars: list[Any] = [jnp.asarray(value, kind.dtype) for value, kind in self._scalars]
         for (i, _), value in zip(self._draws, draws, strict=True):
             scalars[i] = value
         return tuple(self._graph([*arrays[:n], *(groups[kind][i] for kind, i in self._order)], scalars))

@@ -51,6 +51,11 @@ def _to(x: Any, like: Any) -> Any:
     return jnp.asarray(x).astype(like.dtype)
 
 
+def _single(x: Any, like: Any) -> Any:
+    """A number as Keras casts it where it does so by hand: by way of float32, which shows in float64 only."""
+    return _to(jnp.asarray(x).astype(jnp.float32), like)
+
+
 def _times(x: Any) -> Callable:
     return lambda g: g * _to(x, g)
 
@@ -61,7 +66,7 @@ def _averaged(slot: Any, gradient: Any, rho: Any) -> Any:
 
 
 def _bias(base: Any, count: Any, like: Any) -> Any:
-    return _to(base, like) ** _to(count, like)
+    return _single(base, like) ** _to(count, like)
 
 
 def adam(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-7,
@@ -120,7 +125,7 @@ def nadam(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-7, *
     def rule(count: Any, g: Any, p: Any, m: Any, v: Any) -> tuple:
         now, then = nadam_factor(b1, count, m), nadam_factor(b1, count + 1, m)
         done = _to(product, m)
-        m, v = blended(m, g, 1 - _to(b1, m)), blended(v, each(jnp.square, g), 1 - _to(b2, v))
+        m, v = blended(m, g, 1 - _single(b1, m)), blended(v, each(jnp.square, g), 1 - _single(b2, v))
         ahead = added(then * m / (1 - done * then), each(lambda x: (1 - now) * x / (1 - done), g))
         root = jnp.sqrt(v / (1 - _bias(b2, count, v)))
         return -(ahead * _to(learning_rate, m)) / (root + _to(eps, v)), m, v
@@ -130,7 +135,7 @@ def nadam(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-7, *
 
 def nadam_factor(b1: Any, count: Any, like: Any) -> Any:
     """Nadam's momentum at a step, in the dtype of `like`."""
-    return _to(b1, like) * (1 - 0.5 * _bias(0.96, count, like))
+    return _single(b1, like) * (1 - 0.5 * _bias(0.96, count, like))
 
 
 def lamb(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-7) -> optax.GradientTransformation:
@@ -157,7 +162,7 @@ def lion(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.99) -> optax.GradientTra
     """
 
     def rule(count: Any, g: Any, p: Any, m: Any) -> tuple:
-        return -_to(learning_rate, m) * jnp.sign(_averaged(m, g, _to(b1, m))), _averaged(m, g, _to(b2, m))
+        return -_to(learning_rate, m) * jnp.sign(_averaged(m, g, _single(b1, m))), _averaged(m, g, _single(b2, m))
 
     return _by_parameter(rule, 0)
 
@@ -271,7 +276,7 @@ def sgd(learning_rate: Any, momentum: Any = None, nesterov: bool = False) -> opt
         step = each(lambda x: -(x * _to(learning_rate, x)), g)
         if not slot:
             return (step,)
-        moved = added(slot[0] * _to(momentum, slot[0]), step)
-        return added(moved * _to(momentum, moved), step) if nesterov else moved, moved
+        moved = added(slot[0] * _single(momentum, slot[0]), step)
+        return added(moved * _single(momentum, moved), step) if nesterov else moved, moved
 
     return _by_parameter(rule, *[0] * (momentum is not None))
