@@ -37,8 +37,9 @@ def _clip(grads: list, kind: str, limit: Any) -> list:
         norms = [jnp.sqrt(jnp.sum(jnp.square(g), dtype=g.dtype)) for g in values]
         return [each(lambda g, n=n: g * limit.astype(g.dtype) / jnp.maximum(n, limit.astype(g.dtype)), g)
                 for g, n in zip(grads, norms, strict=True)]
-    norm = jnp.sqrt(sum(jnp.sum(jnp.square(g.astype(jnp.float32))) for g in values))
-    limit = limit.astype(jnp.float32)
+    dtype = jnp.result_type(*values)
+    norm = jnp.sqrt(sum(jnp.sum(jnp.square(g.astype(dtype))) for g in values))
+    limit = limit.astype(dtype)
     scale = limit * jnp.minimum(1 / norm, 1 / limit) + (norm - norm)  # not finite: everything becomes nan
     return [g * scale.astype(g.dtype) for g in map(dense, grads)]
 
@@ -76,7 +77,7 @@ def _step(iterations: Any, rate: Any, *rest: Any, advance: Callable, count: int,
         grads = _clip(grads, clip, hyper.pop())
     if decay:
         factor = hyper.pop()
-        params = [p - p * factor.astype(p.dtype) * rate.astype(p.dtype) if i in decay else p
+        params = [p - p * transforms.single(factor, p) * rate.astype(p.dtype) if i in decay else p
                   for i, p in enumerate(params)]
     updates, slots = advance(rate, hyper, iterations, tuple(grads), tuple(params), slots)
     new = [added(p, u) for p, u in zip(params, updates, strict=True)]
