@@ -90,6 +90,8 @@ class Variable:
         self._dtype = tensor.aval.dtype
         with stream.outside_captures():
             self._tensor = _own(tensor)
+            if self._trainable and self._tensor._value is None:
+                stream.thread.trace.updated = True
         _all[self._number] = self
 
     # Reading

@@ -101,7 +101,8 @@ def test_print_as_tensorflow(tf, tmp_path):
         stream = f"file://{path}"
         module.print("a", module.range(10), {"b": module.constant([[1.5, 2.0]])}, sep="|", output_stream=stream)
         module.print(module.constant("alone"), output_stream=stream)
-        module.print(module.constant(["a", "b"]), module.constant("text"), True, None, summarize=-1, end="!", output_stream=stream)
+        module.print(module.constant(["a", "b"]), module.constant("text"), True, None, summarize=-1, end="!",
+                     output_stream=stream)
         texts.append(path.read_text())
     assert texts[1] == texts[0]
 

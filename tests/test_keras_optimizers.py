@@ -29,14 +29,15 @@ CASES = [
 ]  # fmt: skip
 
 
-def trajectory(t, name, kwargs):
-    variables = [t.Variable([1.0, -2.0, 3.0]), t.Variable([[0.5], [1e-6]])]
+def trajectory(t, name, kwargs, dtype=np.float32):
+    variables = [t.Variable(np.array(x, dtype)) for x in ([1.0, -2.0, 3.0], [[0.5], [1e-6]])]
     optimizer = getattr(t.keras.optimizers, name)(**kwargs)
     values = []
     for step in range(20):
         if step == 10:
             optimizer.learning_rate = 0.02
-        grads = [t.constant(np.sin(np.float32([1, 2, 3]) * (step + 1))), t.constant(np.float32([[1e-6], [2 + step]]))]
+        grads = [t.constant(np.sin(np.array([1, 2, 3], dtype) * (step + 1))),
+                 t.constant(np.array([[1e-6], [2 + step]], dtype))]
         optimizer.apply_gradients(zip(grads, variables, strict=True))
         values.append(np.concatenate([v.numpy().ravel() for v in variables]))
     return np.array(values), optimizer
@@ -49,6 +50,12 @@ def test_twenty_steps(tf, name, kwargs):
     assert int(optimizer.iterations) == 20
     tail = [[v.path.partition("/")[2] for v in o.variables] for o in (optimizer, reference)]
     assert tail[0] == tail[1]
+
+
+@pytest.mark.parametrize(("name", "kwargs"), CASES)
+def test_in_float64_numbers_are_rounded_where_keras_rounds_them_to_float32(tf, name, kwargs):
+    (mine, _), (theirs, _) = (trajectory(t, name, kwargs, np.float64) for t in (ours, tf))
+    np.testing.assert_allclose(mine, theirs, rtol=1e-11, atol=1e-15)
 
 
 def slices_trajectory(t, name, kwargs):

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import sys
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -115,18 +116,19 @@ class GradientTape(Recorder):
             raise ValueError("Tape is already recording.")
         if self._record is None:
             self._record = Record()
-        self._resume()
+        caller = sys._getframe(1)
+        self._resume((caller.f_code, caller.f_lasti))
         return self
 
     def __exit__(self, *exc: Any) -> None:
         if self._recording:
             self._pause()
 
-    def _resume(self) -> None:
+    def _resume(self, site: Any = None) -> None:
         if stream.thread.tapes:
             catch_up()
-        else:
-            stream.drop_unwanted()
+        elif site is not None:
+            stream.tape_opens(site)
         self._recording = True
         stream.thread.tapes.append(self)
         self._reopen()

@@ -46,6 +46,7 @@ class Cell(Protocol):
     """Holder of a tensor that changes: a variable."""
 
     _tensor: Any
+    _trainable: bool
 
 
 class Watcher(Protocol):
@@ -72,7 +73,7 @@ class Trace:
     """One program being recorded: a path in the trie, its inputs, and weak references to what it will return."""
 
     __slots__ = ("__weakref__", "assigned", "customs", "done", "entered", "error", "immediate", "inputs", "lock",
-                 "node", "owner", "refs", "scalars", "sites", "watchers")
+                 "node", "owner", "refs", "scalars", "sites", "tape_site", "updated", "watchers")
 
     symbolic = False
 
@@ -85,6 +86,8 @@ class Trace:
         self.assigned: dict[int, tuple[Cell, Any]] = {}  # id of a cell: the cell, its tensor before this trace
         self.watchers: list[weakref.ref[Any]] = []
         self.sites: set[Any] = set()  # places in the user's code where host arrays entered
+        self.tape_site: Any = None  # the place in the user's code where the first tape opened
+        self.updated = False  # whether a trainable variable got a new value
         self.owner = threading.get_ident()
         self.lock = threading.Lock()
         self.immediate = immediate
@@ -329,6 +332,8 @@ def assign(cell: Cell, tensor: Any) -> None:
     """Makes `tensor` the value of `cell`; undone if the program that computes it fails."""
     trace = thread.trace
     trace.assigning(cell)
+    if cell._trainable:
+        trace.updated = True
     cell._tensor = trace.cut(cell, tensor) if trace.symbolic else tensor
 
 
@@ -338,14 +343,23 @@ def sync(reason: str = "sync") -> None:
         thread.trace.flush(reason)
 
 
-def drop_unwanted() -> None:
-    """Forgets what is pending if nobody holds any of it, so that it does not lead the next step's program.
+def tape_opens(site: Any) -> None:
+    """Flush rules where the outermost tape opens; `site` is the place in the user's code.
 
-    Weights that are drawn, then overwritten before the first step, would otherwise make that step one of a kind.
+    What is pending is forgotten if nobody holds any of it: weights that are drawn, then overwritten before the first
+    step, would otherwise make that step one of a kind. And a turn of a loop begins where its first tape opens after
+    an update: a step that records something before it reads a variable would otherwise be cut there, or not, depending
+    on whether its loss was read, and be compiled for each case.
     """
     trace = thread.trace
-    if trace.node.depth > len(trace.inputs) and not trace.symbolic and all(r() is None for r in trace.refs):
+    if trace.symbolic or trace.immediate:
+        return
+    if trace.node.depth > len(trace.inputs) and all(r() is None for r in trace.refs):
         trace.flush("nothing pending was wanted")
+    elif trace.updated and trace.tape_site in (None, site):
+        trace.flush("a tape opened after an update")
+    trace = thread.trace
+    trace.tape_site = trace.tape_site or site
 
 
 def host_array_entered(site: Callable[[], Any]) -> None:

@@ -165,7 +165,7 @@ class Lion(Optimizer):
 
 def _nadam(rate: Any, hyper: list, iterations: Any, grads: tuple, params: tuple, slots: Sequence) -> tuple:
     *slots, product = slots
-    product = product * transforms.nadam_factor(hyper[0], iterations + 1, product, cast=transforms.to)
+    product = product * transforms.nadam_factor(hyper[0], iterations + 1, product, exact=True)
     advance = by_formula.__wrapped__(partial(transforms.nadam, product=product))
     updates, new = advance(rate, hyper, iterations, grads, params, slots)
     return updates, (*new, product)

@@ -222,9 +222,9 @@ class Optimizer:
         self.built = True
 
     def _make_slots(self) -> list[list[Weight]]:
-        return [[self._add(f"{_label(v)}_{name}", np.full(v.shape.as_list(), self._slot_starts.get(name, 0),
-                                                          v.dtype.as_numpy_dtype))
-                 for v in self._trained] for name in self._slot_names]
+        starts = [np.float32(self._slot_starts.get(name, 0)) for name in self._slot_names]  # Keras's are float32 first
+        return [[self._add(f"{_label(v)}_{name}", np.full(v.shape.as_list(), start, v.dtype.as_numpy_dtype))
+                 for v in self._trained] for name, start in zip(self._slot_names, starts, strict=True)]
 
     @property
     def weights(self) -> list[Weight]:

@@ -12,7 +12,8 @@ import optax
 
 from tapejax.keras.sparse_updates import added, blended, dense, each
 
-__all__ = ["State", "adadelta", "adagrad", "adam", "adamax", "ftrl", "lamb", "lion", "nadam", "rmsprop", "sgd", "single", "to"]
+__all__ = ["State", "adadelta", "adagrad", "adam", "adamax", "ftrl", "lamb", "lion", "nadam", "rmsprop", "sgd",
+           "single"]
 
 
 class State(NamedTuple):
@@ -46,27 +47,27 @@ def _by_parameter(rule: Callable, *starts: Any) -> optax.GradientTransformation:
     return optax.GradientTransformation(init, update)
 
 
-def to(x: Any, like: Any) -> Any:
+def _to(x: Any, like: Any) -> Any:
     """A number in the dtype of a parameter's slot or gradient."""
     return jnp.asarray(x).astype(like.dtype)
 
 
 def single(x: Any, like: Any) -> Any:
     """A number as Keras casts it where it does so by hand: by way of float32, which shows in float64 only."""
-    return to(jnp.asarray(x).astype(jnp.float32), like)
+    return _to(jnp.asarray(x).astype(jnp.float32), like)
 
 
 def _times(x: Any) -> Callable:
-    return lambda g: g * to(x, g)
+    return lambda g: g * _to(x, g)
 
 
 def _averaged(slot: Any, gradient: Any, rho: Any) -> Any:
     """``rho * slot + (1 - rho) * gradient``."""
-    return added(slot * to(rho, slot), each(_times(1 - rho), gradient))
+    return added(slot * _to(rho, slot), each(_times(1 - rho), gradient))
 
 
 def _bias(base: Any, count: Any, like: Any) -> Any:
-    return single(base, like) ** to(count, like)
+    return single(base, like) ** _to(count, like)
 
 
 def adam(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-7,
@@ -91,8 +92,8 @@ def adam(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-7,
     def rule(count: Any, g: Any, p: Any, m: Any, v: Any, *top: Any) -> tuple:
         m, v = blended(m, g, 1 - b1), blended(v, each(jnp.square, g), 1 - b2)
         top = tuple(jnp.maximum(t, v) for t in top)
-        alpha = to(learning_rate, m) * jnp.sqrt(1 - _bias(b2, count, m)) / (1 - _bias(b1, count, m))
-        return -(m * alpha) / (jnp.sqrt(top[0] if top else v) + to(eps, m)), m, v, *top
+        alpha = _to(learning_rate, m) * jnp.sqrt(1 - _bias(b2, count, m)) / (1 - _bias(b1, count, m))
+        return -(m * alpha) / (jnp.sqrt(top[0] if top else v) + _to(eps, m)), m, v, *top
 
     return _by_parameter(rule, *[0] * (3 if amsgrad else 2))
 
@@ -105,8 +106,8 @@ def adamax(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-7) 
 
     def rule(count: Any, g: Any, p: Any, m: Any, u: Any) -> tuple:
         m = blended(m, g, 1 - b1)
-        u = jnp.maximum(u * to(b2, u), dense(each(jnp.abs, g)))
-        return -(to(learning_rate, m) * m) / ((1 - _bias(b1, count, m)) * (u + to(eps, u))), m, u
+        u = jnp.maximum(u * _to(b2, u), dense(each(jnp.abs, g)))
+        return -(_to(learning_rate, m) * m) / ((1 - _bias(b1, count, m)) * (u + _to(eps, u))), m, u
 
     return _by_parameter(rule, 0, 0)
 
@@ -124,18 +125,19 @@ def nadam(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-7, *
 
     def rule(count: Any, g: Any, p: Any, m: Any, v: Any) -> tuple:
         now, then = nadam_factor(b1, count, m), nadam_factor(b1, count + 1, m)
-        done = to(product, m)
+        done = _to(product, m)
         m, v = blended(m, g, 1 - single(b1, m)), blended(v, each(jnp.square, g), 1 - single(b2, v))
         ahead = added(then * m / (1 - done * then), each(lambda x: (1 - now) * x / (1 - done), g))
         root = jnp.sqrt(v / (1 - _bias(b2, count, v)))
-        return -(ahead * to(learning_rate, m)) / (root + to(eps, v)), m, v
+        return -(ahead * _to(learning_rate, m)) / (root + _to(eps, v)), m, v
 
     return _by_parameter(rule, 0, 0)
 
 
-def nadam_factor(b1: Any, count: Any, like: Any, cast: Callable = single) -> Any:
-    """Nadam's momentum at a step, in the dtype of `like`; Keras's product of them has it unrounded, `cast=to`."""
-    return cast(b1, like) * (1 - 0.5 * cast(0.96, like) ** to(count, like))
+def nadam_factor(b1: Any, count: Any, like: Any, exact: bool = False) -> Any:
+    """Nadam's momentum at a step, in the dtype of `like`; Keras's product of them takes its numbers unrounded."""
+    cast = _to if exact else single
+    return cast(b1, like) * (1 - 0.5 * cast(0.96, like) ** _to(count, like))
 
 
 def lamb(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-7) -> optax.GradientTransformation:
@@ -146,11 +148,11 @@ def lamb(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-7) ->
 
     def rule(count: Any, g: Any, p: Any, m: Any, v: Any) -> tuple:
         m, v = blended(m, g, 1 - b1), blended(v, each(jnp.square, g), 1 - b2)
-        root = jnp.sqrt(v / (1 - _bias(b2, count, v))) + to(eps, v)
+        root = jnp.sqrt(v / (1 - _bias(b2, count, v))) + _to(eps, v)
         step = m / (1 - _bias(b1, count, m)) / root
         size, own = (jnp.sqrt(jnp.sum(jnp.square(x), dtype=x.dtype)) for x in (p, step))
         ratio = jnp.where((size > 0) & (own > 0), size / jnp.where(own > 0, own, 1), jnp.ones_like(size))
-        return -ratio * to(learning_rate, m) * step, m, v
+        return -ratio * _to(learning_rate, m) * step, m, v
 
     return _by_parameter(rule, 0, 0)
 
@@ -162,7 +164,7 @@ def lion(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.99) -> optax.GradientTra
     """
 
     def rule(count: Any, g: Any, p: Any, m: Any) -> tuple:
-        return -to(learning_rate, m) * jnp.sign(_averaged(m, g, single(b1, m))), _averaged(m, g, single(b2, m))
+        return -_to(learning_rate, m) * jnp.sign(_averaged(m, g, single(b1, m))), _averaged(m, g, single(b2, m))
 
     return _by_parameter(rule, 0)
 
@@ -185,11 +187,11 @@ def rmsprop(learning_rate: Any, rho: Any = 0.9, eps: Any = 1e-7, momentum: Any =
         if centered:
             average = (_averaged(rest[-1], g, rho),)
             under = v - jnp.square(average[0])
-        under = under + to(eps, v)
-        step = each(lambda x, d: to(learning_rate, x) * x / jnp.sqrt(d), g, under)
+        under = under + _to(eps, v)
+        step = each(lambda x, d: _to(learning_rate, x) * x / jnp.sqrt(d), g, under)
         if momentum is None:
             return each(jnp.negative, step), v, *average
-        moved = added(rest[0] * to(momentum, v), step)
+        moved = added(rest[0] * _to(momentum, v), step)
         return -moved, v, moved, *average
 
     return _by_parameter(rule, *[0] * (1 + (momentum is not None) + centered))
@@ -207,7 +209,7 @@ def adagrad(learning_rate: Any, start: Any = 0.1, eps: Any = 1e-7) -> optax.Grad
 
     def rule(count: Any, g: Any, p: Any, total: Any) -> tuple:
         total = added(total, each(jnp.square, g))
-        return each(lambda x, t: -(to(learning_rate, x) * x) / jnp.sqrt(t + to(eps, t)), g, total), total
+        return each(lambda x, t: -(_to(learning_rate, x) * x) / jnp.sqrt(t + _to(eps, t)), g, total), total
 
     return _by_parameter(rule, start)
 
@@ -220,7 +222,7 @@ def adadelta(learning_rate: Any, rho: Any = 0.95, eps: Any = 1e-7) -> optax.Grad
 
     def rule(count: Any, g: Any, p: Any, squares: Any, moves: Any) -> tuple:
         def rms(x: Any) -> Any:
-            return jnp.sqrt(x + to(eps, x))
+            return jnp.sqrt(x + _to(eps, x))
 
         squares = _averaged(squares, each(jnp.square, g), rho)
         move = each(lambda x, s, d: -(rms(d) * x / rms(s)), g, squares, moves)
@@ -243,12 +245,12 @@ def ftrl(learning_rate: Any, power: Any = -0.5, l1: Any = 0.0, l2: Any = 0.0, sh
     """
 
     def rule(count: Any, g: Any, p: Any, total: Any, linear: Any) -> tuple:
-        rate, low, ridge = (to(x, p) for x in (learning_rate, -jnp.asarray(power), l2))
-        ridge = ridge + to(beta, p) / (2 * rate)
+        rate, low, ridge = (_to(x, p) for x in (learning_rate, -jnp.asarray(power), l2))
+        ridge = ridge + _to(beta, p) / (2 * rate)
         new = added(total, each(jnp.square, g))
         drift = (new**low - total**low) / rate * p
-        linear = linear + (added(2 * to(shrinkage, p) * p, g) - drift)
-        bound = to(l1, p)
+        linear = linear + (added(2 * _to(shrinkage, p) * p, g) - drift)
+        bound = _to(l1, p)
         return (jnp.clip(linear, -bound, bound) - linear) / (new**low / rate + 2 * ridge) - p, new, linear
 
     return _by_parameter(rule, start, 0)
@@ -273,7 +275,7 @@ def sgd(learning_rate: Any, momentum: Any = None, nesterov: bool = False) -> opt
     """
 
     def rule(count: Any, g: Any, p: Any, *slot: Any) -> tuple:
-        step = each(lambda x: -(x * to(learning_rate, x)), g)
+        step = each(lambda x: -(x * _to(learning_rate, x)), g)
         if not slot:
             return (step,)
         moved = added(slot[0] * single(momentum, slot[0]), step)

@@ -80,6 +80,23 @@ def test_plain_training_compiles_one_step():
     assert turns.flushes[-1] == 1, turns
 
 
+@pytest.mark.parametrize("every", [1, 3])
+def test_a_step_that_begins_without_variables_compiles_one_step(every):
+    net, x, y = Net(), tf.constant(batch(0)), tf.constant(batch(1, 2))
+    losses = []
+
+    def step(i):
+        with tf.GradientTape() as tape:
+            loss = mse(net(tf.sin(x) ** 2), y)
+        sgd(tape.gradient(loss, net.variables), net.variables, 0.1)
+        losses[:] = [loss]
+        if i % every == 0:
+            float(loss)
+
+    turns = Turns(step)
+    assert turns.total <= 1 and turns.settled_after(1), turns
+
+
 def test_plain_training_learns():
     net, x, y = Net(), tf.constant(batch(0)), tf.constant(batch(1, 2))
     losses = []

@@ -72,7 +72,11 @@ def q_network():
 online, target = q_network(), q_network()
 target.set_weights(online.get_weights())
 optimizer = tf.keras.optimizers.Adam(learning_rate=3e-3)
-huber = tf.keras.losses.Huber(delta=1.0)
+
+
+def huber(errors):
+    size = tf.abs(errors)
+    return tf.reduce_mean(tf.where(size <= 1.0, 0.5 * errors**2, size - 0.5))
 
 
 def train_step(states, actions, rewards, following, done):
@@ -82,7 +86,7 @@ def train_step(states, actions, rewards, following, done):
     wanted = rewards + DISCOUNT * (1.0 - done) * future
     with tf.GradientTape() as tape:
         chosen = tf.reduce_sum(online(states) * tf.one_hot(actions, ACTIONS), axis=1)
-        loss = huber(wanted, chosen)
+        loss = huber(wanted - chosen)
     gradients = tape.gradient(loss, online.trainable_variables)
     gradients, _ = tf.clip_by_global_norm(gradients, 10.0)
     optimizer.apply_gradients(zip(gradients, online.trainable_variables))

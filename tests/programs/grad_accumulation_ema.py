@@ -77,7 +77,7 @@ model, averaged = make_model(), make_model()
 variables = model.trainable_variables
 accumulator, moving = Accumulator(variables), MovingAverage(variables, args.decay)
 cross_entropy = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-optimizer = tf.keras.optimizers.SGD(tf.keras.optimizers.schedules.PolynomialDecay(0.3, args.steps, 0.01), momentum=0.9)
+optimizer = tf.keras.optimizers.SGD(learning_rate=0.05, momentum=0.9)
 
 
 def gather(x, y):

@@ -20,13 +20,10 @@ heights = np.cos(3 * grid[:, :1]) * np.exp(-(grid[:, 1:] ** 2)) + 0.02 * rng.nor
 x, y = tf.constant(grid), tf.constant(heights)
 assert x.dtype == tf.float64
 
-initializer = [rng.normal(scale=shape[0] ** -0.5, size=shape) for shape in ((2, args.width), (args.width, args.width))]
+layers = (2, args.width), (args.width,), (args.width, args.width), (args.width,), (args.width, 1)
 variables = [
-    tf.Variable(initializer[0]),
-    tf.Variable(tf.zeros(args.width, tf.float64)),
-    tf.Variable(initializer[1]),
-    tf.Variable(tf.zeros(args.width, tf.float64)),
-    tf.Variable(np.zeros((args.width, 1))),
+    tf.Variable(rng.normal(scale=shape[0] ** -0.5, size=shape) if len(shape) == 2 else tf.zeros(shape, tf.float64))
+    for shape in layers
 ]
 shapes = [v.shape for v in variables]
 sizes = [int(np.prod(shape)) for shape in shapes]

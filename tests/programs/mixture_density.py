@@ -50,9 +50,7 @@ class NegativeLogLikelihood(keras.losses.Loss):
 
 model = MixtureDensity(args.components)
 loss_function = NegativeLogLikelihood()
-boundaries = [args.steps // 2, 3 * args.steps // 4]
-schedule = keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, [1e-2, 3e-3, 1e-3])
-optimizer = keras.optimizers.Nadam(learning_rate=schedule)
+optimizer = keras.optimizers.Nadam(learning_rate=1e-2)
 
 
 def train_step(x, y):
@@ -67,6 +65,8 @@ model(x_data[:1])  # a tf.function may make variables in its first call only
 step_function = tf.function(train_step) if args.decorate else train_step
 every = max(1, args.steps // 10)
 for step in range(1, args.steps + 1):
+    if step in (args.steps // 2, 3 * args.steps // 4):
+        optimizer.learning_rate = float(optimizer.learning_rate) / 3
     chosen = rng.integers(0, len(x_data), args.batch)
     loss = step_function(tf.convert_to_tensor(x_data[chosen]), tf.convert_to_tensor(y_data[chosen]))
     if step % every == 0:

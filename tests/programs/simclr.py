@@ -72,9 +72,20 @@ def contrastive_loss(one, other, temperature):
     return tf.reduce_mean(losses), tf.reduce_mean(tf.cast(hits, tf.float32))
 
 
+class Cosine(tf.keras.optimizers.schedules.LearningRateSchedule):
+    """From the top to nothing along half a cosine."""
+
+    def __init__(self, top, steps):
+        super().__init__()
+        self.top, self.steps = top, steps
+
+    def __call__(self, step):
+        done = tf.minimum(tf.cast(step, tf.float32) / self.steps, 1.0)
+        return self.top * 0.5 * (1.0 + tf.cos(np.pi * done))
+
+
 encoder = Encoder()
-schedule = tf.keras.optimizers.schedules.CosineDecay(3e-3, decay_steps=args.steps)
-optimizer = tf.keras.optimizers.Adam(schedule)
+optimizer = tf.keras.optimizers.Adam(Cosine(3e-3, args.steps))
 
 
 def train_step(x):

@@ -24,7 +24,7 @@ def draw_digits(count, rng):
     digits = rng.integers(0, 10, count)
     images = rng.normal(scale=0.3, size=(count, 14, 14))
     for image, digit in zip(images, digits):
-        top, left = rng.integers(0, 6), rng.integers(0, 9)
+        top, left = rng.integers(1, 4), rng.integers(3, 6)
         stroke = image[top:top + 9, left:left + 6]
         for lit, place in zip(SEGMENTS[digit], PLACES):
             if lit == "1":
