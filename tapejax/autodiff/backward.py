@@ -381,6 +381,9 @@ def _walk(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
             full = tuple(a.inexact for a in node.avals) if is_call(node.op) else given
             upstream = [a for a, g in zip(node.avals, full, strict=True) if g]
             live = connected(node.op.vjp(wrt, full), node.static, (*avals, *upstream))
+            if isinstance(node.op, VjpOp) and node.op.base.flat:
+                for i in (i for i, c in zip(wrt, live, strict=True) if not c and entry.inputs[i] in tracked):
+                    add(entry.inputs[i], stream.record(_UNREAD, static(shape=avals[i].shape, dtype=avals[i].dtype), ()))
             wrt = tuple(i for i, c in zip(wrt, live, strict=True) if c)
             if not wrt:
                 continue

@@ -86,14 +86,18 @@ class Op:
         a device program. Gets the same arguments as `fn`.
       may_fail: it calls back to Python. Programs with it overwrite no buffers and are waited for, so that a failure
         loses nothing and is laid at the right door.
+      flat: TensorFlow's second derivative is zeros, not None, though the gradient is piecewise constant (relu).
       acts: it does something besides returning values (prints): it always runs, wanted or not. What may fail acts.
     """
 
-    __slots__ = ("__weakref__", "_inferred", "_vjps", "acts", "differentiable", "fn", "host", "may_fail", "name")
+    __slots__ = ("__weakref__", "_inferred", "_vjps", "acts", "differentiable", "flat", "fn", "host",
+                 "may_fail", "name")
 
     def __init__(self, name: str, fn: Callable[..., Any], *, differentiable: bool = True,
-                 host: Callable[..., Any] | None = None, may_fail: bool = False, acts: bool = False):
+                 host: Callable[..., Any] | None = None, may_fail: bool = False, acts: bool = False,
+                 flat: bool = False):
         self.name = name
+        self.flat = flat
         self.may_fail = may_fail
         self.acts = acts or may_fail
         self.fn = fn

@@ -418,7 +418,7 @@ def multiply_no_nan(x: Same, y: Same, name=None):
     return _multiply_no_nan(x, y)
 
 
-@op("abs", "math.abs", host=np.abs)
+@op("abs", "math.abs", host=np.abs, flat=True)
 def absolute(x: Array, name=None):
     """The absolute value; of complex numbers the modulus, with the dtype of the parts.
 

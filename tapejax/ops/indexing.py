@@ -33,7 +33,7 @@ _ON_HOST = 64  # elements: integer tensors up to this size are indexed on the ho
 
 # x[...]. A spec has one entry per axis of `x`, and "new" where an axis is added:
 #   ("all",)                     the whole axis
-#   ("at",)                      one position, the next input; the axis goes away
+#   ("at", signed)               one position, the next input; the axis goes away. `signed`: it may count from the end
 #   ("part", low, size, step)    `size` elements; `low` is the least position among them, None if the next input
 
 
@@ -49,9 +49,9 @@ def _getitem(x: Any, *positions: Any, spec: tuple) -> Any:
             low, span, step = 0, size, 1
             shape.append(size)
         elif kind == "at":
-            low = next(given)
-            low = jnp.where(low < 0, low + size, low)
-            span, step = 1, 1
+            low, span, step = next(given), 1, 1
+            if rest[0]:
+                low = jnp.where(low < 0, low + size, low)
         else:
             low, count, step = rest
             low = next(given) if low is None else low
@@ -64,7 +64,8 @@ def _getitem(x: Any, *positions: Any, spec: tuple) -> Any:
         return jnp.reshape(x, shape)
     if positions:
         wide = any(p.dtype.itemsize > 4 for p in positions)
-        x = lax.dynamic_slice(x, [jnp.asarray(v, jnp.int64 if wide else jnp.int32) for v in lows], spans)
+        starts = [jnp.asarray(v, jnp.int64 if wide else jnp.int32) for v in lows]
+        x = lax.dynamic_slice(x, starts, spans, allow_negative_indices=False)  # in long unrolled loops signs cost much
     else:
         x = lax.slice(x, lows, [a + b for a, b in zip(lows, spans, strict=True)])
     if any(s != 1 for s in steps):
@@ -157,11 +158,11 @@ def getitem(x: Any, key: Any, name: str | None = None) -> Tensor:
         else:
             at = k = _position(k)
             size = shape[axis]
+            spec.append(("at", type(at) is not int))
             if type(at) is int:
                 if not -size <= at < size:
                     raise invalid(f"slice index {at} of dimension {axis} out of bounds.")
                 at = (at % size, _INT32 if size <= 2**31 else _INT64)
-            spec.append(("at",))
             positions.append(at)
             axis += 1
         plain.append(k)

@@ -29,7 +29,7 @@ def _floating(x: Any, where: str) -> Any:
     return x
 
 
-@op("nn.relu")
+@op("nn.relu", flat=True)
 def relu(features: Array, name=None):
     """``max(features, 0)``; its gradient at 0 is 0.
 
@@ -41,7 +41,7 @@ def relu(features: Array, name=None):
     return jax.nn.relu(features)
 
 
-@op("nn.relu6")
+@op("nn.relu6", flat=True)
 def relu6(features: Array, name=None):
     """``min(max(features, 0), 6)``; its gradient at 0 and at 6 is 0.
 
@@ -54,7 +54,7 @@ def relu6(features: Array, name=None):
     return jnp.where(features <= 0, jnp.zeros_like(features), jnp.where(features >= 6, six, features))
 
 
-@op("nn.leaky_relu")
+@op("nn.leaky_relu", flat=True)
 def leaky_relu(features: Array, alpha=0.2, name=None):
     """``features`` where positive, ``alpha * features`` elsewhere. Integers become float32.
 

@@ -151,7 +151,7 @@ def _spatial_axes(x: Any) -> int:
     return x.ndim - 2
 
 
-@op("nn.max_pool2d")
+@op("nn.max_pool2d", flat=True)
 def max_pool2d(input: Array, ksize, strides, padding, data_format="NHWC", name=None):
     """The maximum over windows of an image. Of equal maxima, the first gets the gradient.
 
@@ -178,7 +178,7 @@ def max_pool2d(input: Array, ksize, strides, padding, data_format="NHWC", name=N
     return _max_pool(input, ksize, strides, padding, data_format, 2)
 
 
-@op("nn.max_pool1d")
+@op("nn.max_pool1d", flat=True)
 def max_pool1d(input: Array, ksize, strides, padding, data_format="NWC", name=None):
     """`max_pool2d` of [batch, width, channels].
 
@@ -190,7 +190,7 @@ def max_pool1d(input: Array, ksize, strides, padding, data_format="NWC", name=No
     return _max_pool(input, ksize, strides, padding, data_format, 1)
 
 
-@op("nn.max_pool3d")
+@op("nn.max_pool3d", flat=True)
 def max_pool3d(input: Array, ksize, strides, padding, data_format="NDHWC", name=None):
     """`max_pool2d` of floating [batch, depth, height, width, channels]; `padding` is a word.
 
@@ -205,7 +205,7 @@ def max_pool3d(input: Array, ksize, strides, padding, data_format="NDHWC", name=
     return _max_pool(input, ksize, strides, padding, data_format, 3)
 
 
-@op("nn.max_pool")
+@op("nn.max_pool", flat=True)
 def max_pool(input: Array, ksize, strides, padding, data_format=None, name=None):
     """`max_pool1d`, `max_pool2d` or `max_pool3d`, by the input's rank.
 

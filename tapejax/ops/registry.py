@@ -91,7 +91,7 @@ def namespace(prefix: str) -> dict[str, Callable]:
 
 
 def op(*public_names: str, differentiable: bool = True, host: Callable | None = None,
-       may_fail: bool = False) -> Callable[[Callable], Callable]:
+       may_fail: bool = False, flat: bool = False) -> Callable[[Callable], Callable]:
     """Makes a TensorFlow function of a pure JAX function.
 
     Args:
@@ -99,11 +99,11 @@ def op(*public_names: str, differentiable: bool = True, host: Callable | None = 
       differentiable: False where TensorFlow defines no gradient (it is None, not zero).
       host: a NumPy function of the same signature (without `name`): used when all inputs are small host
         integers, so that arithmetic on shapes costs no device program and gives values at once.
-      may_fail: it calls back to Python (see `tapejax.engine.op.Op`).
+      may_fail, flat: see `tapejax.engine.op.Op`.
     """
 
     def decorate(fn: Callable) -> Callable:
-        call = _Caller(fn, differentiable, host, may_fail)
+        call = _Caller(fn, host, differentiable=differentiable, may_fail=may_fail, flat=flat)
 
         the_op, plain, short_of = call.op, call.default_static, call.n if call.short else -1
 
@@ -170,7 +170,7 @@ _HOST_LIMIT = 64  # elements
 class _Caller:
     """Converts arguments and records. The common call, tensors alone by position, takes the short way."""
 
-    def __init__(self, fn: Callable, differentiable: bool, host: Callable | None, may_fail: bool):
+    def __init__(self, fn: Callable, host: Callable | None, **nature: bool):
         self.fn = fn
         self.host = host
         params = [p for p in inspect.signature(fn).parameters.values() if p.name != "name"]
@@ -186,7 +186,7 @@ class _Caller:
                           for t in self.tensors)
         required = [p.name for p in params if p.default is inspect.Parameter.empty]
         self.short = self.simple and required == self.tensors == [p.name for p in params][: self.n]
-        self.op = Op(fn.__name__, self.run, differentiable=differentiable, host=host, may_fail=may_fail)
+        self.op = Op(fn.__name__, self.run, host=host, **nature)
         self.memo: dict[tuple, Static] = {}
         defaults = {p.name: p.default for p in params if kinds[p.name] not in _TENSORS}
         self.defaults = defaults
