@@ -357,7 +357,9 @@ def tape_opens(site: Any) -> None:
     if trace.node.depth > len(trace.inputs) and all(r() is None for r in trace.refs):
         trace.flush("nothing pending was wanted")
     elif trace.updated and trace.tape_site in (None, site):
+        sites = trace.sites
         trace.flush("a tape opened after an update")
+        thread.trace.sites = sites  # a batch that has come in belongs to this turn: the next one begins with it
     trace = thread.trace
     trace.tape_site = trace.tape_site or site
 

@@ -97,6 +97,24 @@ def test_a_step_that_begins_without_variables_compiles_one_step(every):
     assert turns.total <= 1 and turns.settled_after(1), turns
 
 
+def test_a_batch_looked_up_before_the_tape_begins_the_turn():
+    data, made, reason = tf.constant(batch(0, size=16)), [], "a host array entered"
+
+    def step(i):
+        if not made:
+            made.append(tf.Variable(tf.random.normal([4, 2])))
+        x = tf.gather(data, tf.constant(np.arange(8) + i % 2))
+        with tf.GradientTape() as tape:
+            loss = mse(tf.matmul(x, made[0]), tf.ones([8, 2]))
+        sgd([tape.gradient(loss, made[0])], made, 0.1)
+
+    before = tf.explain().flushes.get(reason, 0)
+    turns = Turns(step)
+    # The initial weights, the first step without its look-up, and the step.
+    assert turns.total <= 3 and turns.settled_after(3), turns
+    assert tf.explain().flushes[reason] - before == TURNS - 1
+
+
 def test_plain_training_learns():
     net, x, y = Net(), tf.constant(batch(0)), tf.constant(batch(1, 2))
     losses = []

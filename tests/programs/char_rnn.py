@@ -1,6 +1,6 @@
 # tolerance: 3e-4
 # test: --steps 6 --batch 8 --units 24 --length 8
-"""A recurrent network over characters: an own GRU, unrolled by a Python loop or run by tf.while_loop and TensorArray."""
+"""A recurrent network over characters: an own GRU in a Python loop, or in a tf.function over a TensorArray."""
 
 import argparse
 

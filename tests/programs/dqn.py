@@ -1,5 +1,5 @@
 # tolerance: 3e-4
-# test: --steps 60 --batch 16 --start 20 --every 10
+# test: --steps 40 --batch 16
 """Deep Q-learning with replay and a target network on a small grid with a pit, written in NumPy."""
 
 import argparse
@@ -10,8 +10,7 @@ import tensorflow as tf
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--steps", type=int, default=2000)
 parser.add_argument("--batch", type=int, default=32)
-parser.add_argument("--start", type=int, default=100, help="moves before learning begins")
-parser.add_argument("--every", type=int, default=200, help="moves between two lines of output")
+parser.add_argument("--before", type=int, default=100, help="random moves before learning begins")
 parser.add_argument("--decorate", action="store_true", help="run the step as a tf.function")
 args = parser.parse_args()
 
@@ -102,8 +101,9 @@ def greedy(state):
 step_function = tf.function(train_step) if args.decorate else train_step
 grid, replay = Grid(), Replay(1000)
 state, returns, total, losses = grid.reset(), [], 0.0, []
-for step in range(1, args.steps + 1):
-    epsilon = max(0.05, 1 - 2 * step / args.steps)
+every = max(1, args.steps // 10)
+for step in range(1 - args.before, args.steps + 1):
+    epsilon = 1.0 if step < 1 else max(0.05, 1 - 2 * step / args.steps)
     action = int(rng.integers(ACTIONS)) if rng.random() < epsilon else greedy(state)
     following, reward, done, over = grid.step(action)
     replay.add(state, action, reward, following, done)
@@ -111,9 +111,9 @@ for step in range(1, args.steps + 1):
     if over:
         returns.append(total)
         state, total = grid.reset(), 0.0
-    if step > args.start:
+    if step > 0:
         losses.append(step_function(*replay.sample(args.batch)))  # kept as tensors: read only now and then
-    if losses and step % args.every == 0:
+    if step > 0 and step % every == 0:
         print(f"step {step} loss {np.mean(losses):.6f} mean return {np.mean(returns[-20:]):.4f}")
         losses.clear()
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--steps", type=int, default=400)
 parser.add_argument("--batch", type=int, default=128)
-parser.add_argument("--epsilon", type=float, default=0.15)
+parser.add_argument("--epsilon", type=float, default=0.08)
 parser.add_argument("--decorate", action="store_true", help="run the step as a tf.function")
 args = parser.parse_args()
 
@@ -23,7 +23,7 @@ def gratings(count):
     labels = rng.integers(0, CLASSES, count)
     angle = (labels + rng.uniform(-0.25, 0.25, count))[:, None, None] * np.pi / CLASSES
     rows, columns = np.mgrid[:SIDE, :SIDE]
-    phase = rng.uniform(0, 2 * np.pi, (count, 1, 1))
+    phase = rng.uniform(-0.5, 0.5, (count, 1, 1))
     waves = 0.5 + 0.3 * np.sin(1.2 * (rows * np.sin(angle) + columns * np.cos(angle)) + phase)
     images = np.clip(waves + rng.normal(scale=0.05, size=waves.shape), 0, 1)
     return images.astype(np.float32), labels

@@ -32,7 +32,8 @@ def dense(units, seed, activation=None):
 
 
 def make_model():
-    return tf.keras.Sequential([tf.keras.Input((16,)), dense(args.width, 1, "selu"), dense(args.width, 2, "selu"), dense(5, 3)])
+    hidden = [dense(args.width, seed, "selu") for seed in (1, 2)]
+    return tf.keras.Sequential([tf.keras.Input((16,)), *hidden, dense(5, 3)])
 
 
 class Accumulator(tf.Module):

@@ -71,8 +71,9 @@ def after_iteration(vector):
 
 
 start = flatten(variables).numpy()
+options = {"maxiter": args.steps, "maxfun": 100 * args.steps, "ftol": 0.0, "gtol": 0.0}
 found = scipy.optimize.minimize(
-    objective, start, jac=True, method="L-BFGS-B", callback=after_iteration, options={"maxiter": args.steps}
+    objective, start, jac=True, method="L-BFGS-B", callback=after_iteration, options=options
 )
 loss, gradient = loss_and_gradient(tf.constant(found.x))
 np.testing.assert_allclose(loss, found.fun)

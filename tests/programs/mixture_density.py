@@ -26,11 +26,10 @@ class MixtureDensity(keras.Model):
     def __init__(self, components):
         super().__init__()
         self.hidden = keras.layers.Dense(32, activation="tanh", kernel_initializer=keras.initializers.HeNormal(seed=1))
-        names = ("logits", "means", "spreads")
-        self.heads = {
-            name: keras.layers.Dense(components, kernel_initializer=keras.initializers.RandomNormal(0.0, 0.5, seed=i + 2))
-            for i, name in enumerate(names)
-        }
+        self.heads = {}
+        for seed, name in enumerate(("logits", "means", "spreads"), start=2):
+            spread_out = keras.initializers.RandomNormal(mean=0.0, stddev=0.5, seed=seed)
+            self.heads[name] = keras.layers.Dense(components, kernel_initializer=spread_out)
 
     def call(self, x):
         h = self.hidden(x)

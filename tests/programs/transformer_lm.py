@@ -120,7 +120,7 @@ for step in range(1, args.steps + 1):
     if step % every == 0:
         print(f"step {step} loss {loss:.5f}")
 
-prompt = tf.constant([text()[: args.length - 8]])
+prompt = tf.constant([text()[: args.length * 3 // 4]])
 while prompt.shape[1] < args.length:
     best = tf.argmax(model(prompt)[:, -1], axis=-1, output_type=tf.int32)
     prompt = tf.concat([prompt, best[:, None]], axis=1)
