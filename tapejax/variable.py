@@ -1,6 +1,7 @@
 """`Variable`: a tensor that can be assigned, with an identity that tapes and optimizers rely on."""
 
 import itertools
+import threading
 import weakref
 from typing import Any
 
@@ -15,12 +16,18 @@ from tapejax.engine.op import NO_STATIC, Op
 from tapejax.shape import TensorShape, known
 from tapejax.tensor import Reference, Tensor, from_value, is_symbolic
 
-__all__ = ["Variable", "variables_by_tensor"]
+__all__ = ["Variable", "cut", "variables_by_tensor"]
 
 # Values that enter a variable are cut from where they came from: gradients do not flow through an assignment,
 # and the variable's tensor is never one that somebody else holds.
 _numbers = itertools.count(1)
-_made = 0
+
+
+class _Made(threading.local):
+    count = 0
+
+
+_made = _Made()
 _all: weakref.WeakValueDictionary[int, "Variable"] = weakref.WeakValueDictionary()
 _ASSIGN = Op("assign", lambda x: x, differentiable=False)
 _ASSIGN_ADD = Op("assign_add", jnp.add, differentiable=False)
@@ -58,7 +65,6 @@ class Variable:
                  caching_device: Any = None, name: str | None = None, variable_def: Any = None, dtype: Any = None,
                  import_scope: Any = None, constraint: Any = None, synchronization: Any = None,
                  aggregation: Any = None, shape: Any = None, experimental_enable_variable_lifting: bool = True):
-        global _made
         if initial_value is None:
             raise ValueError("Argument `initial_value` must be specified: a tensor, or a callable that returns one.")
         for given, what in ((caching_device, "caching_device"), (variable_def, "variable_def"),
@@ -83,7 +89,8 @@ class Variable:
         self._trainable = True if trainable is None else bool(trainable)
         self._name = trie.scope.path + (name or "Variable") + ("" if name and name.endswith(":0") else ":0")
         self._untaped: Any = None
-        self._number = _made = next(_numbers)
+        self._number = next(_numbers)
+        _made.count += 1
         self.constraint = constraint
         self.synchronization = synchronization
         self.aggregation = aggregation
@@ -215,7 +222,11 @@ class Variable:
             raise errors.InvalidArgumentError(message=(
                 f"Cannot update variable with shape {self.shape} using a Tensor with shape {tensor.shape}, "
                 f"shapes must be equal. [Op:{op.name}]"))
-        stream.assign(self, stream.record(op, NO_STATIC, (self._tensor, tensor)))
+        if stream.several_threads():
+            with stream.cells_lock:  # another thread must not update the variable between the read and the write
+                stream.assign(self, stream.record(op, NO_STATIC, (self._tensor, tensor)))
+        else:
+            stream.assign(self, stream.record(op, NO_STATIC, (self._tensor, tensor)))
         return self if read_value else None
 
     # What a variable refuses, or borrows from its tensor
@@ -278,8 +289,8 @@ class Variable:
 
 
 def count() -> int:
-    """How many variables were ever made."""
-    return _made
+    """How many variables this thread has made."""
+    return _made.count
 
 
 def variables_by_tensor() -> dict[int, Variable]:
@@ -287,11 +298,16 @@ def variables_by_tensor() -> dict[int, Variable]:
     return {id(v._tensor): v for v in list(_all.values())}
 
 
+def cut(tensor: Tensor) -> Tensor:
+    """The same value, without what tapes know of it: gradients do not flow through an assignment."""
+    return stream.record(_ASSIGN, NO_STATIC, (tensor,))
+
+
 def _own(tensor: Tensor) -> Tensor:
     """The same value as a tensor that nobody else holds."""
-    if tensor._value is not None:
+    if tensor._value is not None and not stream.current().symbolic:
         return from_value(tensor._value)
-    return stream.record(_ASSIGN, NO_STATIC, (tensor,))
+    return cut(tensor)
 
 
 register_conversion(Variable, Variable._read)

@@ -2,8 +2,10 @@
 
 import gc
 import logging
+import threading
 import weakref
 
+import jax
 import numpy as np
 import pytest
 from scenario import check
@@ -372,6 +374,93 @@ def constants_of_the_program(tf):
     return f(1), f(tf.constant([0, 2])), g(2), tf.function(lambda: tf.range(3) * 2)()
 
 
+def assigning_a_variable_to_another(tf):
+    v, w, big = tf.Variable([1.0]), tf.Variable([0.0]), tf.Variable(tf.zeros([40_000]))
+
+    @tf.function
+    def copy(source):
+        w.assign(source)
+        big.assign(big.value() + 1.0)
+
+    got = []
+    for _ in range(3):
+        v.assign_add([1.0])
+        copy(v)
+        got.append((w.numpy(), big.numpy()[:2]))
+    a, b = tf.Variable(1.0), tf.Variable(2.0)
+
+    @tf.function
+    def swap():
+        old = tf.identity(a)
+        a.assign(b)
+        b.assign(old)
+
+    for _ in range(3):
+        swap()
+        got.append((a.numpy(), b.numpy()))
+    return got
+
+
+def assigning_under_a_tape(tf):
+    v = tf.Variable(2.0)
+
+    @tf.function
+    def step():
+        r = v * 1.0
+        v.assign_sub(0.1 * v)
+        return r
+
+    with tf.GradientTape() as tape:
+        y = step() + v * 1.0
+    return tape.gradient(y, v), v.numpy()
+
+
+def reading_values_during_a_capture(tf):
+    x, kept = tf.Variable(2.0), {}
+
+    @tf.function
+    def f(x):
+        with tf.init_scope():
+            kept["c"] = float(tf.constant(2.0) * 3.0)
+        return x * kept["c"]
+
+    with tf.GradientTape() as tape:
+        a = x * 3.0
+        y = a * f(x)
+    return y, tape.gradient(y, x)
+
+
+def eager_tensors_made_in_init_scope(tf):
+    @tf.function
+    def f(x):
+        with tf.init_scope():
+            c = tf.constant(2.0) * 3.0
+        return x * c
+
+    return [f(tf.constant(float(i))) for i in range(3)], f.experimental_get_tracing_count()
+
+
+def keywords_are_no_positional_strings(tf):
+    traced = []
+    f = tf.function(lambda *a, **k: traced.append(1))
+    f("k", 1), f(k=1), f("k", 1)
+    return len(traced)
+
+
+def nan_shares_a_trace(tf):
+    return traces_of(tf, [((float("nan"),), {}), ((float("nan"),), {})])
+
+
+def two_functions_of_one_variable(tf):
+    v = tf.Variable(tf.ones([3]))
+    add, scale = tf.function(lambda: v.assign_add([1.0, 1.0, 1.0])), tf.function(lambda: v.assign(v * 2.0))
+    got = []
+    for _ in range(3):
+        add(), scale()
+        got.append(v.numpy())
+    return got
+
+
 def partial_and_keyword_only(tf):
     import functools
 
@@ -458,6 +547,62 @@ def test_a_trace_of_the_second_call_on_costs_no_compilation():
     before = tapejax.explain().programs_compiled
     assert [float(step(x)) for _ in range(3)] == [6.0, 9.0, 12.0]
     assert tapejax.explain().programs_compiled == before and step.experimental_get_tracing_count() == 1
+
+
+def test_a_function_under_a_tape_does_not_keep_its_variables_alive():
+    def train():
+        v = tapejax.Variable([1.0, 2.0])
+        f = tapejax.function(lambda x: tapejax.reduce_sum(v * x))
+        with tapejax.GradientTape() as tape:
+            y = f(tapejax.constant(2.0))
+        assert tape.gradient(y, v).numpy().tolist() == [2.0, 2.0]
+        return weakref.ref(v)
+
+    ref = train()
+    gc.collect()
+    assert ref() is None
+
+
+def test_host_tensors_survive_jax_transformations():
+    c = tapejax.constant([1.0, 2.0])
+
+    def f(x):
+        return ((tapejax.constant(x) * c) * 2.5).__jax_array__()
+
+    for k in range(3):
+        jax.jit(lambda x, k=k: f(x) + k)(jax.numpy.ones(2))
+    assert (c * 2.0).numpy().tolist() == [2.0, 4.0]
+
+
+def test_functions_that_assign_may_be_called_from_threads():
+    v, n = tapejax.Variable(tapejax.zeros([10])), tapejax.Variable(0.0)
+    add = tapejax.function(lambda x: v.assign_add(x))
+    count = tapejax.function(lambda: n.assign_add(1.0))
+    add(tapejax.ones(10)), count()
+    failures = []
+
+    def guarded(work):
+        try:
+            work()
+        except Exception as e:
+            failures.append(e)
+
+    def writer():
+        for _ in range(200):
+            add(tapejax.ones(10))
+            count()
+
+    def reader():
+        for _ in range(200):
+            assert len(set(v.numpy().tolist())) == 1
+            float(n)
+
+    threads = [threading.Thread(target=guarded, args=[w]) for w in (writer, writer, reader)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not failures and float(n) == 401.0 and v.numpy().tolist() == [401.0] * 10
 
 
 def test_explain_counts_captured_programs():

@@ -146,7 +146,8 @@ class Numbers:
             return vector
         if type(kept) is np.ndarray:
             # Numbers that did not change since the last run move to the device and stay there.
-            kept = jax.device_put(kept)
+            with jax.ensure_compile_time_eval():
+                kept = jax.device_put(kept)
             self._last = (raw, kept)
         return kept
 

@@ -152,7 +152,7 @@ class Trace:
 def use_host_array(t: Any) -> None:
     """A program uses a tensor that holds a host array; from the second one on the array lives on the device."""
     if t._slot < 0:
-        with jax.enable_x64(True):
+        with jax.enable_x64(True), jax.ensure_compile_time_eval():  # inside jax.jit too an array, no tracer
             t._value = jax.device_put(t._value)
         t._slot = 0
     elif t._trace is None:
@@ -160,17 +160,30 @@ def use_host_array(t: Any) -> None:
 
 
 class _Thread(threading.local):
-    """Per thread: the trace being recorded, the traces under it, and the tapes that are recording."""
+    """Per thread: the trace being recorded and the tapes that follow it; the traces under it and their tapes."""
 
     trace: Any
 
     def __init__(self) -> None:
+        global _threads
         self.trace = Trace()
-        self.below: list[Any] = []
         self.tapes: list[Any] = []
+        self.below: list[Any] = []
+        self.tapes_below: list[list[Any]] = []
+        _threads += 1
 
 
+_threads = 0
+# Variables are shared: where several threads use tapejax, this is held while one reads and replaces a value.
+cells_lock: Final = threading.RLock()
 thread = _Thread()
+
+
+def several_threads() -> bool:
+    """Whether more than one thread has used tapejax."""
+    return _threads > 1
+
+
 _tensor_type: Any = Lazy
 _length_limit = LENGTH_CAP
 
@@ -275,6 +288,7 @@ def run_now(op: Op, static: Static, inputs: tuple[Any, ...]) -> Any:
             realize(t)
     trace = Trace(immediate=True)
     thread.below.append(thread.trace)
+    thread.tapes_below.append(thread.tapes)
     thread.trace = trace
     for tape in thread.tapes:
         tape.begin(trace)
@@ -283,21 +297,24 @@ def run_now(op: Op, static: Static, inputs: tuple[Any, ...]) -> Any:
         trace.flush("inside a JAX transformation")
     finally:
         thread.trace = thread.below.pop()
+        thread.tapes_below.pop()
     return out
 
 
 @contextlib.contextmanager
 def isolated(trace: "Trace | None" = None) -> Iterator[None]:
     """Context for code that records in a trace of its own (by default a new one), unseen by tapes."""
-    tapes, thread.tapes = thread.tapes, []
     scope, trie.scope.path = trie.scope.path, ""
     thread.below.append(thread.trace)
+    thread.tapes_below.append(thread.tapes)
+    thread.tapes = []
     thread.trace = Trace() if trace is None else trace
     try:
         yield
     finally:
         thread.trace = thread.below.pop()
-        thread.tapes, trie.scope.path = tapes, scope
+        thread.tapes = thread.tapes_below.pop()
+        trie.scope.path = scope
 
 
 @contextlib.contextmanager
@@ -313,11 +330,16 @@ def outside_captures() -> Iterator[None]:
 def renew(trace: Trace) -> None:
     """Puts a fresh trace in the place of one that is about to be flushed."""
     fresh = Trace(trace.immediate)
+    tapes: list[Any] = []
     if thread.trace is trace:
         thread.trace = fresh
-    thread.below[:] = [fresh if t is trace else t for t in thread.below]
-    if thread.trace is fresh and not trace.immediate:
-        for tape in thread.tapes:
+        tapes += thread.tapes
+    for i, t in enumerate(thread.below):
+        if t is trace:
+            thread.below[i] = fresh
+            tapes += thread.tapes_below[i]
+    if not trace.immediate:
+        for tape in tapes:
             tape.begin(fresh)
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental import io_callback
 
-from tapejax import dtypes, nest
+from tapejax import dtypes, errors, nest
 from tapejax.convert import convert_to_tensor
 from tapejax.engine import stream
 from tapejax.engine.capture import SymbolicValueError
@@ -154,6 +154,12 @@ def numpy_function(func: Callable | None = None, inp: Sequence[Any] | None = Non
     return _call_python(func, inp, Tout, False, stateful)
 
 
+# What TensorFlow makes of an exception in a Python function; of others an UnknownError.
+_ERRORS: Any = (
+    ((TypeError, ValueError), errors.InvalidArgumentError), (StopIteration, errors.OutOfRangeError),
+    (MemoryError, errors.ResourceExhaustedError), (NotImplementedError, errors.UnimplementedError))
+
+
 def _call_python(func: Callable | None, inp: Any, outs: Any, tensors: bool, stateful: bool = True) -> Any:
     if func is None or inp is None:
         raise ValueError(f"`{'func' if func is None else 'inp'}` is missing")
@@ -185,21 +191,26 @@ def _call_python(func: Callable | None, inp: Any, outs: Any, tensors: bool, stat
 
 
 def _returned(func: Callable, given: list[Any], tensors: bool) -> list[Any]:
-    value = func(*given) if tensors else func(*map(np.asarray, given))
+    try:
+        value = func(*given) if tensors else func(*map(np.asarray, given))
+    except errors.OpError:
+        raise
+    except Exception as e:
+        cls = next((cls for kinds, cls in _ERRORS if isinstance(e, kinds)), errors.UnknownError)
+        raise cls(message=f"{type(e).__name__}: {e}") from e
     return [] if value is None else list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def _checked(results: list[Any], specs: list[Any]) -> list[Tensor]:
-    from tapejax.errors import InvalidArgumentError
-
     if len(results) != len(specs):
-        raise InvalidArgumentError(message=f"pyfunc returned {len(results)} values, but expects {len(specs)} values")
+        raise errors.InvalidArgumentError(message=f"pyfunc returned {len(results)} values, but expects {len(specs)} values")
     out = []
     for result, spec in zip(results, specs, strict=True):
         dtype = spec.dtype if isinstance(spec, TensorSpec) else dtypes.as_dtype(spec)
         tensor = convert_to_tensor(result, None if hasattr(result, "dtype") else dtype)
         if tensor.dtype != dtype:
-            raise InvalidArgumentError(message=f"pyfunc returned a {tensor.dtype.name} value, but expects {dtype.name}")
+            raise errors.InvalidArgumentError(
+                message=f"pyfunc returned a {tensor.dtype.name} value, but expects {dtype.name}")
         out.append(tensor)
     return out
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from tapejax import dtypes, errors, nest
@@ -17,12 +16,13 @@ from tapejax.engine import stream
 from tapejax.engine.capture import Captured
 from tapejax.engine.op import NO_STATIC, Inferred, Op, Static
 from tapejax.engine.program import is_concrete
+from tapejax.function.body import Body
 from tapejax.function.direct import Direct
 from tapejax.function.signature import Arguments, describe
 from tapejax.function.spec import TensorSpec
 from tapejax.ops import random
 from tapejax.tensor import Tensor
-from tapejax.variable import Variable, variables_by_tensor
+from tapejax.variable import Variable, cut, variables_by_tensor
 
 __all__ = ["ConcreteFunction", "Returned"]
 
@@ -115,7 +115,8 @@ class ConcreteFunction:
         assigned = {id(v): after for v, _, after in captured.assigned}
         results = self._returned.tensors
         outs = [*(assigned[id(v)] for v in self._written), *results]
-        self._graph = captured.graph(outs)
+        self._body = Body(captured.graph(outs), len(arguments.tensors), len(self._cells), self._order, self._built_in,
+                          self._scalars, [i for i, _ in self._draws])
         self._avals = tuple(t.aval for t in outs)
         self._returned.tensors = []
         self._reads: list[Variable] = list(captured.reads)
@@ -124,9 +125,9 @@ class ConcreteFunction:
         self._arg_variables = [v if id(v) in used else None for v in arguments.variables]
         self._own = used - {id(v) for v in arguments.variables}
         end, n_written = captured.end, len(self._written)
-        self._op = _Call(name, self._run_in_stream, self._avals, end.may_fail, end.acts)
+        self._op = _Call(name, self._body.in_stream, self._avals, end.may_fail, end.acts)
         n_read_and_written = sum(id(c) in assigned for c in self._cells)
-        self._direct = Direct(self._run_alone, name, len(arguments.tensors), 0 if end.may_fail else n_read_and_written,
+        self._direct = Direct(self._body.alone, name, len(arguments.tensors), 0 if end.may_fail else n_read_and_written,
                               self._avals[:n_written], self._avals[n_written:], end)
 
     def _arrange(self, captured: Captured) -> None:
@@ -144,6 +145,8 @@ class ConcreteFunction:
         self._built_in: list[np.ndarray] = []
         self._order: list[tuple[int, int]] = []  # 0 cell, 1 constant, 2 built in; which one
         for t in captured.inputs:
+            if t._value is None and not t._trace.symbolic and id(t) not in owners:
+                stream.realize(t)
             value = t._value
             if id(t) in owners:
                 self._order.append((0, place[id(owners[id(t)])]))
@@ -162,27 +165,6 @@ class ConcreteFunction:
         """Whether these may stand for the variables among the arguments: none is one that the trace knows itself."""
         return not any(id(v) in self._own for v in variables)
 
-    def _evaluate(self, arrays: Sequence[Any], draws: Sequence[Any]) -> tuple:
-        n = len(self._given_avals)
-        # Ops call methods of `jax.Array`, which NumPy's lack.
-        built_in = [jnp.asarray(value) for value in self._built_in]
-        groups = (arrays[n: n + len(self._cells)], arrays[n + len(self._cells):], built_in)
-        scalars: list[Any] = [jnp.asarray(value, kind.dtype) for value, kind in self._scalars]
-        for (i, _), value in zip(self._draws, draws, strict=True):
-            scalars[i] = value
-        return tuple(self._graph([*arrays[:n], *(groups[kind][i] for kind, i in self._order)], scalars))
-
-    def _run_in_stream(self, *arrays: Any) -> tuple:
-        """The function of the op that a call is."""
-        split = len(arrays) - len(self._draws)
-        return self._evaluate(arrays[:split], arrays[split:])
-
-    def _run_alone(self, *arrays: Any) -> tuple:
-        """The function of the program that a call is; the places of random ops come as one vector."""
-        if not self._draws:
-            return self._evaluate(arrays, ())
-        return self._evaluate(arrays[:-1], [arrays[-1][i] for i in range(len(self._draws))])
-
     @property
     def cells(self) -> list[Variable]:
         """The variables whose values it reads."""
@@ -200,7 +182,7 @@ class ConcreteFunction:
 
     def evaluate(self, tensors: Sequence[Any], cells: Sequence[Any]) -> tuple[list[Any], Any]:
         """New values of `written` and the structure of results, from JAX arrays or tracers."""
-        outs = self._evaluate([*tensors, *cells, *(t.__jax_array__() for t in self._constants)], ())
+        outs = self._body([*tensors, *cells, *(t.__jax_array__() for t in self._constants)])
         return list(outs[: len(self._written)]), self._returned.filled(outs[len(self._written):])
 
     def run(self, tensors: Sequence[Tensor], variables: Sequence[Variable]) -> Any:
@@ -213,7 +195,7 @@ class ConcreteFunction:
         if thread.tapes or thread.trace.symbolic or stream.is_eager():
             outs = self._record(tensors, cells, reads)
             for variable, out in zip(written, outs, strict=False):
-                variable._overwrite(out)
+                variable._overwrite(out if thread.trace.symbolic else cut(out))
             return self._returned.filled(outs[len(written):])
         numbers = [value for value, _ in self._draw_numbers()] if self._draws else ()
         return self._returned.filled(self._direct(tensors, cells, written, self._constants, numbers))
@@ -298,7 +280,7 @@ class ConcreteFunction:
                           "Captures:", *captures])
 
     def __repr__(self) -> str:
-        return f"<ConcreteFunction {self.name} with {len(self._graph.nodes)} ops>"
+        return f"<ConcreteFunction {self.name} with {len(self._body.graph.nodes)} ops>"
 
     __str__ = pretty_printed_signature
 
@@ -310,12 +292,12 @@ class ConcreteFunction:
     def jaxpr(self) -> Any:
         """The program as JAX's jaxpr: arguments, then variables, then constants; new values of variables, results."""
         with jax.enable_x64(True):
-            return jax.make_jaxpr(self._run_alone)(*self._example())
+            return jax.make_jaxpr(self._body.alone)(*self._example())
 
     def as_text(self) -> str:
         """The program as StableHLO text."""
         with jax.enable_x64(True):
-            return jax.jit(self._run_alone).lower(*self._example()).as_text()
+            return jax.jit(self._body.alone).lower(*self._example()).as_text()
 
 
 def _spec(value: Any) -> Any:

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from itertools import islice
-from operator import is_
 from typing import Any, Final
 
 import jax
@@ -51,8 +50,7 @@ class Direct:
         self._waits = end.may_fail  # so that its errors are raised here
         self._called = False
         self._jitted = jax.jit(program, donate_argnums=tuple(range(n_given, n_given + n_donated)))
-        # The tensors that the last call made: if variables still have them, the next call fills the same ones.
-        self._mine: list[Tensor] = []
+        self._marks = [_FILLABLE] * n_donated
 
     def __call__(self, tensors: Sequence[Tensor], cells: Sequence[Any], written: Sequence[Any],
                  constants: Sequence[Tensor], numbers: Sequence[int]) -> list[Tensor]:
@@ -60,7 +58,14 @@ class Direct:
         trace = stream.thread.trace
         if trace.node.depth:
             trace.flush("a captured function ran")
-        n, mine = self._n_donated, self._mine
+        if stream.several_threads() and written:
+            with stream.cells_lock:
+                return self._run(tensors, cells, written, constants, numbers, True)
+        return self._run(tensors, cells, written, constants, numbers, False)
+
+    def _run(self, tensors: Sequence[Tensor], cells: Sequence[Any], written: Sequence[Any],
+             constants: Sequence[Tensor], numbers: Sequence[int], shared: bool) -> list[Tensor]:
+        n = self._n_donated
         held = [c._tensor for c in cells]
         values = [t._value for t in held]
         args = [t._value for t in tensors]
@@ -74,52 +79,82 @@ class Direct:
             args += [t._value for t in constants]
         if numbers:
             args.append(np.array(numbers, np.int64))
+        if _ABSENT in map(type, args):
+            for t in (*tensors, *held, *constants):
+                stream.realize(t)  # pending in another thread's stream
+            return self._run(tensors, cells, written, constants, numbers, shared)
         filled = False
         if n:
-            filled = len(mine) == n and all(map(is_, held, mine)) and max(map(_count, islice(held, n))) <= _MINE
-            if not filled:
-                mine = self._mine = []
-            if not (filled and max(map(_count, islice(values, n))) <= _ARRAY):
-                self._unshare(filled, held, values, args)
+            filled = [t._slot for t in islice(held, n)] == self._marks and max(map(_count, islice(held, n))) <= _TENSOR
+            if shared:
+                _Flight.begin(held[:n])
+            if not (filled and max(map(_count, islice(values, n))) <= (_ARRAY - shared)):
+                self._unshare(held, values, args, shared)
         start = 0.0 if self._called else time.perf_counter()
-        with jax.enable_x64(True):
-            try:
+        try:
+            with jax.enable_x64(True):
                 outs = self._jitted(*args)
                 if self._waits:
                     jax.block_until_ready(outs)
-            except Exception as error:
-                if _ABSENT in map(type, args):
-                    for t in (*tensors, *held, *constants):
-                        stream.realize(t)  # pending in another thread's stream
-                    return self(tensors, cells, written, constants, numbers)
-                if isinstance(error, (TypeError, ValueError)):
-                    raise
-                raise translate(error, f"[Op:{self._name}]") from error
+        except Exception as error:
+            if shared:
+                _Flight.end(held[:n], values)
+            if isinstance(error, (TypeError, ValueError)):
+                raise
+            raise translate(error, f"[Op:{self._name}]") from error
         if start:
             self._called = True
             explain.stats.note_program(self._end, time.perf_counter() - start, len(outs), n,
                                        f"the captured function {self._name}")
+        if shared:
+            _Flight.end(held[:n], outs if filled else values)
         if filled:
-            for t, value in zip(mine, outs, strict=False):
+            for t, value in zip(held, islice(outs, n), strict=False):
                 t._value = value
         else:
-            self._mine = [_tensor(value, aval) for value, aval in zip(outs[:n], self._written, strict=False)]
-            for cell, t in zip(written, self._mine, strict=False):
-                cell._tensor = t
+            for i in range(n):
+                written[i]._tensor = _tensor(outs[i], self._written[i])
         total = self._n_written
         for i in range(n, total):
             written[i]._tensor = _tensor(outs[i], self._written[i])
         results = self._results
         return [_tensor(outs[total + i], results[i]) for i in range(len(results))]
 
-    def _unshare(self, filled: bool, held: list[Tensor], values: list[Any], args: list[Any]) -> None:
+    def _unshare(self, held: list[Tensor], values: list[Any], args: list[Any], shared: bool) -> None:
         """Arrays that somebody besides their variable holds are copied, so that the program may overwrite them."""
-        limit = _MINE if filled else _MINE - 1
         for i in range(self._n_donated):
-            if (_count(held[i]) > limit or _count(values[i]) > _ARRAY) and type(values[i]) not in (np.ndarray, _ABSENT):
+            if (_count(held[i]) > _TENSOR or _count(values[i]) > _ARRAY - shared) and type(values[i]) is not np.ndarray:
                 args[self._n_given + i] = jnp.copy(values[i])
 
 
+class _Flight:
+    """Stands for the trace of tensors whose arrays a running program overwrites: other threads' readers wait."""
+
+    symbolic = False
+
+    @classmethod
+    def begin(cls, tensors: Sequence[Tensor]) -> None:
+        """The arrays are not to be taken from now on."""
+        for t in tensors:
+            t._trace = _FLIGHT  # type: ignore[assignment]
+            t._value = None
+
+    @classmethod
+    def end(cls, tensors: Sequence[Tensor], values: Sequence[Any]) -> None:
+        """The tensors have values again."""
+        for t, value in zip(tensors, values, strict=False):
+            t._value = value
+            t._trace = None
+
+    def resolve(self, t: Tensor) -> None:
+        """Waits until `t` has a value."""
+        with stream.cells_lock:
+            pass
+
+
+_FLIGHT: Final = _Flight()
+# In `Tensor._slot`: made by a `Direct`, in no trace, so that a later call may put the new array into it.
+_FILLABLE: Final = -2
 _count: Final = sys.getrefcount
 
 
@@ -127,7 +162,7 @@ def _tensor(value: Any, aval: Aval) -> Tensor:
     out = Tensor.__new__(Tensor)
     out._value = value
     out._trace = None
-    out._slot = 0
+    out._slot = _FILLABLE
     out.aval = aval
     return out
 
@@ -143,14 +178,13 @@ def _counts_when_sole() -> tuple[int, int]:
 
     cell = Cell()
     cell._tensor = from_value(np.zeros(()))
-    mine = [cell._tensor]
     held = [c._tensor for c in [cell]]
     values = [t._value for t in held]
     args: list[Any] = []
     args += values
     found = max(map(_count, islice(held, 1))), max(map(_count, islice(values, 1)))
-    del mine, args
+    del args
     return found
 
 
-_MINE, _ARRAY = _counts_when_sole()
+_TENSOR, _ARRAY = _counts_when_sole()

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import threading
 import traceback
 import weakref
 from collections import OrderedDict, deque
@@ -30,6 +31,8 @@ _FREQUENT: Final = 5
 _HISTORY: Final = 10
 
 _eagerly = False
+# A capture shows its symbolic values in the variables that it assigns: one at a time.
+_tracing: Final = threading.RLock()
 
 
 @public("config.run_functions_eagerly", "config.experimental_run_functions_eagerly")
@@ -141,13 +144,16 @@ class Function:
 
     def _traced(self, given: Arguments, key: tuple) -> ConcreteFunction | None:
         """Captures the function for a call; None where it must run as Python instead."""
-        if not stream.current().symbolic:
-            stream.sync("a function is captured")
-        try:
-            found = self._capture(given)
-        except SymbolicValueError as error:
-            self._warn(error)
-            found = None
+        with _tracing:
+            if key in self._traces:  # captured by another thread meanwhile
+                return self._traces[key]
+            if not stream.current().symbolic:
+                stream.sync("a function is captured")
+            try:
+                found = self._capture(given)
+            except SymbolicValueError as error:
+                self._warn(error)
+                found = None
         if found is None or found.reusable:
             while len(self._traces) >= MAX_TRACES:
                 self._traces.popitem(last=False)

@@ -22,6 +22,8 @@ from tapejax.variable import Variable
 __all__ = ["Arguments", "Signature", "describe"]
 
 _LITERALS: Final = frozenset({int, float, bool, complex, str, bytes, type(None)})
+_KEYWORDS: Final = object()  # between the keys of positional and of keyword arguments
+_NAN: Final = object()
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -42,8 +44,10 @@ class Arguments:
         self.tensors: list[Tensor] = []
         self.variables: list[Variable] = []
         parts = [self._key(a) for a in args]
-        for name in sorted(kwargs):
-            parts += (name, self._key(kwargs[name]))
+        if kwargs:
+            parts.append(_KEYWORDS)
+            for name in sorted(kwargs):
+                parts += (name, self._key(kwargs[name]))
         self.key = tuple(parts)
 
     def _key(self, value: Any) -> Any:
@@ -52,7 +56,7 @@ class Arguments:
             self.tensors.append(value)
             return value.aval
         if kind in _LITERALS:
-            return value
+            return value if value == value else _NAN
         if kind is list or kind is tuple:
             return (kind, *[self._key(v) for v in value])
         if isinstance(value, Variable):
