@@ -803,7 +803,56 @@ def gradients_past_assignments(tf: Any) -> Any:
     return [y, tape.gradient(y, [x, v])]
 
 
-@pytest.mark.parametrize("run", [outer_derivatives, assigned_variables, gradients_past_assignments],
+def variables_as_first_values(tf: Any) -> Any:
+    v, w = tf.Variable(1.0), tf.Variable([1.0, 2.0])
+
+    @tf.function
+    def in_loops(n: Any) -> Any:
+        y, z, pair = v, v, (v, 1.0)
+        for i in tf.range(n):
+            y = y * 2.0 + v
+            if y > 10.0:
+                v.assign_add(1.0)
+        while z < 10.0:
+            z = z * 3.0
+        for row in w:
+            pair = (pair[0] + row, pair[1] * row)
+        return y, z, pair
+
+    @tf.function
+    def in_conditions(p: Any) -> Any:
+        y, z, unchanged = v, v, v
+        if p:
+            y = y * 2.0
+        else:
+            z = w[0]
+        if p:
+            v.assign_add(1.0)
+        return y, z, unchanged, v if p else 3.0 * v
+
+    @tf.function
+    def of_arguments(x: Any) -> Any:
+        for _ in tf.range(2):
+            x = x * x
+        if tf.reduce_sum(x) > 2.0:
+            x = x + 1.0
+        return x
+
+    @tf.function
+    def becomes_a_variable(n: Any) -> Any:
+        y = tf.constant(5.0)
+        for _ in tf.range(n):
+            y = v
+        return y
+
+    with tf.GradientTape(persistent=True) as tape:
+        found = [in_loops(tf.constant(3)), in_conditions(tf.constant(True)), in_conditions(tf.constant(False)),
+                 of_arguments(w), becomes_a_variable(tf.constant(1)), becomes_a_variable(tf.constant(0))]
+    return found, v.numpy(), tape.gradient(found[0][1], v), tape.gradient(found[1], v), tape.gradient(found[3], w)
+
+
+@pytest.mark.parametrize("run", [outer_derivatives, assigned_variables, gradients_past_assignments,
+                                 variables_as_first_values],
                          ids=lambda run: run.__name__)
 def test_programs(tf: Any, run: Callable[[Any], Any]) -> None:
     scenario.check(run, tf, 1e-4)

@@ -35,7 +35,28 @@ def captured_without_shapes(tf):
     return f(tf.constant([1.0, 2.0])), f(tf.constant([3.0]))
 
 
-SCENARIOS = [eager_py_function, a_result_of_another_dtype, eager_numpy_function, captured_without_shapes]
+def a_python_function_reads_variables(tf):
+    step, w = tf.Variable(0.0, trainable=False), tf.Variable(1.0)
+
+    @tf.function
+    def f(x):
+        y = tf.py_function(lambda x: x * float(step.numpy()), [x], tf.TensorSpec([], tf.float32))
+        w.assign_add(y)
+        return y
+
+    x = tf.Variable(3.0)
+    found = []
+    for _ in range(3):
+        step.assign_add(tf.constant(1.0) * 2.0)  # pending when the program runs
+        with tf.GradientTape() as tape:
+            y = f(x * 1.0)
+        gradient = tape.gradient(y, x)
+        step.assign_add(1.0)  # after the call: not seen by it
+        found += [y, gradient, w.numpy(), step.numpy()]
+    return found
+
+
+SCENARIOS = [a_python_function_reads_variables, eager_py_function, a_result_of_another_dtype, eager_numpy_function, captured_without_shapes]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda f: f.__name__)
@@ -64,6 +85,22 @@ def test_py_function_in_a_captured_function_and_its_gradient():
     assert f.experimental_get_tracing_count() == 1
 
 
+def test_a_python_function_that_reads_what_is_computed_from_its_result_says_so():
+    later = []
+
+    @tapejax.function
+    def f(x):
+        return tapejax.py_function(lambda x: x + (float(later[0]) if later else 0.0), [x], tapejax.TensorSpec([]))
+
+    x = tapejax.constant(1.0)
+    with tapejax.GradientTape() as tape:
+        tape.watch(x)
+        y = f(x)
+        later.append(y * 2.0)
+        with pytest.raises(tapejax.errors.UnknownError, match="computed from its own result"):
+            y.numpy()
+
+
 def test_numpy_function_runs_each_time_though_nobody_wants_its_result():
     seen = []
 
@@ -75,6 +112,33 @@ def test_numpy_function_runs_each_time_though_nobody_wants_its_result():
     assert [float(f(tapejax.constant(v))) for v in (1.0, 2.0)] == [2.0, 4.0]
     jax.effects_barrier()
     assert seen == [1.0, 2.0]
+
+
+def _acting(tf, spec, seen):
+    """The gradient of a function that acts, after its value was read."""
+
+    @tf.function
+    def f(x):
+        noted = tf.numpy_function(lambda a: seen.append("f") or a, [x], spec)
+        if x > 0.0:
+            tf.numpy_function(lambda a: seen.append("branch") or a, [x], spec)
+        tf.print("x")
+        return x * x + tf.stop_gradient(noted)
+
+    x = tf.Variable(3.0)
+    with tf.GradientTape() as tape:
+        y = f(x * 1.0)
+        assert float(y) == 12.0
+    assert float(tape.gradient(y, x)) == 6.0
+
+
+def test_a_gradient_after_the_value_was_read_does_not_act_again(tf, capfd):
+    wanted, seen = [], []
+    _acting(tf, tf.float32, wanted)
+    _acting(tapejax, tapejax.TensorSpec([]), seen)
+    jax.effects_barrier()
+    assert seen == wanted == ["f", "branch"]
+    assert capfd.readouterr().err.count("x\n") == 2
 
 
 def test_print_in_a_captured_function_prints_on_each_run_in_order():

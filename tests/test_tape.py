@@ -122,6 +122,47 @@ def unwatched_variables_when_told_so(tf):
     return tape.gradient(z, [x, y]), len(tape.watched_variables())
 
 
+def values_read_and_variables_assigned_while_the_tape_records(tf):
+    x, v = tf.Variable([1.0, 2.0]), tf.Variable([3.0, 4.0])
+    found = []
+    with tf.GradientTape(persistent=True) as tape:
+        for i in range(10):  # tensors come and go: Python gives a new one the identity of an old one
+            y = x + tf.constant([5.0, 6.0])
+            float(tf.reduce_sum(y))
+            v.assign([float(i), 1.0])
+            found.append(tape.gradient(tf.reduce_sum(y * v), [x, v]))
+    return found
+
+
+def watched_between_two_uses(tf):
+    m, v, c = tf.Variable(2.0, trainable=False), tf.Variable(3.0), tf.constant(5.0)
+    with tf.GradientTape(persistent=True) as tape:
+        a, d = m * v, c * v
+        tape.watch([m, c])
+        y = a + m * v + d + c * c
+    return tape.gradient(y, [m, v, c]), tape.gradient(a, m), tape.gradient(d, c)
+
+
+def watched_between_two_uses_of_which_one_was_read(tf):
+    m, v = tf.Variable(2.0, trainable=False), tf.Variable(3.0)
+    with tf.GradientTape() as tape:
+        a = m * v
+        float(a)
+        tape.watch(m)
+        y = a + m * v
+    return tape.gradient(y, [m, v])
+
+
+def an_intermediate_result_watched_between_two_uses(tf):
+    c = tf.constant(5.0)
+    with tf.GradientTape(persistent=True) as tape:
+        m = c * 2.0
+        a = m * m
+        tape.watch(m)
+        y = a + m * 3.0
+    return tape.gradient(y, m), tape.gradient(y, c)
+
+
 def untrainable_variables_are_not_watched(tf):
     x = tf.Variable(3.0, trainable=False)
     with tf.GradientTape(persistent=True) as tape:

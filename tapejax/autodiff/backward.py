@@ -38,7 +38,7 @@ class Segment:
         # Once the trace has run:
         self.entries: list[Entry] | None = None
         self.values: dict[int, Tensor] = {}
-        self.links: dict[int, Key] = {}  # where its inputs came from
+        self.links: dict[int, Any] = {}  # where its inputs came from: a key, or a weak reference to a tensor
         self.watched: list[tuple[int, Key]] = []  # of `events`
         self.read_at: Any = None  # where the user's code read a value while the tape was recording
 
@@ -48,7 +48,14 @@ class Segment:
 
 
 class Entry:
-    """A recorded op that depends on something watched."""
+    """A recorded op that depends on something watched.
+
+    Attributes:
+      inputs: their keys; `_unwatched` for what was not watched yet. A tensor that is a key by its identity is thus
+        always a watched one, which the record keeps alive.
+      outputs: keys of the results.
+      wrt: once its trace has run: positions of the inputs that can be differentiated.
+    """
 
     __slots__ = ("custom", "inputs", "node", "outputs", "segment", "wrt")
 
@@ -58,18 +65,20 @@ class Entry:
         self.inputs = inputs
         self.outputs = outputs
         self.custom = custom
-        self.wrt: tuple[int, ...] | None = None  # once its trace has run: inputs that can be differentiated
+        self.wrt: tuple[int, ...] | None = None
 
     def needed(self, tracked: set[Key]) -> set[int]:
         """Slots whose values the gradient reads."""
         node = self.node
         assert node.op is not None
-        wrt = tuple(i for i, (k, a) in enumerate(zip(self.inputs, node.input_avals, strict=True))
-                    if a.inexact and (k in tracked or stream.is_eager()))  # op by op, it may yet be watched
-        self.wrt = wrt
+        self.wrt = wrt = tuple(i for i, (k, a) in enumerate(zip(self.inputs, node.input_avals, strict=True))
+                               if a.inexact and (k in tracked or stream.is_eager()))  # op by op, it may yet be watched
         given = tuple(a.inexact for a in node.avals)
         avals = (*node.input_avals, *(a for a in node.avals if a.inexact))
-        read = read_inputs(node.op.vjp(wrt, given), node.static, avals)
+        try:
+            read = read_inputs(node.op.vjp(wrt, given), node.static, avals)
+        except Exception:  # no gradient by some input: the user is told if it is asked for
+            return set(node.inputs)
         return {slot for i, slot in enumerate(node.inputs) if i in read}
 
     def value(self, slot: int, aval: Aval) -> Tensor:
@@ -93,7 +102,7 @@ class Record:
         self.plan: Any = None  # (trace, what the last backward walk depended on), if that was in the trie
         self.gaps = False  # whether it gave None for some source
         self.tracked: set[Key] = set()  # of the segments that have run
-        self._kept_alive: list[Tensor] = []  # watched tensors, so that no other gets their identity
+        self._watched_tensors: list[Tensor] = []
 
     def _segment(self, trace: Any) -> Segment:
         if not self.segments or self.segments[-1].trace is not trace:
@@ -107,7 +116,14 @@ class Record:
 
     def watch(self, tensor: Tensor, trace: Any) -> None:
         self._segment(trace).events.append((trace.node.depth, tensor))
-        self._kept_alive.append(tensor)
+        self._watched_tensors.append(tensor)
+        key = self.key(tensor)
+        for segment in self.segments:
+            if segment.entries:
+                places = [slot for slot, link in segment.links.items()
+                          if link == key or (isinstance(link, weakref.ref) and link() is tensor)]
+                places += [key[1]] if type(key) is tuple and key[0] is segment.trace else []
+                _watched_late(segment.entries, {_unwatched(segment.trace, slot): key for slot in places})
 
     def read(self, variable: Any, tensor: Tensor, trace: Any) -> None:
         found = self.reads.get(id(variable))
@@ -125,6 +141,10 @@ class Record:
         if trace is not None and trace in self.traces:
             return (trace, tensor._slot)
         return id(tensor)
+
+    def _link(self, tensor: Tensor) -> Any:
+        key = self.key(tensor)
+        return weakref.ref(tensor) if type(key) is int else key
 
     def needs(self, trace: Any) -> list[int]:
         """Slots that vjps of this trace's entries read."""
@@ -148,7 +168,7 @@ class Record:
             self._track_before(trace)
             entries = self._sweep(segment, self.tracked)
             needed = self._needed(entries, self.tracked)
-            segment.links = {trace.entered[id(t)]: self.key(t) for t in trace.inputs}
+            segment.links = {trace.entered[id(t)]: self._link(t) for t in trace.inputs}
             inputs = {slot: t for t in trace.inputs if (slot := trace.entered[id(t)]) in needed}
             for slot in needed:
                 kept = inputs.get(slot)
@@ -204,6 +224,8 @@ class Record:
                 keys = [k if i in read else None for i, k in enumerate(keys)]
                 if not any(k in tracked for k in keys):
                     continue
+            keys = [k if k in tracked or k is None else _unwatched(trace, i)
+                    for k, i in zip(keys, node.inputs, strict=True)]
             outs = [(trace, node.slot + i) for i in range(len(node.avals))]
             found = [k for k, a in zip(outs, node.avals, strict=True) if a.inexact]
             tracked.update(found)
@@ -212,7 +234,23 @@ class Record:
         while watched is not None:
             tracked.add(watched)
             depth, watched = next(events)
+        _watched_late(entries, {_unwatched(trace, t._slot if t._trace is trace else trace.entered.get(id(t))):
+                                self.key(t) for t in self._watched_tensors})
         return entries
+
+
+def _unwatched(trace: Any, slot: Any) -> Key:
+    """The key of an input that was not watched when an op was recorded, by its place in the trace."""
+    return ("unwatched", trace, slot)
+
+
+def _watched_late(entries: list[Entry], keys: dict[Key, Key]) -> None:
+    """As in TensorFlow, a tensor that comes to be watched is so where a recorded op has used it already.
+
+    Not so a variable, each read of which makes a new tensor there.
+    """
+    for entry in entries if keys else ():
+        entry.inputs = [keys.get(k, k) for k in entry.inputs]
 
 
 def _from(end: Node, depth: int) -> list[Node]:
@@ -322,7 +360,8 @@ def _plan_key(record: Record, trace: Any, targets: list[Tensor], seeds: list[Ten
     if -1 in target_slots or (seed_slots is not None and -1 in seed_slots):
         return None
     return (tuple([tuple(r) for r in segment.ranges]), tuple([(d, slot(t)) for d, t in segment.events]),
-            target_slots, seed_slots, tuple([tuple([slot(t) for t in ts]) for ts in wanted]))
+            tuple([slot(t) for t in record._watched_tensors]), target_slots, seed_slots,
+            tuple([tuple([slot(t) for t in ts]) for ts in wanted]))
 
 
 def _walk(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
@@ -382,7 +421,7 @@ def _walk(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
             upstream = [a for a, g in zip(node.avals, full, strict=True) if g]
             live = connected(node.op.vjp(wrt, full), node.static, (*avals, *upstream))
             if isinstance(node.op, VjpOp) and node.op.base.flat:
-                for i in (i for i, c in zip(wrt, live, strict=True) if not c and entry.inputs[i] in tracked):
+                for i in (i for i, c in zip(wrt, live, strict=True) if not c):
                     add(entry.inputs[i], stream.record(_UNREAD, static(shape=avals[i].shape, dtype=avals[i].dtype), ()))
             wrt = tuple(i for i, c in zip(wrt, live, strict=True) if c)
             if not wrt:

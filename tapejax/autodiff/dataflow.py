@@ -3,6 +3,7 @@
 Nothing is noted for this while ops are recorded: all of it stands in the trie.
 """
 
+import weakref
 from collections.abc import Iterable
 from typing import Any
 
@@ -73,7 +74,9 @@ class History:
         for segment in record.segments:
             i = at[id(segment.trace)]
             ranges[i] += segment.ranges
-            links[i] |= segment.links or {segment.trace.entered[id(t)]: record.key(t) for t in segment.trace.inputs}
+            known = segment.links or {segment.trace.entered[id(t)]: record.key(t) for t in segment.trace.inputs}
+            known = {slot: k() if isinstance(k, weakref.ref) else k for slot, k in known.items()}
+            links[i] |= {slot: id(k) if isinstance(k, Tensor) else k for slot, k in known.items() if k is not None}
             watched += [(i, depth, key) for depth, key in segment.watched or [
                 (depth, record.key(t)) for depth, t in segment.events]]
             if segment.read_at is not None:
@@ -84,7 +87,7 @@ class History:
     @staticmethod
     def facts_of_plan(trace: Any, plan: tuple, sources: list[Any]) -> tuple:
         """The same of a tape whose only `gradient` call was answered from the trie (`backward.backward`)."""
-        ranges, events, _, _, wanted = plan
+        ranges, events, _, _, _, wanted = plan
         known = {id(s): [(trace, slot) for slot in slots if slot >= 0]
                  for s, slots in zip(sources, wanted, strict=True)}
         return [(trace, list(ranges), {})], [(0, depth, (trace, slot)) for depth, slot in events], known, []

@@ -111,6 +111,8 @@ def _run(trace: Any, node: Node, slots: tuple[int, ...], reason: str, may_donate
         concrete = all(map(is_concrete, arrays))
         with jax.enable_x64(True):
             return run_op_by_op(node, arrays, trace.scalars, slots, compiled=concrete)
+    if node.acts and not may_donate:
+        return _run_beside(node, arrays, trace.scalars, slots)
     donated = _donatable(trace, node) if may_donate and not node.may_fail else ()
     program = _find(node, slots, donated)
     if program is None:
@@ -135,6 +137,12 @@ def _run(trace: Any, node: Node, slots: tuple[int, ...], reason: str, may_donate
         with jax.enable_x64(True):
             return run_op_by_op(node, arrays, trace.scalars, slots, wait=True)
     return dict(zip(program.outputs, outs, strict=True))
+
+
+def _run_beside(node: Node, arrays: list[Any], scalars: list[Any], slots: tuple[int, ...]) -> dict[int, Any]:
+    """Values of a program that itself runs later, or is running: what acts in it does not act now."""
+    with jax.enable_x64(True):
+        return run_op_by_op(node, arrays, scalars, slots, acting=False)
 
 
 def _call(program: Program, node: Node, arrays: list[Any], scalars: list[Any]) -> list[Any]:

@@ -16,7 +16,7 @@ from tapejax.engine.aval import Aval, ScalarKind
 from tapejax.engine.op import NO_STATIC, Op, Static, VjpOp
 from tapejax.engine.repeated import Repeated
 
-__all__ = ["Graph", "Node", "path"]
+__all__ = ["Graph", "Node", "needed", "path"]
 
 
 class Node(dict):
@@ -96,9 +96,9 @@ class Graph:
     forward op, and the vjp uses its pullback: forward work is not repeated, without relying on XLA to notice.
     """
 
-    def __init__(self, nodes: Sequence[Node], outputs: Sequence[int]):
+    def __init__(self, nodes: Sequence[Node], outputs: Sequence[int], acting: bool = True):
         self.outputs = tuple(outputs)
-        self.nodes = _needed(nodes, outputs)
+        self.nodes = needed(nodes, outputs, acting)
         self.input_slots = tuple(n.slot for n in nodes if n.op is None)
         self.scalars = tuple((n.slot - len(n.scalars) + i, kind)
                              for n in nodes for i, kind in enumerate(n.scalars))
@@ -159,15 +159,15 @@ class Graph:
 _NO_SCOPE: Final = contextlib.nullcontext()
 
 
-def _needed(nodes: Sequence[Node], outputs: Sequence[int]) -> list[Node]:
-    """The op nodes whose results reach `outputs`, in order, and those that act."""
+def needed(nodes: Sequence[Node], outputs: Sequence[int], acting: bool = True) -> list[Node]:
+    """The op nodes whose results reach `outputs`, in order, and, if `acting`, those that act."""
     wanted = set(outputs)
     keep = []
     for node in reversed(nodes):
         op = node.op
         if op is None:
             continue
-        if op.acts or any(slot in wanted for slot in range(node.slot, node.end)):
+        if (acting and op.acts) or any(slot in wanted for slot in range(node.slot, node.end)):
             wanted.update(node.inputs)
             keep.append(node)
     keep.reverse()

@@ -4,6 +4,7 @@ Shapes come from `jax.eval_shape`, the gradient from `jax.vjp` (and is an `Op` i
 derivative works), lowering from `jax.jit`.
 """
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -15,7 +16,7 @@ from jax import lax
 
 from tapejax.engine.aval import Aval, aval
 
-__all__ = ["NO_STATIC", "Op", "Static", "VjpOp", "jitted", "linearize", "pull_back", "static"]
+__all__ = ["NO_STATIC", "Op", "Static", "VjpOp", "jitted", "linearize", "pull_back", "replay", "static"]
 
 Array = Any
 
@@ -154,6 +155,15 @@ def _strong(x: Any) -> Array:
     return lax.convert_element_type(x, x.dtype) if x.weak_type else x
 
 
+class _Replay(threading.local):
+    """Whether ops are being traced that ran before, only for values that a gradient reads: what acts must not again."""
+
+    on = False
+
+
+replay: Final = _Replay()
+
+
 class VjpOp(Op):
     """``vjp[op](*inputs, *cotangents) -> gradients of the inputs wrt``. Made by `Op.vjp`."""
 
@@ -168,8 +178,12 @@ class VjpOp(Op):
 
     def _apply(self, *args: Array, **kwargs: Any) -> tuple[Array, ...]:
         split = len(args) - sum(self.given)
-        outs, pull = linearize(self.base, static(**kwargs), self.wrt, args[:split])
-        return pull_back(outs, pull, self.given, args[split:])
+        before, replay.on = replay.on, True
+        try:
+            outs, pull = linearize(self.base, static(**kwargs), self.wrt, args[:split])
+            return pull_back(outs, pull, self.given, args[split:])
+        finally:
+            replay.on = before
 
     def _infer(self, static: Static, avals: tuple[Aval, ...]) -> Inferred:
         # A gradient has its input's shape and dtype: no tracing needed.

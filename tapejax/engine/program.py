@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jax import lax
 
-from tapejax.engine.graph import Graph, Node, path
+from tapejax.engine.graph import Graph, Node, needed, path
 from tapejax.engine.op import jitted
 
 __all__ = ["OpError", "Program", "is_concrete", "run_op_by_op"]
@@ -176,17 +176,19 @@ class OpError(Exception):
 
 
 def run_op_by_op(end: Node, inputs: Sequence[Any], scalars: Sequence[Any], outputs: Sequence[int], *,
-                 compiled: bool = True, wait: bool = False) -> dict[int, Any]:
+                 compiled: bool = True, wait: bool = False, acting: bool = True) -> dict[int, Any]:
     """Runs every op of a program by itself and returns the values of the slots `outputs`.
 
     Args:
       compiled: use each op's own executable; False calls the JAX functions directly (on tracers).
       wait: wait for each op, so that an error is laid at the door of the op that made it.
+      acting: False leaves out what the outputs do not need.
 
     Raises:
       OpError: if an op fails; the outputs computed before it are in the error.
     """
     nodes = path(end)
+    wanted = None if acting else set(needed(nodes, outputs, acting=False))
     last_use = {slot: node for node in nodes for slot in (*node.inputs, *range(node.slot, node.end))}
     for slot in outputs:
         last_use.pop(slot, None)
@@ -198,6 +200,8 @@ def run_op_by_op(end: Node, inputs: Sequence[Any], scalars: Sequence[Any], outpu
             continue
         for i, kind in enumerate(node.scalars):
             env[node.slot - len(node.scalars) + i] = np.asarray(next(rest_scalars), kind.dtype)
+        if wanted is not None and node not in wanted:
+            continue
         try:
             call = jitted(node.op, node.static) if compiled else node.op.bind(node.static)
             outs = call(*(env[i] for i in node.inputs))

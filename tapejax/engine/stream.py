@@ -72,7 +72,7 @@ class NeedsImmediate(Exception):
 class Trace:
     """One program being recorded: a path in the trie, its inputs, and weak references to what it will return."""
 
-    __slots__ = ("__weakref__", "assigned", "customs", "done", "entered", "error", "immediate", "inputs", "lock",
+    __slots__ = ("__weakref__", "assigned", "beside", "customs", "done", "entered", "error", "immediate", "inputs", "lock",
                  "node", "owner", "refs", "scalars", "sites", "tape_site", "updated", "watchers")
 
     symbolic = False
@@ -92,6 +92,7 @@ class Trace:
         self.lock = threading.Lock()
         self.immediate = immediate
         self.customs: dict[int, Any] = {}  # first output slot of a custom-gradient op: its gradient
+        self.beside = False  # whether a Python function that it calls is reading one of its values
         self.done = False
         self.error: Exception | None = None
 
@@ -138,7 +139,16 @@ class Trace:
 
     def resolve(self, t: Any) -> None:
         """Makes sure that `t`, pending here, has a value."""
-        if self.owner == threading.get_ident():
+        if thread.called_back and self.lock.locked() and self.node.may_fail:
+            # The program that waits for this Python function: it does not wait for the program in turn.
+            if self.beside:
+                raise RuntimeError("a Python function in a program read a value that is computed from its own result")
+            self.beside = True
+            try:
+                run_pending(self, "a value was read by a Python function in a program", only=t)
+            finally:
+                self.beside = False
+        elif self.owner == threading.get_ident():
             self.flush("a value was read")
         else:
             with self.lock:
@@ -170,6 +180,7 @@ class _Thread(threading.local):
         self.tapes: list[Any] = []
         self.below: list[Any] = []
         self.tapes_below: list[list[Any]] = []
+        self.called_back = 0  # how many Python functions it runs inside programs
         _threads += 1
 
 
@@ -353,10 +364,23 @@ def realize(t: Any) -> Any:
 def assign(cell: Cell, tensor: Any) -> None:
     """Makes `tensor` the value of `cell`; undone if the program that computes it fails."""
     trace = thread.trace
+    if trace.node.may_fail and not trace.symbolic:
+        trace.flush("a Python function that was called before an assignment")  # it must not see the new value
+        trace = thread.trace
     trace.assigning(cell)
     if cell._trainable:
         trace.updated = True
     cell._tensor = trace.cut(cell, tensor) if trace.symbolic else tensor
+
+
+@contextlib.contextmanager
+def called_back() -> Iterator[None]:
+    """Context for a Python function that a running program calls."""
+    thread.called_back += 1
+    try:
+        yield
+    finally:
+        thread.called_back -= 1
 
 
 def sync(reason: str = "sync") -> None:

@@ -14,12 +14,11 @@ from tapejax.engine import stream
 from tapejax.engine.aval import aval
 from tapejax.engine.capture import SymbolicValueError
 from tapejax.engine.op import NO_STATIC, Op, static
-from tapejax.function.autograph_state import staged, value_like, verified_condition
+from tapejax.function.autograph_state import read, staged, value_like, verified_condition
 from tapejax.function.control_flow import cond
 from tapejax.function.regions import Region, flatten, leaves_of, pack
 from tapejax.function.staging import loop, row_aval
 from tapejax.tensor import Tensor
-from tapejax.variable import Variable
 
 __all__ = ["SymbolicRange", "for_stmt", "while_stmt"]
 
@@ -186,7 +185,7 @@ class _State:
           bound: it takes no more turns than this.
         """
         values = self._defined(body, rows, index, length)
-        carried = [k for k, v in enumerate(values) if value_like(v) is not None and not isinstance(v, Variable)]
+        carried = [k for k, v in enumerate(values) if value_like(v) is not None]
         counter = [to_tensor(np.int32(0))] if index else []
         state = [*counter, *(values[k] for k in carried)]
         leaves = leaves_of(state)
@@ -242,20 +241,18 @@ class _State:
         if isinstance(new, Undefined) or value_like(new) is None:
             raise TypeError(f"'{name}' must stay a tensor, number or structure of them in a loop on tensors; "
                             f"got {new!r}")
-        if isinstance(new, Variable):
-            new = new.value()
         try:
-            nest.assert_same_structure(old, new, expand_composites=True)
+            nest.assert_same_structure(old, read(new), expand_composites=True)
         except (TypeError, ValueError) as e:
             raise TypeError(f"'{name}' does not have the same nested structure after one iteration.\n\n{e}") from None
 
     def _defined(self, body: Callable[..., Any], rows: Sequence[Tensor], index: bool, length: int | None) -> list[Any]:
         """The values before the loop. What the loop sets first gets a blank of the kind that one turn gives it."""
-        values = list(self.before)
+        values = [read(v) for v in self.before]
         missing = [k for k, v in enumerate(values) if v is None or isinstance(v, (Undefined, UndefinedReturnValue))]
         if not missing:
             return values
-        carried = [k for k, v in enumerate(values) if value_like(v) is not None and not isinstance(v, Variable)]
+        carried = [k for k, v in enumerate(values) if value_like(v) is not None]
         leaves = leaves_of([values[k] for k in carried])
         tensors = flatten(leaves)
         found: list[Any] = []

@@ -17,7 +17,7 @@ from tapejax.engine import stream
 from tapejax.engine.capture import SymbolicValueError
 from tapejax.function import autograph
 from tapejax.function.autograph_loops import SymbolicRange, for_stmt, while_stmt
-from tapejax.function.autograph_state import is_tensor, staged, value_like, verified_condition
+from tapejax.function.autograph_state import is_tensor, read, staged, value_like, verified_condition
 from tapejax.function.control_flow import cond
 from tapejax.function.staging import branch
 from tapejax.function.tensor_array import TensorArray
@@ -113,8 +113,7 @@ def if_stmt(condition: Any, body: Callable[[], Any], orelse: Callable[[], Any], 
             ends.append((label, found))
             if len(ends) == 2:
                 _verify_branches(symbol_names, ends[0][1], ends[1][1])
-            return [None if isinstance(v, Variable) and v is old else value_like(v)
-                    for v, old in zip(found, before, strict=False)]
+            return [value_like(read(v)) for v in found]
 
         return region
 
@@ -122,7 +121,9 @@ def if_stmt(condition: Any, body: Callable[[], Any], orelse: Callable[[], Any], 
         results = branch("cond", pred, [end(body, "main"), end(orelse, "else")], ["main", "else"])
     finally:
         set_state(before)
-    found = tuple(old if value is None else value for old, value in zip(ends[0][1], results, strict=True))
+    # An object that no branch replaced stays what it is.
+    found = tuple(a if value is None or (a is b and isinstance(a, Variable)) else value
+                  for a, b, value in zip(ends[0][1], ends[1][1], results, strict=True))
     set_state((*found, *before[nouts:]))
 
 
@@ -134,7 +135,7 @@ def _verify_branches(symbol_names: tuple[str, ...], main: tuple, orelse: tuple) 
             if value is None:
                 raise ValueError(f"'{name}' is None at the end of the {label} branch.")
         try:
-            nest.assert_same_structure(_tensors(a), _tensors(b), expand_composites=True)
+            nest.assert_same_structure(read(a), read(b), expand_composites=True)
         except (TypeError, ValueError) as e:
             raise TypeError(f"'{name}' must have the same nested structure in the main and else branches:\n\n{e}"
                             ) from None
@@ -145,10 +146,6 @@ def _verify_branches(symbol_names: tuple[str, ...], main: tuple, orelse: tuple) 
             if not isinstance(x, TensorArray) and (x is None or y is None or to_tensor(x).dtype != to_tensor(y).dtype):
                 raise TypeError(f"'{name}' has dtype {_kind(x)} in the main branch, but dtype {_kind(y)} in the else "
                                 "branch")
-
-
-def _tensors(value: Any) -> Any:
-    return value.value() if isinstance(value, Variable) else value
 
 
 def _kind(value: Any) -> str:

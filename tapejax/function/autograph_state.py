@@ -12,7 +12,7 @@ from tapejax.ops.registry import names
 from tapejax.tensor import Tensor
 from tapejax.variable import Variable
 
-__all__ = ["is_tensor", "staged", "value_like", "verified_condition"]
+__all__ = ["is_tensor", "read", "staged", "value_like", "verified_condition"]
 
 
 def is_tensor(value: Any) -> bool:
@@ -49,6 +49,13 @@ def value_like(value: Any) -> Any:
     if value is None or not all(isinstance(v, _VALUES) for v in leaves):
         return None
     return value
+
+
+def read(value: Any) -> Any:
+    """What can be part of the program with the values of its variables in their places; anything else as it is."""
+    if value_like(value) is None:
+        return value
+    return nest.map_structure(lambda v: v.value() if isinstance(v, Variable) else v, value, expand_composites=True)
 
 
 _VALUES = (Tensor, Variable, TensorArray, bool, int, float, complex, np.ndarray, np.generic, str, bytes)

@@ -13,7 +13,7 @@ from tapejax import dtypes, errors, nest
 from tapejax.convert import convert_to_tensor
 from tapejax.engine import stream
 from tapejax.engine.capture import SymbolicValueError
-from tapejax.engine.op import NO_STATIC, Op
+from tapejax.engine.op import NO_STATIC, Op, replay
 from tapejax.function.spec import TensorSpec
 from tapejax.ops.registry import public
 from tapejax.tensor import Tensor, from_value
@@ -72,7 +72,8 @@ def print_(*inputs: Any, output_stream: Any = sys.stderr, summarize: int = 3, se
             rest = iter(values)
             write(*(t._value if t.aval.dtype == object else np.asarray(next(rest)) for t in tensors))
 
-        jax.debug.callback(emit, *arrays, ordered=True)
+        if not replay.on:
+            jax.debug.callback(emit, *arrays, ordered=True)
         return ()
 
     stream.record(Op("print", run, differentiable=False, acts=True), NO_STATIC, tuple(passed))
@@ -175,11 +176,12 @@ def _call_python(func: Callable | None, inp: Any, outs: Any, tensors: bool, stat
     structs = [jax.ShapeDtypeStruct(tuple(s.shape.as_list()), s.dtype.as_numpy_dtype) for s in specs]
 
     def on_host(*arrays: Any) -> tuple:
-        results = _checked(_returned(func, [from_value(np.asarray(a)) for a in arrays], tensors), specs)
-        return tuple(np.asarray(r).reshape(s.shape) for r, s in zip(results, structs, strict=True))
+        with stream.called_back():
+            results = _checked(_returned(func, [from_value(np.asarray(a)) for a in arrays], tensors), specs)
+            return tuple(np.asarray(r).reshape(s.shape) for r, s in zip(results, structs, strict=True))
 
     def call(*arrays: Any) -> tuple:
-        if not stateful:
+        if not stateful or replay.on:
             return tuple(jax.pure_callback(on_host, tuple(structs), *arrays))
         return tuple(io_callback(on_host, tuple(structs), *arrays, ordered=True))
 
@@ -228,12 +230,13 @@ def _differentiable(call: Callable, func: Callable, specs: list[Any], structs: l
 
         def on_host(arrays: tuple, cotangents: tuple) -> tuple:
             given = [from_value(np.asarray(a)) for a in arrays]
-            with GradientTape() as tape:
-                tape.watch([given[i] for i in wanted])
-                results = _checked(_returned(func, given, True), specs)
-            seeds = [from_value(np.asarray(c)) for c in cotangents]
-            grads = tape.gradient(results, [given[i] for i in wanted], seeds, "zero")
-            return tuple(np.asarray(g) for g in grads)
+            with stream.called_back():
+                with GradientTape() as tape:
+                    tape.watch([given[i] for i in wanted])
+                    results = _checked(_returned(func, given, True), specs)
+                seeds = [from_value(np.asarray(c)) for c in cotangents]
+                grads = tape.gradient(results, [given[i] for i in wanted], seeds, "zero")
+                return tuple(np.asarray(g) for g in grads)
 
         shapes = tuple(jax.ShapeDtypeStruct(arrays[i].shape, arrays[i].dtype) for i in wanted)
         found = dict(zip(wanted, io_callback(on_host, shapes, arrays, cotangents), strict=True))

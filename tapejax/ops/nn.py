@@ -138,7 +138,7 @@ def softsign(features: Array, name=None):
     return x / (jnp.where(x < 0, -x, x) + 1)
 
 
-@op("nn.crelu")
+@op("nn.crelu", flat=True)
 def crelu(features: Array, axis: Axis = -1, name=None):
     """relu of the features and of their negative, one after the other along `axis`, which so becomes twice as long.
 

@@ -82,9 +82,7 @@ def _sums(x: Array, shift: Array = None, axes: Axis = None, keepdims=False):
     need("f", x)
     off = x if shift is None else x - shift.astype(x.dtype)
     kept = nn._tuple(axes, x.ndim)
-    count = np.prod([x.shape[a] for a in kept], dtype=np.float64)
-    return (jnp.asarray(count, x.dtype), jnp.sum(off, kept, keepdims=keepdims),
-            jnp.sum(jnp.square(off), kept, keepdims=keepdims))
+    return jnp.sum(off, kept, keepdims=keepdims), jnp.sum(jnp.square(off), kept, keepdims=keepdims)
 
 
 @public("nn.sufficient_statistics")
@@ -108,14 +106,19 @@ def sufficient_statistics(x, axes, shift=None, keepdims=False, name=None):
     """
     x = convert.to_tensor(x)
     shift = None if shift is None else convert.to_tensor(shift, None, x.aval.dtype)
-    return (*_sums(x, shift, axes, keepdims), shift)
+    shape = x.aval.shape
+    count = np.prod([shape[a] for a in nn._tuple(tuple(axes), len(shape))], dtype=np.float64)
+    return (convert.to_tensor(count.astype(x.aval.dtype)), *_sums(x, shift, axes, keepdims), shift)
 
 
 @op()
-def _moments_of_sums(counts: Same, mean_ss: Same, variance_ss: Same, shift: Same = None):
-    mean = mean_ss / counts
-    variance = variance_ss / counts - jnp.square(mean)
-    return (mean if shift is None else mean + shift), variance
+def _mean_of_sums(counts: Same, mean_ss: Same, shift: Same = None):
+    return mean_ss / counts if shift is None else mean_ss / counts + shift
+
+
+@op()
+def _variance_of_sums(counts: Same, mean_ss: Same, variance_ss: Same):
+    return variance_ss / counts - jnp.square(mean_ss / counts)
 
 
 @public("nn.normalize_moments")
@@ -127,7 +130,8 @@ def normalize_moments(counts, mean_ss, variance_ss, shift, name=None):
     >>> [float(v) for v in normalize_moments(2.0, 4.0, 10.0, None)]
     [2.0, 1.0]
     """
-    return _moments_of_sums(counts, mean_ss, variance_ss, shift)
+    mean_ss = convert.to_tensor(mean_ss)  # once: two ops use it
+    return _mean_of_sums(counts, mean_ss, shift), _variance_of_sums(counts, mean_ss, variance_ss)
 
 
 @op("nn.weighted_moments")
