@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -15,7 +16,7 @@ from tapejax.autodiff.indexed_slices import IndexedSlices
 from tapejax.autodiff.tape import GradientTape
 from tapejax.engine import stream
 from tapejax.engine.aval import scalar_kind
-from tapejax.engine.op import Op, static
+from tapejax.engine.op import Inferred, Op, Static, static
 from tapejax.keras import backend, keras2, transforms
 from tapejax.keras.backend import Weight
 from tapejax.keras.schedules import LearningRateSchedule
@@ -102,10 +103,25 @@ def by_formula(formula: Callable, **options: Any) -> Callable:
     return advance
 
 
+class _Step(Op):
+    """A step as an op. New values look like the old ones, so that nothing must be traced to know them."""
+
+    __slots__ = ()
+
+    def _infer(self, static: Static, avals: tuple) -> Inferred:
+        kwargs = static.kwargs
+        count, sliced, rest = kwargs["count"], kwargs.get("sliced", ()), avals[2 + kwargs["numbers"]:]
+        split = count + len(sliced)
+        with jax.enable_x64(True):  # gradients that do not fit are refused here
+            jax.eval_shape(lambda *xs: (_gradients(list(xs[:split]), xs[split:], sliced), None)[1],
+                           *(a.struct for a in rest[: split + count]))
+        return Inferred((avals[0], *rest[split:]), False)
+
+
 @functools.cache
 def _op(name: str) -> Op:
     """Optimizers of one class share their op, and so their compiled programs."""
-    return Op(name, _step, differentiable=False)
+    return _Step(name, _step, differentiable=False)
 
 
 class Optimizer:
