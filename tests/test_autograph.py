@@ -809,7 +809,7 @@ def variables_as_first_values(tf: Any) -> Any:
     @tf.function
     def in_loops(n: Any) -> Any:
         y, z, pair = v, v, (v, 1.0)
-        for i in tf.range(n):
+        for _ in tf.range(n):
             y = y * 2.0 + v
             if y > 10.0:
                 v.assign_add(1.0)

@@ -231,7 +231,7 @@ def test_equal_control_flow_is_one_op() -> None:
     graphs = []
     for _ in range(2):
         graphs.append(tf.function(program).get_concrete_function(tf.TensorSpec([], tf.float32)))
-    ops = [[node.op for node in g._graph.nodes] for g in graphs]
+    ops = [[node.op for node in g._body.graph.nodes] for g in graphs]
     assert ops[0] == ops[1]
 
 

@@ -427,6 +427,8 @@ def _walk(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
             if not wrt:
                 continue
         grads = stream.record(node.op.vjp(wrt, given), node.static, (*inputs, *cts))
+        if node.op.may_fail and is_call(node.op):
+            stream.current().calls_python = True
         for i, grad in zip(wrt, grads, strict=True):
             add(entry.inputs[i], grad)
     results: list[Tensor | Rows | None] = []

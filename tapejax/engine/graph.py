@@ -33,8 +33,8 @@ class Node(dict):
       programs: executables of the program that ends here.
     """
 
-    __slots__ = ("acts", "avals", "depth", "end", "input_avals", "inputs", "may_fail", "memo", "op", "parent", "programs",
-                 "scalars", "scope", "seen", "single", "slot", "static", "where")
+    __slots__ = ("acts", "avals", "depth", "end", "input_avals", "inputs", "may_fail", "memo", "op", "parent",
+                 "programs", "scalars", "scope", "seen", "single", "slot", "static", "where")
 
     def __init__(self, parent: "Node | None", op: Op | None, static: Static, inputs: tuple[int, ...],
                  input_avals: tuple[Aval, ...], scalars: tuple[ScalarKind, ...], avals: tuple[Aval, ...], single: bool,

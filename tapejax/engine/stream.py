@@ -72,8 +72,9 @@ class NeedsImmediate(Exception):
 class Trace:
     """One program being recorded: a path in the trie, its inputs, and weak references to what it will return."""
 
-    __slots__ = ("__weakref__", "assigned", "beside", "customs", "done", "entered", "error", "immediate", "inputs", "lock",
-                 "node", "owner", "refs", "scalars", "sites", "tape_site", "updated", "watchers")
+    __slots__ = ("__weakref__", "assigned", "beside", "calls_python", "customs", "done", "entered", "error",
+                 "immediate", "inputs", "lock", "node", "owner", "refs", "scalars", "sites",
+                 "tape_site", "updated", "watchers")
 
     symbolic = False
 
@@ -92,7 +93,8 @@ class Trace:
         self.lock = threading.Lock()
         self.immediate = immediate
         self.customs: dict[int, Any] = {}  # first output slot of a custom-gradient op: its gradient
-        self.beside = False  # whether a Python function that it calls is reading one of its values
+        self.calls_python = False  # whether a captured function in it may call Python functions
+        self.beside = 0  # how many Python functions that it calls are reading its values
         self.done = False
         self.error: Exception | None = None
 
@@ -141,13 +143,13 @@ class Trace:
         """Makes sure that `t`, pending here, has a value."""
         if thread.called_back and self.lock.locked() and self.node.may_fail:
             # The program that waits for this Python function: it does not wait for the program in turn.
-            if self.beside:
+            if self.beside > 2:
                 raise RuntimeError("a Python function in a program read a value that is computed from its own result")
-            self.beside = True
+            self.beside += 1
             try:
                 run_pending(self, "a value was read by a Python function in a program", only=t)
             finally:
-                self.beside = False
+                self.beside -= 1
         elif self.owner == threading.get_ident():
             self.flush("a value was read")
         else:
@@ -364,7 +366,7 @@ def realize(t: Any) -> Any:
 def assign(cell: Cell, tensor: Any) -> None:
     """Makes `tensor` the value of `cell`; undone if the program that computes it fails."""
     trace = thread.trace
-    if trace.node.may_fail and not trace.symbolic:
+    if trace.calls_python and not trace.symbolic:
         trace.flush("a Python function that was called before an assignment")  # it must not see the new value
         trace = thread.trace
     trace.assigning(cell)

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.experimental import io_callback
 
 from tapejax import dtypes, errors, nest
@@ -181,6 +182,7 @@ def _call_python(func: Callable | None, inp: Any, outs: Any, tensors: bool, stat
             return tuple(np.asarray(r).reshape(s.shape) for r, s in zip(results, structs, strict=True))
 
     def call(*arrays: Any) -> tuple:
+        arrays = tuple(map(lax.stop_gradient, arrays))
         if not stateful or replay.on:
             return tuple(jax.pure_callback(on_host, tuple(structs), *arrays))
         return tuple(io_callback(on_host, tuple(structs), *arrays, ordered=True))
@@ -205,7 +207,8 @@ def _returned(func: Callable, given: list[Any], tensors: bool) -> list[Any]:
 
 def _checked(results: list[Any], specs: list[Any]) -> list[Tensor]:
     if len(results) != len(specs):
-        raise errors.InvalidArgumentError(message=f"pyfunc returned {len(results)} values, but expects {len(specs)} values")
+        raise errors.InvalidArgumentError(
+            message=f"pyfunc returned {len(results)} values, but expects {len(specs)} values")
     out = []
     for result, spec in zip(results, specs, strict=True):
         dtype = spec.dtype if isinstance(spec, TensorSpec) else dtypes.as_dtype(spec)

@@ -207,7 +207,10 @@ class ConcreteFunction:
         outer = stream.current()
         if outer.symbolic:
             outer.draws.extend((len(outer.scalars) + i, step) for i, (_, step) in enumerate(self._draws))
-        return stream.record(self._op, NO_STATIC, (*tensors, *(c._tensor for c in cells), *self._constants, *numbers))
+        outs = stream.record(self._op, NO_STATIC, (*tensors, *(c._tensor for c in cells), *self._constants, *numbers))
+        if self._op.may_fail:
+            stream.current().calls_python = True
+        return outs
 
     def _draw_numbers(self) -> list[tuple[Any, Any]]:
         """The places of the random ops in their sequences, for this run."""

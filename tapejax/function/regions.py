@@ -17,7 +17,7 @@ from tapejax.function.tensor_array import TensorArray
 from tapejax.tensor import Tensor
 from tapejax.variable import Variable
 
-__all__ = ["Plan", "Region", "Wiring", "flatten", "is_staged", "numbers", "pack"]
+__all__ = ["Plan", "Region", "Wiring", "effects", "flatten", "is_staged", "numbers", "pack"]
 
 # How many draws a random op inside a loop of unknown length sets aside.
 UNKNOWN_TURNS: Final = 1 << 20
@@ -163,6 +163,11 @@ class Wiring:
         """Gives the variables their values after the op."""
         for variable, value in zip(self.variables, values, strict=True):
             variable._overwrite(value)
+
+
+def effects(regions: Sequence[Region]) -> dict[str, Any]:
+    """What the op of these regions does besides returning values, as arguments of `Op`."""
+    return {what: any(getattr(r.captured.end, what) for r in regions) for what in ("acts", "may_fail")}
 
 
 def numbers(regions: Sequence[Region], turns: int = 1) -> list[Any]:

@@ -17,7 +17,7 @@ from tapejax.engine.aval import Aval, aval
 from tapejax.engine.capture import SymbolicValueError, read_as
 from tapejax.engine.op import NO_STATIC, Op
 from tapejax.function.lowering import differentiable_while
-from tapejax.function.regions import UNKNOWN_TURNS, Plan, Region, Wiring, flatten, is_staged, numbers, pack
+from tapejax.function.regions import UNKNOWN_TURNS, Plan, Region, Wiring, effects, flatten, is_staged, numbers, pack
 from tapejax.function.tensor_array import TensorArray
 from tapejax.shape import TensorShape
 from tapejax.tensor import Tensor, is_symbolic
@@ -74,7 +74,7 @@ def branch(name: str, index: Tensor, fns: Sequence[Callable[[], Any]], labels: S
             at = jnp.where(index, 0, 1) if index.dtype == bool else jnp.where((index < 0) | (index >= n), n - 1, index)
             return lax.switch(at.astype(jnp.int32), [of(k) for k in range(n)], befores, inputs, parts)
 
-        op = memo[key] = Op(name, run)
+        op = memo[key] = Op(name, run, **effects(regions))
     outs = stream.record(op, NO_STATIC, (index, *wiring.befores, *wiring.invariants, *numbers(regions)))
     results: list[Tensor | None] = [None] * len(avals)
     for k, value in zip(kept, outs[:n_results], strict=True):
@@ -286,7 +286,7 @@ def _record_loop(name: str, regions: list[Region], wiring: Wiring, init: Sequenc
             one = differentiable_while(going, lambda t, s, c: step(t, s, (), c[len(given):])[0], static_maximum)
             return one(state, (*given, *consts))
 
-        op = memo[key] = Op(name, run)
+        op = memo[key] = Op(name, run, **effects(regions))
     turns = length if length is not None else static_maximum or UNKNOWN_TURNS
     return stream.record(op, NO_STATIC, (*init, *wiring.befores, *rows, *wiring.invariants, *limits,
                                          *numbers(regions, turns)))
