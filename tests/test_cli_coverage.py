@@ -32,7 +32,8 @@ def everything_registered():
 
 def test_every_op_names_its_source():
     lacking = [names for fn, names in everything_registered()
-               if "https://www.tensorflow.org/api_docs/python/tf/" not in (inspect.getdoc(fn) or "")]
+               if not names[0].startswith("testing.")  # ops of the engine's tests
+               and "https://www.tensorflow.org/api_docs/python/tf/" not in (inspect.getdoc(fn) or "")]
     assert not lacking
 
 

@@ -1,5 +1,7 @@
 """Optimizers against Keras: trajectories, names, errors; and optax's own transformations."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -48,7 +50,8 @@ def test_twenty_steps(tf, name, kwargs):
     (mine, optimizer), (theirs, reference) = (trajectory(t, name, kwargs) for t in (ours, tf))
     np.testing.assert_allclose(mine, theirs, rtol=2e-5, atol=1e-6)
     assert int(optimizer.iterations) == 20
-    tail = [[v.path.partition("/")[2] for v in o.variables] for o in (optimizer, reference)]
+    # Keras numbers its unnamed variables through the process: other tests count too.
+    tail = [[re.sub(r"_\d+$", "", v.path.partition("/")[2]) for v in o.variables] for o in (optimizer, reference)]
     assert tail[0] == tail[1]
 
 

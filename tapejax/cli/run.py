@@ -53,6 +53,9 @@ def main(argv: Sequence[str]) -> int:
             parser.error(f"{name} is for notebooks")
     if notebook and len(words) > 1:
         parser.error(f"a notebook takes no arguments: {' '.join(words[1:])}")
+    if options.module is None and words[0] != "-" and not os.path.exists(words[0]):  # before any setting changes
+        print(f"tapejax run: no such file: {words[0]}", file=sys.stderr)
+        return 2
     if options.malloc:
         malloc.keep_memory()  # before the first operation starts JAX's threads
     if options.eager:
