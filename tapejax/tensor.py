@@ -87,7 +87,12 @@ class Tensor(stream.Lazy):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         value = np.asarray(stream.realize(self))
-        return np.array(value, dtype=dtype) if copy is not False else np.asarray(value, dtype=dtype)
+        if copy:
+            return np.array(value, dtype=dtype)
+        # A view where no conversion is asked for, as TensorFlow's is: read-only, for tensors do not change.
+        view = value.view()
+        view.flags.writeable = False
+        return np.asarray(view, dtype=dtype)
 
     def __jax_array__(self) -> jax.Array:
         value = stream.realize(self)

@@ -12,6 +12,7 @@ from tapejax import dtypes, errors
 from tapejax.convert import register_conversion, to_tensor
 from tapejax.engine import stream, trie
 from tapejax.engine.capture import lifted
+from tapejax.engine.flush import set_variables
 from tapejax.engine.op import NO_STATIC, Op
 from tapejax.shape import TensorShape, known
 from tapejax.tensor import Reference, Tensor, from_value, is_symbolic
@@ -203,7 +204,7 @@ class Variable:
         """Adds to the value. Arguments as of `assign`.
 
         Raises:
-          InvalidArgumentError: wrong shape. Nothing changes then.
+          InvalidArgumentError: wrong shape (in a captured function ValueError). Nothing changes then.
         """
         return self._update(_ASSIGN_ADD, delta, read_value)
 
@@ -212,16 +213,16 @@ class Variable:
         """Subtracts from the value. Arguments as of `assign`.
 
         Raises:
-          InvalidArgumentError: wrong shape. Nothing changes then.
+          InvalidArgumentError: wrong shape (in a captured function ValueError). Nothing changes then.
         """
         return self._update(_ASSIGN_SUB, delta, read_value)
 
     def _update(self, op: Op, delta: Any, read_value: bool) -> "Variable | None":
         tensor = to_tensor(delta, self._dtype)
         if tensor.aval.shape != self._tensor.aval.shape:
-            raise errors.InvalidArgumentError(message=(
-                f"Cannot update variable with shape {self.shape} using a Tensor with shape {tensor.shape}, "
-                f"shapes must be equal. [Op:{op.name}]"))
+            text = (f"Cannot update variable with shape {self.shape} using a Tensor with shape {tensor.shape}, "
+                    f"shapes must be equal. [Op:{op.name}]")
+            raise ValueError(text) if stream.current().symbolic else errors.InvalidArgumentError(message=text)
         if stream.several_threads():
             with stream.cells_lock:  # another thread must not update the variable between the read and the write
                 stream.assign(self, stream.record(op, NO_STATIC, (self._tensor, tensor)))
@@ -232,7 +233,7 @@ class Variable:
     # What a variable refuses, or borrows from its tensor
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return self._tensor.__array__(dtype, copy)
+        return self._tensor.__array__(dtype, copy is not False)  # a copy, as TensorFlow's: variables change
 
     def __jax_array__(self) -> Any:
         return self._tensor.__jax_array__()
@@ -296,6 +297,9 @@ def count() -> int:
 def variables_by_tensor() -> dict[int, Variable]:
     """All variables by the identity of their current tensors."""
     return {id(v._tensor): v for v in list(_all.values())}
+
+
+set_variables(variables_by_tensor)
 
 
 def cut(tensor: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """`Program`: a recorded program compiled whole by XLA, and the op-by-op way to run one that is not worth it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import jax
@@ -11,7 +11,7 @@ from jax import lax
 from tapejax.engine.graph import Graph, Node, needed, path
 from tapejax.engine.op import jitted
 
-__all__ = ["OpError", "Program", "is_concrete", "run_op_by_op"]
+__all__ = ["OpError", "Program", "is_concrete", "on_device", "run_op_by_op"]
 
 _concrete_type: type | None = None
 
@@ -27,6 +27,14 @@ def is_concrete(x: Any) -> bool:
     return kind is _concrete_type or kind is np.ndarray
 
 
+def on_device(array: Any) -> Any:
+    """A host array's copy on the device; a device's array as it is."""
+    if type(array) is not np.ndarray:
+        return array
+    with jax.enable_x64(True), jax.ensure_compile_time_eval():  # inside jax.jit too an array, no tracer
+        return jax.device_put(array)
+
+
 class Program:
     """One program, for one set of wanted outputs and donated inputs.
 
@@ -35,13 +43,17 @@ class Program:
       outputs: slots to return.
       donated: positions of inputs whose buffers the program may overwrite.
       scalars: the Python numbers of its first run.
+      own: slots, of inputs and outputs, whose buffers are variables': shared, they could not be overwritten in turn.
     """
 
-    __slots__ = ("_call", "_graph", "_vectors", "compilations", "donated", "end", "first_seconds",
+    __slots__ = ("_call", "_graph", "_own", "_places", "_vectors", "compilations", "donated", "end", "first_seconds",
                  "outputs", "runs")
 
-    def __init__(self, end: Node, outputs: tuple[int, ...], donated: tuple[int, ...], scalars: Sequence[Any] = ()):
+    def __init__(self, end: Node, outputs: tuple[int, ...], donated: tuple[int, ...], scalars: Sequence[Any] = (),
+                 own: Collection[int] = ()):
         self._graph = Graph(path(end), outputs)
+        self._own = frozenset(own)
+        self._places: list[int] | None = None
         self.end = end
         self.outputs = outputs
         self.donated = donated
@@ -65,11 +77,38 @@ class Program:
             scalars: list[Any] = [None] * len(graph.scalars)
             for numbers, vector in zip(vectors, args[n_inputs:], strict=True):
                 numbers.unpack(vector, scalars)
-            return graph(args[:n_inputs], scalars)
+            return self._distinct(args[:n_inputs], graph(args[:n_inputs], scalars))
 
         run.__name__ = run.__qualname__ = _name(graph)
         self._call = jax.jit(run, donate_argnums=self.donated)
         self.compilations += 1
+
+    def _distinct(self, inputs: Sequence[Any], outs: list[Any]) -> list[Any]:
+        """While the program is traced: the outputs but those that are an input, or another output, as they are.
+
+        XLA would copy them; a sum's gradients are all its upstream one.
+        """
+        slots = self._graph.input_slots
+        places = {id(x): i - len(inputs) for i, x in enumerate(inputs)
+                  if i not in self.donated and slots[i] not in self._own}
+        found: list[Any] = []
+        where = []
+        for slot, out in zip(self.outputs, outs, strict=True):
+            place = None if slot in self._own else places.get(id(out))
+            if place is None:
+                place = len(found)
+                found.append(out)
+                if slot not in self._own:
+                    places[id(out)] = place
+            where.append(place)
+        self._places = where if len(found) < len(outs) else None
+        return found
+
+    def _spread(self, inputs: list[Any], outs: list[Any]) -> list[Any]:
+        """All outputs, of those that the compiled program returns: negative places are inputs'."""
+        if self._places is None:
+            return outs
+        return [outs[i] if i >= 0 else on_device(inputs[i]) for i in self._places]
 
     def __call__(self, inputs: list[Any], scalars: list[Any]) -> list[Any]:
         """Runs on concrete arrays. The first call compiles, and one with numbers that were equal and are not any more.
@@ -86,11 +125,12 @@ class Program:
             args = [*inputs, *vectors]
         self.runs += 1
         if self.runs > 1 and before == self.compilations:
-            return self._call(*args)
+            outs = self._call(*args)
+            return outs if self._places is None else self._spread(inputs, outs)
         start = time.perf_counter()
         outs = self._call(*args)
         self.first_seconds = time.perf_counter() - start
-        return outs
+        return self._spread(inputs, outs)
 
 
 # From this many on, numbers that are equal and enter by the same op share an input: kernels that read
@@ -146,8 +186,7 @@ class Numbers:
             return vector
         if type(kept) is np.ndarray:
             # Numbers that did not change since the last run move to the device and stay there.
-            with jax.ensure_compile_time_eval():
-                kept = jax.device_put(kept)
+            kept = on_device(kept)
             self._last = (raw, kept)
         return kept
 

@@ -10,7 +10,6 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Protocol
 
-import jax
 import numpy as np
 
 from tapejax.engine import explain, trie
@@ -18,7 +17,7 @@ from tapejax.engine.aval import Aval, ScalarKind
 from tapejax.engine.flush import run_pending
 from tapejax.engine.graph import Node
 from tapejax.engine.op import Op, Static
-from tapejax.engine.program import is_concrete
+from tapejax.engine.program import is_concrete, on_device
 
 __all__ = ["Lazy", "Trace", "Watcher", "assign", "current", "record", "set_tensor_type", "sync", "thread"]
 
@@ -164,8 +163,7 @@ class Trace:
 def use_host_array(t: Any) -> None:
     """A program uses a tensor that holds a host array; from the second one on the array lives on the device."""
     if t._slot < 0:
-        with jax.enable_x64(True), jax.ensure_compile_time_eval():  # inside jax.jit too an array, no tracer
-            t._value = jax.device_put(t._value)
+        t._value = on_device(t._value)
         t._slot = 0
     elif t._trace is None:
         t._slot = -1

@@ -25,12 +25,17 @@ def _dense(x: Any, kernel: Any, *bias: Any, activation: Any) -> Any:
     return activations.IN_KERNEL[activation](out + bias[0] if bias else out)
 
 
+def _activate(x: Any, activation: Any) -> Any:
+    return activations.IN_KERNEL[activation](x)
+
+
 def _flatten(x: Any) -> Any:
     return x.reshape((x.shape[0], math.prod(x.shape[1:]))) if x.ndim else x.reshape((1, 1))
 
 
 # Product, bias and a common activation are one op: recording costs per op.
 _DENSE = Op("dense", _dense)
+_ACTIVATE = Op("activate", _activate)
 _FUSED = {fn: static(activation=fn) for fn in activations.IN_KERNEL}
 _FLATTEN = Op("flatten", _flatten)
 _ZEROS = Op("zeros_like", jnp.zeros_like)
@@ -143,8 +148,12 @@ class Dense(Layer):
                              f"{what} shape {shape}")
         fused = _FUSED.get(self.activation)
         inputs = (x, self.kernel._read()) if self.bias is None else (x, self.kernel._read(), self.bias._read())
-        out = stream.record(_DENSE, fused or _FUSED[None], inputs)
-        return out if fused else self.activation(out)
+        # Under nested tapes gradients that meet before the product are added there, and multiplied once.
+        fuse = fused is not None and len(stream.thread.tapes) < 2
+        out = stream.record(_DENSE, fused if fuse else _FUSED[None], inputs)
+        if fuse or self.activation is activations.linear:
+            return out
+        return self.activation(out) if fused is None else stream.record(_ACTIVATE, fused, (out,))
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return (*input_shape[:-1], self.units)
