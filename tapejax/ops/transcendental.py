@@ -8,6 +8,8 @@ from jax import lax
 
 from tapejax.ops.kinds import need
 from tapejax.ops.registry import Array, Same, op
+from tapejax.ops.rows import unary
+from tapejax.ops.sine import cosine, sine
 
 __all__ = [
     "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "digamma", "erf", "erfc",
@@ -33,277 +35,27 @@ def _sqrt_jvp(primals: tuple, tangents: tuple) -> tuple:
     return out, dx * slope * jnp.where(zero, huge, 1)
 
 
-@op("sqrt", "math.sqrt")
-def sqrt(x: Array, name=None):
-    """The square root. Floating and complex dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/sqrt
-
-    >>> sqrt([4.0, 9.0]).numpy().tolist()
-    [2.0, 3.0]
-    """
-    need("fc", x)
-    return sqrt_rule(x)
-
-
-@op("math.rsqrt")
-def rsqrt(x: Array, name=None):
-    """``1 / sqrt(x)``. Floating and complex dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/rsqrt
-
-    >>> rsqrt([4.0]).numpy().tolist()
-    [0.5]
-    """
-    need("fc", x)
-    return lax.rsqrt(x)
-
-
-@op("exp", "math.exp")
-def exp(x: Array, name=None):
-    """e to the power `x`. Floating and complex dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/exp
-
-    >>> exp([0.0]).numpy().tolist()
-    [1.0]
-    """
-    need("fc", x)
-    return jnp.exp(x)
-
-
-@op("math.expm1")
-def expm1(x: Array, name=None):
-    """``exp(x) - 1``, exact near 0. Floating and complex dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/expm1
-
-    >>> expm1([0.0]).numpy().tolist()
-    [0.0]
-    """
-    need("fc", x)
-    return jnp.expm1(x)
-
-
-@op("math.log")
-def log(x: Array, name=None):
-    """The natural logarithm. Floating and complex dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/log
-
-    >>> log([1.0]).numpy().tolist()
-    [0.0]
-    """
-    need("fc", x)
-    return jnp.log(x)
-
-
-@op("math.log1p")
-def log1p(x: Array, name=None):
-    """``log(1 + x)``, exact near 0. Floating and complex dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/log1p
-
-    >>> log1p([0.0]).numpy().tolist()
-    [0.0]
-    """
-    need("fc", x)
-    return jnp.log1p(x)
-
-
-@op("sin", "math.sin")
-def sin(x: Array, name=None):
-    """The sine of radians. Floating and complex dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/sin
-
-    >>> sin([0.0]).numpy().tolist()
-    [0.0]
-    """
-    need("fc", x)
-    return jnp.sin(x)
-
-
-@op("cos", "math.cos")
-def cos(x: Array, name=None):
-    """The cosine of radians. Floating and complex dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/cos
-
-    >>> cos([0.0]).numpy().tolist()
-    [1.0]
-    """
-    need("fc", x)
-    return jnp.cos(x)
-
-
-@op("tan", "math.tan")
-def tan(x: Array, name=None):
-    """The tangent of radians. Floating and complex dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/tan
-
-    >>> tan([0.0]).numpy().tolist()
-    [0.0]
-    """
-    need("fc", x)
-    return jnp.tan(x)
-
-
-@op("asin", "math.asin")
-def asin(x: Array, name=None):
-    """The inverse of `sin`, in radians. Floating and complex dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/asin
-
-    >>> asin([0.0]).numpy().tolist()
-    [0.0]
-    """
-    need("fc", x)
-    return jnp.arcsin(x)
-
-
-@op("acos", "math.acos")
-def acos(x: Array, name=None):
-    """The inverse of `cos`, in radians. Floating and complex dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/acos
-
-    >>> acos([1.0]).numpy().tolist()
-    [0.0]
-    """
-    need("fc", x)
-    return jnp.arccos(x)
-
-
-@op("atan", "math.atan")
-def atan(x: Array, name=None):
-    """The inverse of `tan`, in radians. Floating and complex dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/atan
-
-    >>> atan([0.0]).numpy().tolist()
-    [0.0]
-    """
-    need("fc", x)
-    return jnp.arctan(x)
-
-
-@op("sinh", "math.sinh")
-def sinh(x: Array, name=None):
-    """The hyperbolic sine. Floating and complex dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/sinh
-
-    >>> sinh([0.0]).numpy().tolist()
-    [0.0]
-    """
-    need("fc", x)
-    return jnp.sinh(x)
-
-
-@op("cosh", "math.cosh")
-def cosh(x: Array, name=None):
-    """The hyperbolic cosine. Floating and complex dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/cosh
-
-    >>> cosh([0.0]).numpy().tolist()
-    [1.0]
-    """
-    need("fc", x)
-    return jnp.cosh(x)
-
-
-@op("tanh", "math.tanh", "nn.tanh")
-def tanh(x: Array, name=None):
-    """The hyperbolic tangent. Floating and complex dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/tanh
-
-    >>> tanh([0.0]).numpy().tolist()
-    [0.0]
-    """
-    need("fc", x)
-    return jnp.tanh(x)
-
-
-@op("asinh", "math.asinh")
-def asinh(x: Array, name=None):
-    """The inverse of `sinh`. Floating and complex dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/asinh
-
-    >>> asinh([0.0]).numpy().tolist()
-    [0.0]
-    """
-    need("fc", x)
-    return jnp.arcsinh(x)
-
-
-@op("acosh", "math.acosh")
-def acosh(x: Array, name=None):
-    """The inverse of `cosh`. Floating and complex dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/acosh
-
-    >>> acosh([1.0]).numpy().tolist()
-    [0.0]
-    """
-    need("fc", x)
-    return jnp.arccosh(x)
-
-
-@op("atanh", "math.atanh")
-def atanh(x: Array, name=None):
-    """The inverse of `tanh`. Floating and complex dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/atanh
-
-    >>> atanh([0.0]).numpy().tolist()
-    [0.0]
-    """
-    need("fc", x)
-    return jnp.arctanh(x)
-
-
-@op("sigmoid", "math.sigmoid", "nn.sigmoid")
-def sigmoid(x: Array, name=None):
-    """``1 / (1 + exp(-x))``. Floating and complex dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/sigmoid
-
-    >>> sigmoid([0.0]).numpy().tolist()
-    [0.5]
-    """
-    need("fc", x)
-    return lax.logistic(x)
-
-
-@op("math.erf")
-def erf(x: Array, name=None):
-    """The error function. Floating dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/erf
-
-    >>> erf([0.0]).numpy().tolist()
-    [0.0]
-    """
-    need("f", x)
-    return lax.erf(x)
-
-
-@op("math.erfc")
-def erfc(x: Array, name=None):
-    """``1 - erf(x)``, exact for large `x`. Floating dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/erfc
-
-    >>> erfc([0.0]).numpy().tolist()
-    [1.0]
-    """
-    need("f", x)
-    return lax.erfc(x)
+sqrt = unary(sqrt_rule, "The square root.", "[4.0, 9.0]", "[2.0, 3.0]", "sqrt", "math.sqrt")
+rsqrt = unary(lax.rsqrt, "``1 / sqrt(x)``.", "[4.0]", "[0.5]", "math.rsqrt")
+exp = unary(jnp.exp, "e to the power `x`.", "[0.0]", "[1.0]", "exp", "math.exp")
+expm1 = unary(jnp.expm1, "``exp(x) - 1``, exact near 0.", "[0.0]", "[0.0]", "math.expm1")
+log = unary(jnp.log, "The natural logarithm.", "[1.0]", "[0.0]", "math.log")
+log1p = unary(jnp.log1p, "``log(1 + x)``, exact near 0.", "[0.0]", "[0.0]", "math.log1p")
+sin = unary(sine, "The sine of radians.", "[0.0]", "[0.0]", "sin", "math.sin")
+cos = unary(cosine, "The cosine of radians.", "[0.0]", "[1.0]", "cos", "math.cos")
+tan = unary(jnp.tan, "The tangent of radians.", "[0.0]", "[0.0]", "tan", "math.tan")
+asin = unary(jnp.arcsin, "The inverse of `sin`, in radians.", "[0.0]", "[0.0]", "asin", "math.asin")
+acos = unary(jnp.arccos, "The inverse of `cos`, in radians.", "[1.0]", "[0.0]", "acos", "math.acos")
+atan = unary(jnp.arctan, "The inverse of `tan`, in radians.", "[0.0]", "[0.0]", "atan", "math.atan")
+sinh = unary(jnp.sinh, "The hyperbolic sine.", "[0.0]", "[0.0]", "sinh", "math.sinh")
+cosh = unary(jnp.cosh, "The hyperbolic cosine.", "[0.0]", "[1.0]", "cosh", "math.cosh")
+tanh = unary(jnp.tanh, "The hyperbolic tangent.", "[0.0]", "[0.0]", "tanh", "nn.tanh", "math.tanh")
+asinh = unary(jnp.arcsinh, "The inverse of `sinh`.", "[0.0]", "[0.0]", "asinh", "math.asinh")
+acosh = unary(jnp.arccosh, "The inverse of `cosh`.", "[1.0]", "[0.0]", "acosh", "math.acosh")
+atanh = unary(jnp.arctanh, "The inverse of `tanh`.", "[0.0]", "[0.0]", "atanh", "math.atanh")
+sigmoid = unary(lax.logistic, "``1 / (1 + exp(-x))``.", "[0.0]", "[0.5]", "sigmoid", "nn.sigmoid", "math.sigmoid")
+erf = unary(lax.erf, "The error function.", "[0.0]", "[0.0]", "math.erf", kinds="f")
+erfc = unary(lax.erfc, "``1 - erf(x)``, exact for large `x`.", "[0.0]", "[1.0]", "math.erfc", kinds="f")
 
 
 @op("math.lgamma")
