@@ -7,7 +7,6 @@ and putting the new array into the same tensor. A train step of 400 variables sp
 import sys
 import time
 from collections.abc import Callable, Sequence
-from itertools import islice
 from typing import Any, Final
 
 import jax
@@ -23,6 +22,7 @@ from tapejax.tensor import Tensor, from_value
 __all__ = ["Direct"]
 
 _ABSENT: Final = type(None)
+_HOST: Final = np.ndarray
 
 
 class Direct:
@@ -66,30 +66,39 @@ class Direct:
     def _run(self, tensors: Sequence[Tensor], cells: Sequence[Any], written: Sequence[Any],
              constants: Sequence[Tensor], numbers: Sequence[int], shared: bool) -> list[Tensor]:
         n = self._n_donated
-        held = [c._tensor for c in cells]
-        values = [t._value for t in held]
+        held = [c._tensor for c in (cells if n == len(cells) else cells[:n])]
         args = [t._value for t in tensors]
-        if np.ndarray in map(type, args):
-            for t in tensors:
-                if type(t._value) is np.ndarray:
-                    stream.use_host_array(t)
-            args = [t._value for t in tensors]
-        args += values
+        args += [t._value for t in held]
+        if n < len(cells):
+            args += [c._tensor._value for c in cells[n:]]
         if constants:
             args += [t._value for t in constants]
-        if numbers:
-            args.append(np.array(numbers, np.int64))
-        if _ABSENT in map(type, args):
-            for t in (*tensors, *held, *constants):
+        kinds = {*map(type, args)}
+        if _ABSENT in kinds:
+            for t in (*tensors, *(c._tensor for c in cells), *constants):
                 stream.realize(t)  # pending in another thread's stream
             return self._run(tensors, cells, written, constants, numbers, shared)
-        filled = False
-        if n:
-            filled = [t._slot for t in islice(held, n)] == self._marks and max(map(_count, islice(held, n))) <= _TENSOR
-            if shared:
-                _Flight.begin(held[:n])
-            if not (filled and max(map(_count, islice(values, n))) <= (_ARRAY - shared)):
-                self._unshare(held, values, args, shared)
+        if _HOST in kinds:
+            for i, t in enumerate(tensors):
+                if type(t._value) is _HOST:
+                    stream.use_host_array(t)
+                    args[i] = t._value
+        if numbers:
+            args.append(np.array(numbers, np.int64))
+        filled = n > 0
+        for t in held:
+            if t._slot != _FILLABLE or _count(t) > _TENSOR or _count(t._value) > _ARRAY:
+                filled = False
+                break
+        if not filled:
+            # Arrays that somebody besides their variable holds are copied, so that the program may overwrite them.
+            for i in range(n):
+                t = held[i]
+                if (_count(t) > _TENSOR or _count(t._value) > _ARRAY) and type(t._value) is not _HOST:
+                    args[self._n_given + i] = jnp.copy(t._value)
+        values = args[self._n_given:self._n_given + n] if shared else ()
+        if shared:
+            _Flight.begin(held)
         start = 0.0 if self._called else time.perf_counter()
         try:
             with jax.enable_x64(True):
@@ -98,7 +107,7 @@ class Direct:
                     jax.block_until_ready(outs)
         except Exception as error:
             if shared:
-                _Flight.end(held[:n], values)
+                _Flight.end(held, values)
             if isinstance(error, (TypeError, ValueError)):
                 raise
             raise translate(error, f"[Op:{self._name}]") from error
@@ -107,9 +116,9 @@ class Direct:
             explain.stats.note_program(self._end, time.perf_counter() - start, len(outs), n,
                                        f"the captured function {self._name}")
         if shared:
-            _Flight.end(held[:n], outs if filled else values)
+            _Flight.end(held, outs if filled else values)
         if filled:
-            for t, value in zip(held, islice(outs, n), strict=False):
+            for t, value in zip(held, outs):  # noqa: B905 (the results come after)
                 t._value = value
         else:
             for i in range(n):
@@ -119,12 +128,6 @@ class Direct:
             written[i]._tensor = _tensor(outs[i], self._written[i])
         results = self._results
         return [_tensor(outs[total + i], results[i]) for i in range(len(results))]
-
-    def _unshare(self, held: list[Tensor], values: list[Any], args: list[Any], shared: bool) -> None:
-        """Arrays that somebody besides their variable holds are copied, so that the program may overwrite them."""
-        for i in range(self._n_donated):
-            if (_count(held[i]) > _TENSOR or _count(values[i]) > _ARRAY - shared) and type(values[i]) is not np.ndarray:
-                args[self._n_given + i] = jnp.copy(values[i])
 
 
 class _Flight:
@@ -179,12 +182,11 @@ def _counts_when_sole() -> tuple[int, int]:
     cell = Cell()
     cell._tensor = from_value(np.zeros(()))
     held = [c._tensor for c in [cell]]
-    values = [t._value for t in held]
     args: list[Any] = []
-    args += values
-    found = max(map(_count, islice(held, 1))), max(map(_count, islice(values, 1)))
-    del args
-    return found
+    args += [t._value for t in held]
+    for t in held:
+        return _count(t), _count(t._value)
+    raise AssertionError
 
 
 _TENSOR, _ARRAY = _counts_when_sole()

@@ -17,7 +17,7 @@ __all__ = ["cosine", "sine"]
 
 # Below, XLA's kernels are as fast.
 _LARGE: Final = 8192
-# Up to here a multiple of pi/2 in two parts, the first of 25 bits, can be subtracted exactly (as in fdlibm's rem_pio2f).
+# Up to here a multiple of pi/2 in two parts, the first of 25 bits, is subtracted exactly (as in fdlibm's rem_pio2f).
 _MEDIUM: Final = 4e8
 _QUARTER: Final = (1.57079631090164184570, 1.58932547735281966916e-08)
 # 2 / pi after the binary point, 32 bits each: float32's exponents need no more.
