@@ -1,9 +1,10 @@
 """`Variable`: a tensor that can be assigned, with an identity that tapes and optimizers rely on."""
 
+import contextlib
 import itertools
 import threading
 import weakref
-from typing import Any
+from typing import Any, Final
 
 import jax.numpy as jnp
 import numpy as np
@@ -22,6 +23,9 @@ __all__ = ["Variable", "cut", "variables_by_tensor"]
 # Values that enter a variable are cut from where they came from: gradients do not flow through an assignment,
 # and the variable's tensor is never one that somebody else holds.
 _numbers = itertools.count(1)
+_NOTHING: Final = contextlib.nullcontext()
+# Seconds to wait for another thread's capture, which may in turn wait for this one.
+_PATIENCE: Final = 60.0
 
 
 class _Made(threading.local):
@@ -107,6 +111,8 @@ class Variable:
     def _read(self) -> Tensor:
         """The current tensor, for use as an op's input. Where loops begin anew, what is pending runs first."""
         tensor = self._tensor
+        if tensor._value is None and getattr(tensor._trace, "symbolic", False):
+            tensor = self._settled()
         if self._trainable:
             trace = stream.thread.trace
             if tensor._value is None:
@@ -120,6 +126,16 @@ class Variable:
                 tape.note_read(self, tensor)
         return tensor
 
+    def _settled(self) -> Tensor:
+        """The current tensor. While another thread captures a function that assigns the variable, waits for the end."""
+        trace = getattr(self._tensor, "_trace", None)
+        thread = stream.thread
+        if (trace is None or not trace.symbolic or trace is thread.trace or trace in thread.below
+                or thread.called_back or not stream.cells_lock.acquire(timeout=_PATIENCE)):
+            return self._tensor
+        stream.cells_lock.release()
+        return self._tensor
+
     def value(self) -> Tensor:
         """The value now, as a tensor that later assignments do not change."""
         from tapejax.ops.array import identity
@@ -129,7 +145,7 @@ class Variable:
 
     def numpy(self) -> Any:
         """The value as a NumPy array (a copy) or scalar."""
-        return self._tensor.numpy()
+        return self._settled().numpy()
 
     @property
     def shape(self) -> TensorShape:
@@ -196,7 +212,9 @@ class Variable:
         if not self._shape.is_compatible_with(tensor.aval.shape):
             raise ValueError(f"Cannot assign value to variable '{self._name}': Shape mismatch.The variable shape "
                              f"{self._shape}, and the assigned value shape {tensor.shape} are incompatible.")
-        stream.assign(self, _own(tensor))
+        own = _own(tensor)
+        with _exclusive():
+            stream.assign(self, own)
         return self if read_value else None
 
     def assign_add(self, delta: Any, use_locking: bool = False, name: str | None = None,
@@ -223,20 +241,17 @@ class Variable:
             text = (f"Cannot update variable with shape {self.shape} using a Tensor with shape {tensor.shape}, "
                     f"shapes must be equal. [Op:{op.name}]")
             raise ValueError(text) if stream.current().symbolic else errors.InvalidArgumentError(message=text)
-        if stream.several_threads():
-            with stream.cells_lock:  # another thread must not update the variable between the read and the write
-                stream.assign(self, stream.record(op, NO_STATIC, (self._tensor, tensor)))
-        else:
+        with _exclusive():
             stream.assign(self, stream.record(op, NO_STATIC, (self._tensor, tensor)))
         return self if read_value else None
 
     # What a variable refuses, or borrows from its tensor
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return self._tensor.__array__(dtype, copy is not False)  # a copy, as TensorFlow's: variables change
+        return self._settled().__array__(dtype, copy is not False)  # a copy, as TensorFlow's: variables change
 
     def __jax_array__(self) -> Any:
-        return self._tensor.__jax_array__()
+        return self._settled().__jax_array__()
 
     def __dlpack__(self, **kwargs: Any) -> Any:
         return self.value().__dlpack__(**kwargs)
@@ -245,16 +260,16 @@ class Variable:
         return self._tensor.__dlpack_device__()
 
     def __bool__(self) -> bool:
-        return bool(self._tensor)
+        return bool(self._settled())
 
     def __float__(self) -> float:
-        return float(self._tensor)
+        return float(self._settled())
 
     def __int__(self) -> int:
-        return int(self._tensor)
+        return int(self._settled())
 
     def __complex__(self) -> complex:
-        return complex(self._tensor)
+        return complex(self._settled())
 
     def __len__(self) -> int:
         raise TypeError("object of type 'Variable' has no len(); use tf.shape(v)[0] or v.shape[0]")
@@ -277,7 +292,7 @@ class Variable:
 
     def __repr__(self) -> str:
         return (f"<tf.Variable '{self._name}' shape={self.shape} dtype={self.dtype.name}, "
-                f"numpy={self._tensor._text(repr)}>")
+                f"numpy={self._settled()._text(repr)}>")
 
     __str__ = __repr__
 
@@ -287,6 +302,11 @@ class Variable:
 
     def __reduce__(self) -> Any:
         return Variable, (self.numpy(), self._trainable, True, None, self._name)
+
+
+def _exclusive() -> Any:
+    """Context for a write: no other thread updates the variable meanwhile, or captures a function that assigns it."""
+    return stream.cells_lock if stream.several_threads() and not stream.thread.called_back else _NOTHING
 
 
 def count() -> int:

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+import pytest
 
 import tapejax
 from tapejax.engine.capture import SymbolicValueError
 
-__all__ = ["MODES", "Case", "Outcome", "Table", "check", "check_error", "f32"]
+__all__ = ["MODES", "Case", "Outcome", "Table", "check", "check_error", "f32", "test_of"]
 
 MODES = ("recorded", "eager", "function", "jit")
 
@@ -158,6 +159,21 @@ class Table:
         compare(self.cases[name], outcome, want if mode != "jit" else Outcome(want.value, [], []))
 
 
+def test_of(cases: Sequence[Case], modes: Sequence[str] = MODES) -> Callable[..., None]:
+    """A test of a table in each mode: ``test_row = parity.test_of(ROWS)``."""
+    table = Table(cases)
+
+    @pytest.mark.parametrize("mode", modes)
+    @pytest.mark.parametrize("name", table.cases)
+    def test_row(tf: Any, name: str, mode: str) -> None:
+        table.check(tf, name, mode)
+
+    return test_row
+
+
+test_of.__test__ = False  # type: ignore[attr-defined]  # pytest looks at its name
+
+
 def compare(case: Case, ours: Outcome, real: Outcome) -> None:
     """Asserts that two outcomes are the same."""
     same(ours.value, real.value, case.rtol, "value")
@@ -194,15 +210,19 @@ def check(tf: Any, *cases: Case, modes: Sequence[str] = MODES) -> None:
             table.check(tf, case.name, mode)
 
 
-def check_error(tf: Any, call: Callable[[Any], Any]) -> None:
-    """Asserts that a call of a module raises in tapejax what it raises in TensorFlow."""
-    raised: list[Exception] = []
-    for module in (tf, tapejax):
-        try:
-            call(module)
-        except Exception as error:
-            raised.append(error)
-        else:
-            raise AssertionError(f"{module.__name__} does not raise")
-    real, ours = (type(e).__name__ for e in raised)
-    assert ours == real, f"{raised[1]!r} and not {raised[0]!r}"
+def check_error(tf: Any, call: Callable[[Any], Any], modes: Sequence[str] = ("recorded", "function")) -> None:
+    """Asserts that a call of a module raises in tapejax what it raises in TensorFlow, also inside a `tf.function`.
+
+    There TensorFlow's graph refuses shapes and dtypes with other classes than its kernels.
+    """
+    for mode in modes:
+        real, ours = (_raised(module, call, mode == "function") for module in (tf, tapejax))
+        assert type(ours).__name__ == type(real).__name__, f"{mode}: {ours!r} and not {real!r}"
+
+
+def _raised(tf: Any, call: Callable[[Any], Any], captured: bool) -> Exception:
+    try:
+        tf.function(lambda: call(tf), autograph=False)() if captured else call(tf)
+    except Exception as error:
+        return error
+    raise AssertionError(f"{tf.__name__} does not raise")

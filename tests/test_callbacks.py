@@ -66,6 +66,7 @@ def test_as_tensorflow(scenario, tf):
 
 
 def test_py_function_in_a_captured_function_and_its_gradient():
+    tapejax.config.eager = False  # op by op nothing is captured, and nothing waits
     calls = []
 
     def cube(t):
@@ -87,6 +88,7 @@ def test_py_function_in_a_captured_function_and_its_gradient():
 
 
 def test_a_python_function_that_reads_what_is_computed_from_its_result_says_so():
+    tapejax.config.eager = False  # op by op nothing is captured, and nothing waits
     later = []
 
     @tapejax.function

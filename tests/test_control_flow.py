@@ -13,7 +13,7 @@ import pytest
 import scenario
 
 import tapejax
-from tapejax.function import lowering
+from tapejax.function import counting, lowering, staging
 
 # Calls of a module and of x = 3.0, e = [1, 2, 3]; a result, or an exception of the same class.
 CALLS: dict[str, Callable[..., Any]] = {
@@ -328,6 +328,26 @@ def a_tape_in_a_loop(tf: Any) -> Any:
     return v.value()
 
 
+def loops_of_known_and_unknown_length(tf: Any) -> Any:
+    """A bound that is a variable or an argument is no constant of the program; one that is a number is."""
+    v, n = tf.Variable(3), tf.constant(4)
+
+    def power(x: Any, bound: Any, by: Any = 1, **limit: Any) -> Any:
+        return tf.while_loop(lambda i, y: i < bound, lambda i, y: (i + by, y * x), (0, 1.0), **limit)[1]
+
+    f = tf.function(lambda m, x: [power(x, 5), power(x, 6, 2), power(x, n), power(x, v), power(x, m), power(x, 0),
+                                  power(x, 9, maximum_iterations=2)])
+    out = []
+    for k in (3, 5):
+        v.assign(k)
+        x = tf.constant(1.5)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            ys = f(tf.constant(k + 1), x)
+        out += [ys, tape.gradient(ys, x)]
+    return out
+
+
 def random_numbers_in_a_loop(tf: Any) -> Any:
     tf.random.set_seed(3)
     f = tf.function(lambda e: tf.map_fn(lambda v: v + tf.random.uniform([2]), e))
@@ -355,7 +375,8 @@ def a_recurrent_network(tf: Any) -> Any:
 
 @pytest.mark.parametrize("run", [
     branch_assigns, loop_assigns, gradient_of_the_variable_of_a_branch, gradient_of_a_variable_that_the_loop_assigns,
-    a_tape_in_a_loop, random_numbers_in_a_loop, a_jacobian_through_a_loop, a_recurrent_network,
+    a_tape_in_a_loop, loops_of_known_and_unknown_length, random_numbers_in_a_loop, a_jacobian_through_a_loop,
+    a_recurrent_network,
 ], ids=lambda run: run.__name__)
 def test_programs(tf: Any, run: Callable[[Any], Any]) -> None:
     scenario.check(run, tf, 1e-4)
@@ -397,3 +418,13 @@ def test_vectorized_map_falls_back(caplog: pytest.LogCaptureFixture) -> None:
         tf.vectorized_map(lambda x: v.assign(x) * 1.0, tf.constant([1.0, 2.0]))
     with pytest.raises(ValueError, match="equal, or 1"):
         tf.vectorized_map(lambda x: x[0], (tf.zeros([3]), tf.zeros([2])))
+
+
+def test_turns_are_counted_where_they_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    monkeypatch.setattr(staging, "known_turns", lambda *loop: found.append(counting.known_turns(*loop)) or found[-1])
+    loops_of_known_and_unknown_length(tapejax)
+    assert found == [5, 3, 4, None, None, 0, 9]
+    tapejax.function(lambda: tapejax.while_loop(lambda i: i < 10**6, lambda i: (i + 1,), (0,)))()
+    tapejax.function(lambda: tapejax.while_loop(lambda x: x < 9.0, lambda x: (x + 1.0,), (0.0,)))()
+    assert found[-2:] == [None, None]

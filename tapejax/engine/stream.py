@@ -129,6 +129,7 @@ class Trace:
 
     def flush(self, reason: str) -> None:
         """Runs what is pending. On an error every tensor and variable keeps, or gets back, its value."""
+        self._await_inputs()
         with self.lock:
             if self.done:
                 return
@@ -137,6 +138,16 @@ class Trace:
             self.inputs, self.entered, self.scalars, self.refs = [], {}, [], []
             self.assigned, self.watchers, self.sites = {}, [], set()
             self.customs = {}
+
+    def _await_inputs(self) -> None:
+        """Another thread's captured function may be overwriting the array of a tensor that entered meanwhile.
+
+        Not while the lock is held: that function may wait for it.
+        """
+        if several_threads():
+            for t in list(self.inputs):
+                if t._value is None:
+                    realize(t)
 
     def resolve(self, t: Any) -> None:
         """Makes sure that `t`, pending here, has a value."""
@@ -152,6 +163,7 @@ class Trace:
         elif self.owner == threading.get_ident():
             self.flush("a value was read")
         else:
+            self._await_inputs()
             with self.lock:
                 if t._value is None and not self.done:
                     # Another thread's recording goes on: compute this one value beside it.

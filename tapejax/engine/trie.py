@@ -12,7 +12,7 @@ from tapejax.engine.graph import Node
 from tapejax.engine.graph import root as make_root
 from tapejax.engine.op import NO_STATIC
 
-__all__ = ["extend", "extend_input", "register_program", "root", "scope", "sizes", "user_frame"]
+__all__ = ["clear", "extend", "extend_input", "register_program", "root", "scope", "sizes", "user_frame"]
 
 # A node takes about half a kilobyte, an executable some hundred. Past these, what was not used since the last
 # time is dropped.
@@ -95,6 +95,16 @@ def _prune() -> None:
         for key in [k for k, child in node.items() if child not in needed]:
             del node[key]
     _count = len(needed)
+
+
+def clear() -> None:
+    """Forgets all programs and nodes. What is pending still runs; what comes after it is compiled anew."""
+    global _count
+    with _lock:
+        _programs.clear()
+        root.clear()
+        root.memo.clear()
+        _count = 0
 
 
 def is_own(filename: str) -> bool:

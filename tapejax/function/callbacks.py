@@ -150,7 +150,7 @@ def numpy_function(func: Callable | None = None, inp: Sequence[Any] | None = Non
     Source: https://www.tensorflow.org/api_docs/python/tf/numpy_function
 
     >>> import numpy as np
-    >>> numpy_function(np.sinh, [0.0], np.float64).numpy().item()
+    >>> numpy_function(np.sinh, [0.0], np.float32).numpy().item()
     0.0
     """
     return _call_python(func, inp, Tout, False, stateful)

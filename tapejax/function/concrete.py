@@ -10,7 +10,7 @@ from typing import Any, Final
 import jax
 import numpy as np
 
-from tapejax import dtypes, errors, nest
+from tapejax import dtypes, nest
 from tapejax.convert import convert_to_tensor
 from tapejax.engine import stream
 from tapejax.engine.capture import Captured
@@ -18,7 +18,8 @@ from tapejax.engine.op import NO_STATIC, Inferred, Op, Static
 from tapejax.engine.program import is_concrete
 from tapejax.function.body import Body
 from tapejax.function.direct import Direct
-from tapejax.function.signature import Arguments, describe
+from tapejax.function.fitting import Fitting
+from tapejax.function.signature import Arguments, Signature, describe
 from tapejax.function.spec import TensorSpec
 from tapejax.ops import random
 from tapejax.tensor import Tensor
@@ -96,19 +97,18 @@ class ConcreteFunction:
       name: the Python function's.
       captured: the capture; its results are a `Returned`.
       arguments: the call it was captured for.
-      parameters: names of the positional parameters, for display.
+      signature: the function's.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/types/experimental/ConcreteFunction
     """
 
-    def __init__(self, name: str, captured: Captured, arguments: Arguments, parameters: Sequence[str]):
+    def __init__(self, name: str, captured: Captured, arguments: Arguments, signature: Signature):
         self.name = name
-        self._parameters = parameters
         self._returned: Returned = captured.results
         self._scalars = captured.scalars
         self._draws = captured.draws
         self._runs, self._epoch = 0, random.epoch()
-        self._structure = nest.map_structure(_spec, (arguments.args, arguments.kwargs), expand_composites=True)
+        self._fitting = Fitting(name, arguments, signature)
         self._given_avals = [t.aval for t in arguments.tensors]
         captured.slots([*(after for _, _, after in captured.assigned), *self._returned.tensors])
         self._arrange(captured)
@@ -221,18 +221,19 @@ class ConcreteFunction:
         return [(self._scalars[i][0] + run * step, self._scalars[i][1]) for i, step in self._draws]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Runs the trace.
+        """Runs the trace, on arguments as of the function, or its tensors alone. Python values may be left out.
 
         Raises:
-          TypeError: another number of tensors. InvalidArgumentError: one of another shape or dtype.
+          TypeError: arguments that are missing or too many, or other Python values than it was captured for.
+          InvalidArgumentError: a tensor of another shape or dtype.
         """
-        given = Arguments(args, kwargs)
-        if [t.aval for t in given.tensors] != self._given_avals:
-            text = (f"{self.name} was captured for {self.structured_input_signature} and does not take "
-                    f"{[TensorSpec.from_tensor(t) for t in given.tensors]}")
-            if len(given.tensors) != len(self._given_avals):
-                raise TypeError(text)
-            raise errors.InvalidArgumentError(message=text)
+        if not kwargs and not self._arg_variables:
+            try:
+                if [a.aval for a in args] == self._given_avals:
+                    return self.run(args, ())
+            except AttributeError:  # not all are tensors
+                pass
+        given = self._fitting(args, kwargs)
         return self.run(given.tensors, given.variables)
 
     # Inspection
@@ -240,12 +241,12 @@ class ConcreteFunction:
     @property
     def structured_input_signature(self) -> tuple[tuple, dict]:
         """Arguments and keyword arguments, with a `TensorSpec` for each tensor."""
-        return self._structure
+        return self._fitting.structure
 
     @property
     def inputs(self) -> list[TensorSpec]:
         """Specs of the tensors it takes."""
-        return [s for s in nest.flatten(self._structure) if isinstance(s, TensorSpec)]
+        return [s for s in nest.flatten(self._fitting.structure) if isinstance(s, TensorSpec)]
 
     @property
     def structured_outputs(self) -> Any:
@@ -272,12 +273,29 @@ class ConcreteFunction:
         """Variables and tensors that it uses besides its arguments."""
         return [*self._cells, *self._constants]
 
+    @property
+    def output_dtypes(self) -> Any:
+        """What it returns, with a `DType` for each tensor."""
+        return self._returned.filled([s.dtype for s in self.outputs])
+
+    @property
+    def output_shapes(self) -> Any:
+        """What it returns, with a `TensorShape` for each tensor."""
+        return self._returned.filled([s.shape for s in self.outputs])
+
+    @property
+    def graph(self) -> Any:
+        """There is none.
+
+        Raises:
+          AttributeError: always; it says what to use.
+        """
+        raise AttributeError("a ConcreteFunction of tapejax has no `graph` and no GraphDef: it is a JAX program. Look "
+                             "at it with `jaxpr()` or `as_text()`, export it with `tapejax.to_jax` and `jax.export`")
+
     def pretty_printed_signature(self, verbose: bool = True) -> str:
         """Input parameters, output type and captures, as text."""
-        args, kwargs = self._structure
-        names = [*self._parameters, *(f"arg{i}" for i in range(len(self._parameters), len(args)))]
-        shown = [f"  {name} (POSITIONAL_OR_KEYWORD): {describe(a)}" for name, a in zip(names, args, strict=False)]
-        shown += [f"  {name}: {describe(value)}" for name, value in kwargs.items()]
+        shown = [f"  {label}: {describe(value)}" for label, value in self._fitting.labels()]
         captures = [f"  {v.name}: {TensorSpec(v.shape, v.dtype)!r}" for v in self._cells] or ["  None"]
         return "\n".join(["Input Parameters:", *shown, "Output Type:", f"  {describe(self.structured_outputs)}",
                           "Captures:", *captures])
@@ -285,7 +303,8 @@ class ConcreteFunction:
     def __repr__(self) -> str:
         return f"<ConcreteFunction {self.name} with {len(self._body.graph.nodes)} ops>"
 
-    __str__ = pretty_printed_signature
+    def __str__(self) -> str:
+        return f"ConcreteFunction {self.pretty_printed_signature()}"
 
     def _example(self) -> list[Any]:
         avals = [*self._given_avals, *(c._tensor.aval for c in self._cells), *(t.aval for t in self._constants)]
@@ -297,13 +316,14 @@ class ConcreteFunction:
         with jax.enable_x64(True):
             return jax.make_jaxpr(self._body.alone)(*self._example())
 
-    def as_text(self) -> str:
-        """The program as StableHLO text."""
+    def as_text(self, stage: str = "stablehlo") -> str:
+        """The program as text: "stablehlo", "hlo", or what XLA makes of it, "optimized_hlo".
+
+        Raises:
+          ValueError: another stage.
+        """
+        if stage not in ("stablehlo", "hlo", "optimized_hlo"):
+            raise ValueError(f"`stage` is {stage!r}; there are 'stablehlo', 'hlo' and 'optimized_hlo'")
         with jax.enable_x64(True):
-            return jax.jit(self._body.alone).lower(*self._example()).as_text()
-
-
-def _spec(value: Any) -> Any:
-    if isinstance(value, (Tensor, np.ndarray, np.generic, jax.Array)):
-        return TensorSpec(value.shape, dtypes.as_dtype(value.dtype))
-    return value
+            lowered = jax.jit(self._body.alone).lower(*self._example())
+            return str(lowered.compile().as_text()) if stage == "optimized_hlo" else lowered.as_text(stage)

@@ -75,6 +75,9 @@ class Direct:
             args += [t._value for t in constants]
         kinds = {*map(type, args)}
         if _ABSENT in kinds:
+            if stream.several_threads():
+                with stream.cells_lock:
+                    pass  # another thread captures a function that assigns a variable, or runs one
             for t in (*tensors, *(c._tensor for c in cells), *constants):
                 stream.realize(t)  # pending in another thread's stream
             return self._run(tensors, cells, written, constants, numbers, shared)
@@ -96,9 +99,11 @@ class Direct:
                 t = held[i]
                 if (_count(t) > _TENSOR or _count(t._value) > _ARRAY) and type(t._value) is not _HOST:
                     args[self._n_given + i] = jnp.copy(t._value)
-        values = args[self._n_given:self._n_given + n] if shared else ()
+        flying: list[int] = []
         if shared:
-            _Flight.begin(held)
+            # The others are copies: what other threads hold stays as it is.
+            flying = [i for i in range(n) if args[self._n_given + i] is held[i]._value]
+            _Flight.begin([held[i] for i in flying])
         start = 0.0 if self._called else time.perf_counter()
         try:
             with jax.enable_x64(True):
@@ -106,8 +111,7 @@ class Direct:
                 if self._waits:
                     jax.block_until_ready(outs)
         except Exception as error:
-            if shared:
-                _Flight.end(held, values)
+            _Flight.end([held[i] for i in flying], [args[self._n_given + i] for i in flying])
             if isinstance(error, (TypeError, ValueError)):
                 raise
             raise translate(error, f"[Op:{self._name}]") from error
@@ -116,7 +120,7 @@ class Direct:
             explain.stats.note_program(self._end, time.perf_counter() - start, len(outs), n,
                                        f"the captured function {self._name}")
         if shared:
-            _Flight.end(held, outs if filled else values)
+            _Flight.end([held[i] for i in flying], [outs[i] for i in flying])
         if filled:
             for t, value in zip(held, outs):  # noqa: B905 (the results come after)
                 t._value = value

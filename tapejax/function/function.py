@@ -4,6 +4,7 @@ import functools
 import logging
 import threading
 import traceback
+import types
 import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from tapejax import variable
 from tapejax.dtypes import to_numpy
 from tapejax.engine import stream, trie
 from tapejax.engine.aval import aval
-from tapejax.engine.capture import SymbolicValueError, capture
+from tapejax.engine.capture import Captured, SymbolicValueError, capture
 from tapejax.errors import UnsupportedError
 from tapejax.function.concrete import ConcreteFunction, Returned
 from tapejax.function.signature import Arguments, Signature
@@ -31,7 +32,7 @@ _FREQUENT: Final = 5
 _HISTORY: Final = 10
 
 _eagerly = False
-# A capture shows its symbolic values in the variables that it assigns: one at a time.
+# A capture shows its symbolic values in the variables that it assigns: one at a time, and other threads wait.
 _tracing: Final = threading.RLock()
 
 
@@ -64,8 +65,11 @@ class Function:
       name: for messages and profiles.
     """
 
+    __slots__ = ("__dict__", "__weakref__", "_instance")
+
     def __init__(self, python_function: Callable, signature: Signature, convert: bool, name: str):
-        functools.update_wrapper(self, python_function, updated=())
+        copied = functools.WRAPPER_UPDATES if isinstance(python_function, types.FunctionType) else ()
+        functools.update_wrapper(self, python_function, updated=copied)
         self.python_function = python_function
         self._signature = signature
         self._convert = convert
@@ -88,12 +92,18 @@ class Function:
         return self._name
 
     def __get__(self, instance: Any, owner: Any) -> "Function":
-        """As a method: a function of its own for each instance, which it does not keep alive."""
+        """As a method: a function of its own for each instance, whose traces do not keep the instance alive."""
         if instance is None:
             return self
         found = self._bound.get(id(instance))
-        if found is not None and found[0]() is instance:
-            return found[1]
+        method = found[1] if found is not None and found[0]() is instance else self._method(instance)
+        # What is handed out does, so that `Model().call(x)` has an instance to run on.
+        handle = Function.__new__(Function)
+        handle.__dict__ = method.__dict__
+        handle._instance = instance
+        return handle
+
+    def _method(self, instance: Any) -> "Function":
         key = id(instance)
         try:
             ref: Any = weakref.ref(instance, lambda _, bound=self._bound: bound.pop(key, None))
@@ -170,20 +180,23 @@ class Function:
             args, kwargs = given.rebuilt(tensors)
             return Returned(fn(*args, **kwargs), self._name)
 
+        def captured_now() -> Captured:
+            self._tracings += 1
+            with _tracing, stream.cells_lock:
+                return capture(body, [t.aval for t in given.tensors])
+
         before = variable.count()
-        self._tracings += 1
-        captured = capture(body, [t.aval for t in given.tensors])
+        captured = captured_now()
         if variable.count() != before:
             if not self._traces:
                 # Variables made in the first trace exist from now on: the trace to keep is one that uses them.
                 before = variable.count()
-                self._tracings += 1
-                captured = capture(body, [t.aval for t in given.tensors])
+                captured = captured_now()
             if variable.count() != before:
                 raise ValueError("tf.function only supports singleton tf.Variables created on the first call. Make "
                                  "sure the tf.Variable is only created once or created outside tf.function. See "
                                  "https://www.tensorflow.org/guide/function#creating_tfvariables for more information.")
-        return ConcreteFunction(self._name, captured, given, self._signature.positional)
+        return ConcreteFunction(self._name, captured, given, self._signature)
 
     def _converted(self) -> Callable:
         if not self._convert:
@@ -247,19 +260,13 @@ class Function:
         return "\n\n".join(c.pretty_printed_signature(verbose) for c in self._concretes())
 
     def experimental_get_compiler_ir(self, *args: Any, **kwargs: Any) -> Callable[[str], str]:
-        """A function from a stage ("stablehlo") to the program for these arguments, as text.
+        """A function from a stage ("hlo", "optimized_hlo", "stablehlo") to the program for these arguments, as text.
 
         Raises:
           ValueError: (by the function returned) another stage.
         """
         concrete = self.get_concrete_function(*args, **kwargs)
-
-        def text(stage: str = "stablehlo") -> str:
-            if stage != "stablehlo":
-                raise ValueError(f"`stage` is {stage!r}; tapejax has 'stablehlo' only")
-            return concrete.as_text()
-
-        return text
+        return lambda stage="hlo": concrete.as_text(stage)
 
     def _concretes(self) -> Iterator[ConcreteFunction]:
         return (c for c in self._traces.values() if c is not None)

@@ -19,11 +19,12 @@ from tapejax.function.spec import TensorSpec
 from tapejax.tensor import Tensor, from_value
 from tapejax.variable import Variable
 
-__all__ = ["Arguments", "Signature", "describe"]
+__all__ = ["Arguments", "Signature", "conform", "describe"]
 
 _LITERALS: Final = frozenset({int, float, bool, complex, str, bytes, type(None)})
 _KEYWORDS: Final = object()  # between the keys of positional and of keyword arguments
 _NAN: Final = object()
+_NONE: Final = object()  # no such default
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -72,7 +73,7 @@ class Arguments:
         if isinstance(value, nest.CompositeTensor):
             return (kind, *[self._key(v) for v in value._components()])
         if isinstance(value, TensorSpec):
-            raise TypeError(f"{value!r} is no value: tf.TensorSpec belongs to `get_concrete_function`")
+            raise ValueError(f"{value!r} is no value: tf.TensorSpec belongs to `get_concrete_function`")
         if isinstance(value, Mapping):
             names = sorted(value)
             return (dict, *names, *[self._key(value[n]) for n in names])
@@ -105,6 +106,9 @@ class _Identity:
     __slots__ = ("_get", "_hash")
 
     def __init__(self, value: Any):
+        if type(value).__hash__ is None:
+            raise TypeError(f"Could not generate a generic TraceType for {value!r}. Please verify that it is "
+                            "immutable/hashable: what changes cannot tell calls apart")
         self._hash = id(value)
         try:
             self._get: Callable[[], Any] = weakref.ref(value)
@@ -135,12 +139,15 @@ class Signature:
         except ValueError:  # some built-in functions tell nothing
             self.signature = inspect.signature(lambda *args, **kwargs: None)
         self._read_parameters()
+        # Specs leave out the instance, which TensorFlow too tells by this name.
+        self._skip = int(bool(self._positional) and self._positional[0].name == "self")
         self.specs = None if specs is None else self._checked(specs)
 
     def _read_parameters(self) -> None:
         params = list(self.signature.parameters.values())
         self._positional = [p for p in params if p.kind in _POSITIONAL]
         self._plain = len(self._positional) == len(params)
+        self._rest = next((p.name for p in params if p.kind is inspect.Parameter.VAR_POSITIONAL), None)
         self._defaults = tuple(p.default for p in self._positional)
         self._required = sum(d is inspect.Parameter.empty for d in self._defaults)
 
@@ -151,15 +158,26 @@ class Signature:
         if wrong:
             raise TypeError("input_signature must be a possibly nested sequence of TensorSpec objects, got invalid "
                             f"args {wrong} with types {[type(w) for w in wrong]}.")
-        missing = [p.name for p in self._positional[len(specs):] if p.default is p.empty]
+        named = self._positional[self._skip:]
+        missing = [p.name for p in named[len(specs):] if p.default is p.empty]
         if missing:
             raise TypeError(f"input_signature missing type constraint for {missing[0]}")
+        if len(specs) > len(named) and self._rest is None:
+            raise TypeError(f"input_signature contains {len(specs) - len(named)} extra type constraints.")
+        for p in self.signature.parameters.values():
+            if p.kind is p.KEYWORD_ONLY and p.default is p.empty:
+                raise TypeError(f"Since input_signature is defined, keyword-only parameter `{p.name}` must have a "
+                                "default value")
         return tuple(specs)
 
-    @property
-    def positional(self) -> list[str]:
-        """Names of the positional parameters."""
-        return [p.name for p in self._positional]
+    def labels(self, count: int, names: Sequence[str]) -> list[str]:
+        """What `count` positional arguments and those of these names are called, and how they may be given."""
+        how = "POSITIONAL_OR_KEYWORD" if self._rest is None else "POSITIONAL_ONLY"
+        return [*(f"{name} ({how})" for name in self.names(count)), *(f"{name} (KEYWORD_ONLY)" for name in names)]
+
+    def names(self, count: int) -> list[str]:
+        """What `count` positional arguments are called."""
+        return [*(p.name for p in self._positional), *(f"{self._rest}_{i}" for i in range(count))][:count]
 
     def without_self(self) -> "Signature":
         """The signature of a method, called on an instance."""
@@ -167,6 +185,7 @@ class Signature:
         if self._positional:
             clone.signature = self.signature.replace(parameters=list(self.signature.parameters.values())[1:])
             clone._read_parameters()
+            clone._skip = 0
         return clone
 
     def bind(self, args: tuple, kwargs: dict[str, Any]) -> Arguments:
@@ -181,9 +200,32 @@ class Signature:
         elif given < len(self._positional):
             args = args + self._defaults[given:]
         if self.specs is not None:
-            args = (*(self._conform(a, s, args) for a, s in zip(args, self.specs, strict=False)),
-                    *args[len(self.specs):])
+            args = self._constrained(args, kwargs)
         return Arguments(args, kwargs)
+
+    def _constrained(self, args: tuple, kwargs: dict[str, Any]) -> tuple:
+        """The arguments as `specs` want them; those without a spec must have their default values."""
+        first, last = self._skip, self._skip + len(self.specs or ())
+        if len(args) < last:
+            raise self._refusal(f"missing a required argument: '{self.names(last)[len(args)]}'", args)
+        rest = [*zip(args[last:], [*self._defaults[last:], *[_NONE] * len(args)], strict=False)]
+        for name, value in kwargs.items():
+            parameter = self.signature.parameters.get(name)
+            if parameter is None:
+                raise self._refusal(f"got an unexpected keyword argument '{name}'", args)
+            rest.append((value, parameter.default))
+        for value, default in rest:
+            if default is _NONE:
+                raise self._refusal("too many positional arguments", args)
+            if value is not default and (type(value) not in _LITERALS or value != default):
+                raise self._refusal(f"Can not cast {describe(value)} to {describe(default)}", args)
+        conformed = (self._conform(a, s, args) for a, s in zip(args[first:last], self.specs or (), strict=True))
+        return (*args[:first], *conformed, *args[last:])
+
+    def _refusal(self, reason: Any, args: tuple) -> TypeError:
+        shown = ", ".join(map(describe, args))
+        return TypeError(f"Binding inputs to tf.function failed due to `{reason}`. Received args: ({shown}) for "
+                         f"signature: {self.signature}.")
 
     def _bind_slowly(self, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
         try:
@@ -198,18 +240,31 @@ class Signature:
         if not isinstance(spec, TensorSpec):
             if not nest.is_nested(spec):
                 return value
-            nest.assert_same_structure(value, spec)
+            try:
+                nest.assert_same_structure(value, spec)
+            except (TypeError, ValueError) as e:
+                raise self._refusal(e, args) from None
             leaves = [self._conform(v, s, args) for v, s in zip(nest.flatten(value), nest.flatten(spec), strict=True)]
             return nest.pack_sequence_as(value, leaves)
-        if isinstance(value, (Tensor, Variable)):
-            tensor = value if isinstance(value, Tensor) else value.value()
-        else:
-            tensor = to_tensor(value, None if hasattr(value, "dtype") else dtypes.to_numpy(spec.dtype))
-        if not spec.is_compatible_with(tensor):
-            own = TensorSpec(tensor.shape, tensor.dtype)
-            raise TypeError(f"Binding inputs to tf.function failed due to `Can not cast {own} to {spec}`. Received "
-                            f"args: {args} for signature: {self.signature}.")
-        return tensor
+        try:
+            return conform(value, spec)
+        except (TypeError, ValueError) as e:
+            raise self._refusal(e, args) from None
+
+
+def conform(value: Any, spec: TensorSpec) -> Tensor:
+    """A value as a tensor that fits a spec; what is none yet takes the spec's dtype.
+
+    Raises:
+      TypeError, ValueError: it does not fit.
+    """
+    if isinstance(value, (Tensor, Variable)):
+        tensor = value if isinstance(value, Tensor) else value.value()
+    else:
+        tensor = to_tensor(value, dtypes.to_numpy(spec.dtype))
+    if not spec.is_compatible_with(tensor):
+        raise TypeError(f"Can not cast {TensorSpec(tensor.shape, tensor.dtype)} to {spec}")
+    return tensor
 
 
 def describe(value: Any) -> str:
@@ -218,9 +273,9 @@ def describe(value: Any) -> str:
         dtype = dtypes.as_dtype(value.dtype)
         return repr(TensorSpec(value.shape, dtype))
     if isinstance(value, TensorSpec):
-        return repr(value)
+        return repr(TensorSpec(value.shape, value.dtype))
     if isinstance(value, Mapping):
         return "Dict[" + ", ".join(f"[{k!r}, {describe(v)}]" for k, v in sorted(value.items())) + "]"
     if isinstance(value, (list, tuple)):
         return f"{'List' if isinstance(value, list) else 'Tuple'}[{', '.join(map(describe, value))}]"
-    return "None" if value is None else f"Literal[{value!r}]" if type(value) in _LITERALS else type(value).__name__
+    return f"Literal[{value!r}]" if type(value) in _LITERALS else type(value).__name__

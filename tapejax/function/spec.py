@@ -5,10 +5,26 @@ from typing import Any
 from tapejax import dtypes
 from tapejax.shape import TensorShape
 
-__all__ = ["TensorSpec"]
+__all__ = ["TensorSpec", "TypeSpec"]
 
 
-class TensorSpec:
+class TypeSpec:
+    """What specs have in common: `TensorSpec`, `SparseTensorSpec`, `RaggedTensorSpec`, `IndexedSlicesSpec`.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/TypeSpec
+
+    >>> isinstance(TensorSpec([2]), TypeSpec)
+    True
+    """
+
+    __slots__ = ()
+
+    def is_compatible_with(self, spec_or_value: Any) -> bool:
+        """Whether a value, or another spec, fits."""
+        raise NotImplementedError(f"{type(self).__name__}.is_compatible_with")
+
+
+class TensorSpec(TypeSpec):
     """Shape, dtype and name of a tensor that is to come.
 
     Args:

@@ -16,6 +16,7 @@ from tapejax.engine import stream
 from tapejax.engine.aval import Aval, aval
 from tapejax.engine.capture import SymbolicValueError, read_as
 from tapejax.engine.op import NO_STATIC, Op
+from tapejax.function.counting import known_turns
 from tapejax.function.lowering import differentiable_while
 from tapejax.function.regions import UNKNOWN_TURNS, Plan, Region, Wiring, effects, flatten, is_staged, numbers, pack
 from tapejax.function.tensor_array import TensorArray
@@ -145,7 +146,12 @@ def loop(name: str, cond: Callable[..., Any] | None, body: Callable[..., Any], s
     init = [tensors[k] for k in present]
     regions = [step]
     if cond is not None:
-        regions.append(_test_region(cond, state, leaves, tensors, init))
+        test = _test_region(cond, state, leaves, tensors, init)
+        turns = known_turns(test, step, init, [found[k] for k in present])  # type: ignore[misc]
+        if turns is None or isinstance(turn_maximum, Tensor):
+            regions.append(test)
+        else:
+            length, turn_maximum = turns if turn_maximum is None else min(turns, turn_maximum), None
     wiring = Wiring(regions)
     outs = _record_loop(name, regions, wiring, init, [found[k] for k in present],
                         [t for t in step.tensors[len(leaves):] if t is not None], rows, length, turn_maximum, reverse)
