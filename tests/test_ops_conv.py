@@ -27,10 +27,10 @@ def conv2d(label, strides=1, padding="SAME", dilations=None, x=X, w=W, order=2, 
                 order, rtol)
 
 
-def depthwise(label, strides=(1, 1, 1, 1), padding="SAME", dilations=None, w=DEPTHWISE, order=2):
+def depthwise(label, strides=(1, 1, 1, 1), padding="SAME", dilations=None, x=X, w=DEPTHWISE, order=2, rtol=1e-5):
     return Case(f"depthwise {label}",
-                lambda tf, x, w: tf.nn.depthwise_conv2d(x, w, list(strides), padding, dilations=dilations), [X, w],
-                order, 1e-5)
+                lambda tf, x, w: tf.nn.depthwise_conv2d(x, w, list(strides), padding, dilations=dilations), [x, w],
+                order, rtol)
 
 
 def transposed(label, shape, strides, padding="SAME", x=X, w=BACK):
@@ -81,6 +81,19 @@ ROWS = [
     Case("atrous", lambda tf, x, w: tf.nn.atrous_conv2d(x, w, 2, "VALID"), [X, W], 0, 1e-5),
     depthwise("same"), depthwise("valid", padding="VALID"), depthwise("strides", (1, 2, 2, 1)),
     depthwise("one filter each", w=numbers(3, 2, 4, 1)), depthwise("dilated", dilations=[2, 2], order=0),
+    depthwise("one, strides", (1, 2, 2, 1), w=numbers(3, 3, 4, 1)),
+    depthwise("one, valid", padding="VALID", w=numbers(3, 3, 4, 1)),
+    depthwise("one, explicit", padding=[[0, 0], [1, 0], [2, 1], [0, 0]], w=numbers(2, 3, 4, 1)),
+    depthwise("one, large", w=numbers(5, 5, 4, 1)),
+    depthwise("one, no images", x=X[:0], w=numbers(3, 3, 4, 1), order=0),
+    depthwise("one, wide", x=numbers(1, 3, 70, 2), w=numbers(3, 3, 2, 1), order=1),
+    depthwise("one, float64", x=X.astype(float), w=numbers(3, 3, 4, 1).astype(float)),
+    depthwise("one, bfloat16", x=X[:1, :3].astype(ml_dtypes.bfloat16), w=numbers(2, 2, 4, 1, dtype=ml_dtypes.bfloat16),
+              order=1, rtol=2e-2),
+    Case("conv1d wide", lambda tf, x, w: tf.nn.conv1d(x, w, 1, "SAME"), [numbers(3, 20, 6), numbers(5, 6, 3)],
+         rtol=2e-5),
+    Case("conv3d deep", lambda tf, x, w: tf.nn.conv3d(x, w, [1, 2, 1, 1, 1], "SAME"),
+         [numbers(1, 5, 3, 3, 3), numbers(3, 1, 2, 3, 2)], rtol=1e-5),
     depthwise("explicit", padding=[[0, 0], [1, 0], [2, 1], [0, 0]]),
     Case("separable", lambda tf, x, w, p: tf.nn.separable_conv2d(x, w, p, [1, 2, 2, 1], "SAME"),
          [X, DEPTHWISE, numbers(1, 1, 8, 3)], rtol=2e-5),
@@ -105,13 +118,7 @@ ROWS = [
     channels_first("conv2d NCHW", "conv2d", [1, 2], "SAME", inputs=[X, W]),
     channels_first("depthwise NCHW", "depthwise_conv2d", [1] * 4, "VALID", inputs=[X, DEPTHWISE]),
 ]  # fmt: skip
-TABLE = parity.Table(ROWS)
-
-
-@pytest.mark.parametrize("mode", parity.MODES)
-@pytest.mark.parametrize("name", TABLE.cases)
-def test_row(tf, name, mode):
-    TABLE.check(tf, name, mode)
+test_row = parity.test_of(ROWS)
 
 
 def ones(tf, *shape):

@@ -15,6 +15,7 @@ def numbers(*shape, dtype=np.float32):
 
 X, X1, X3 = numbers(2, 5, 6, 3), numbers(2, 7, 3), numbers(1, 4, 5, 4, 2)
 TIES = np.ones((1, 5, 4, 2), np.float32)
+TWO = (numbers(2, 6, 7, 3) > 0).astype(np.float32)  # many ties of zeros and ones
 SAME2 = {"ksize": 2, "strides": 2, "padding": "SAME"}
 
 
@@ -39,13 +40,18 @@ ROWS = [
         ("four", [1, 3, 2, 1], [1, 1, 1, 1], "SAME"), ("all", [5, 6], 1, "VALID")]),
     squared("max_pool explicit", "max_pool", 3, 2, [[0, 0], [1, 2], [0, 1], [0, 0]], order=1),
     # A window of 36: not written out.
+    squared("avg_pool far", "avg_pool2d", 5, 1, "SAME", x=numbers(1, 3, 2, 2)),
+    squared("avg_pool gaps", "avg_pool2d", 2, 3, "SAME", x=numbers(1, 7, 7, 2)),
+    squared("max_pool gaps", "max_pool2d", 2, 3, "VALID", x=numbers(1, 7, 7, 2)),
     squared("max_pool large", "max_pool2d", 6, 3, "SAME", x=numbers(1, 9, 9, 2)),
     # TensorFlow has no gradient of rank 5 without a format.
     *(squared(f"{kind} rank {x.ndim}", kind, **SAME2, x=x, order=2 if x.ndim < 5 else 0)
       for kind in ["max_pool", "avg_pool"] for x in [X1, X, X3]),
     *(squared(kind, kind, **SAME2, x=x) for kind, x in [("max_pool1d", X1), ("avg_pool1d", X1), ("max_pool3d", X3),
                                                         ("avg_pool3d", X3)]),
-    Case("max_pool ties", lambda tf, x: tf.nn.max_pool2d(x, 3, 2, "SAME"), [TIES], 1),
+    *(Case(f"max_pool ties {k}/{s} {p} {x.shape[2]}", lambda tf, x, a=(k, s, p): tf.nn.max_pool2d(x, *a), [x], 1)
+      for k, s, p, x in [(3, 2, "SAME", TIES), (3, 1, "SAME", TIES), (2, 2, "VALID", TIES), (3, 1, "SAME", TWO),
+                         (3, 2, "VALID", TWO), (3, 2, "SAME", TWO), ([2, 3], [3, 1], "SAME", TWO)]),
     Case("max_pool1d explicit", lambda tf, x: tf.nn.max_pool1d(x, 3, 2, [[0, 0], [2, 1], [0, 0]]), [X1], 1),
     *(Case(f"max_pool2d {d}", lambda tf, x: tf.nn.max_pool2d(x, 2, 2, "SAME"), [(X * 8).astype(d)], 1)
       for d in ["int32", "int64", "uint8", "int8", "float16", "float64", ml_dtypes.bfloat16]),
@@ -78,25 +84,13 @@ ROWS = [
     Case("dilation2d int", lambda tf, x, w: tf.nn.dilation2d(x, w, [1] * 4, "SAME", "NHWC", [1] * 4),
          [(X * 8).astype(np.int32), (numbers(2, 2, 3) * 8).astype(np.int32)]),
 ]  # fmt: skip
-TABLE = parity.Table(ROWS)
-PATCHES = parity.Table([
+test_row = parity.test_of(ROWS)
+test_patches = parity.test_of([
     Case(f"extract_patches {label}", lambda tf, x, a=args: tf.image.extract_patches(x, *a), [x])
     for label, x, args in [("valid", X, ([1, 2, 3, 1], [1, 1, 2, 1], [1, 1, 1, 1], "VALID")),
                            ("same", X, ([1, 3, 3, 1], [1, 2, 2, 1], [1, 2, 1, 1], "SAME")),
                            ("int", X.astype(np.int64), ([1, 2, 2, 1], [1, 1, 1, 1], [1, 1, 1, 1], "SAME"))]
 ])  # fmt: skip
-
-
-@pytest.mark.parametrize("mode", parity.MODES)
-@pytest.mark.parametrize("name", TABLE.cases)
-def test_row(tf, name, mode):
-    TABLE.check(tf, name, mode)
-
-
-@pytest.mark.parametrize("mode", parity.MODES)
-@pytest.mark.parametrize("name", PATCHES.cases)
-def test_patches(tf, name, mode):
-    PATCHES.check(tf, name, mode)
 
 
 @pytest.mark.parametrize("call", [
@@ -131,3 +125,26 @@ def test_patches(tf, name, mode):
 ])  # fmt: skip
 def test_error_class(tf, call):
     parity.check_error(tf, lambda t: call(t, t.constant(X)))
+
+
+@pytest.mark.parametrize("strides", [1, 2])
+def test_max_pool_of_minus_infinity_keeps_its_gradient_inside(tf, strides):
+    """A window of nothing else, padded with the same number: an element of the input gets the gradient."""
+    found = []
+    for module in [tf, tapejax]:
+        x = module.constant(np.full((1, 5, 4, 2), -np.inf, np.float32))
+        with module.GradientTape() as tape:
+            tape.watch(x)
+            y = module.nn.max_pool2d(x, 3, strides, "SAME")
+        found.append(tape.gradient(y, x).numpy().sum())
+    assert found[0] == found[1]
+
+
+def test_nan_is_the_maximum():
+    """TensorFlow's kernel for CPUs skips it, those for GPUs and XLA do not."""
+    x = tapejax.constant([[[[1.0], [np.nan], [3.0], [4.0], [5.0]]]])
+    with tapejax.GradientTape() as tape:
+        tape.watch(x)
+        y = tapejax.nn.max_pool2d(x, [1, 3], 1, "SAME")
+    np.testing.assert_array_equal(y.numpy().ravel(), [np.nan, np.nan, np.nan, 5, 5])
+    assert tape.gradient(y, x).numpy().sum() == 5

@@ -5,6 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from tapejax import errors
+from tapejax.ops.array import invalid_value
 from tapejax.ops.conv_lowering import convolve, depthwise
 from tapejax.ops.kinds import final, kind
 from tapejax.ops.registry import Same, op, public
@@ -29,8 +30,7 @@ def check_filter(x: Any, w: Any, n: int, where: str) -> None:
         raise errors.InvalidArgumentError(message=f"Value for attr 'T' of {x.dtype.name} is not in the list of "
                                                   f"allowed values: half, bfloat16, float, double [Op:{where}]")
     if 0 in w.shape[:-1]:
-        raise errors.InvalidArgumentError(message="filter must not have zero elements (i.e. all dimensions must be "
-                                                  f"non-zero) [Op:{where}]")
+        raise invalid_value(f"filter must not have zero elements (i.e. all dimensions must be non-zero) [Op:{where}]")
 
 
 def _convolve(x: Any, w: Any, strides: Any, padding: Any, data_format: Any, dilations: Any, n: int) -> Any:
@@ -224,8 +224,8 @@ def depthwise_window(x: Any, size: Any, strides: Any, padding: Any, dilations: A
         raise final(TypeError(f"`dilations` must be a list of ints. Received: dilations={dilations}"))
     rates = per_axis(1 if dilations is None else dilations, 2, last, "dilations", where)
     if steps[0] != steps[1]:
-        raise errors.InvalidArgumentError(message="Current implementation only supports equal length strides in the "
-                                                  f"row and column dimensions. [Op:{where}]")
+        raise invalid_value("Current implementation only supports equal length strides in the row and column "
+                            f"dimensions. [Op:{where}]")
     if max(steps) > 1 and max(rates) > 1:
         raise final(ValueError("`strides > 1` not supported in conjunction with `dilations > 1`. Received: "
                                f"strides={list(steps)} and dilations={list(rates)}"))

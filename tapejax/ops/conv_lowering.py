@@ -2,10 +2,9 @@
 
 Measured with JAX 0.10.2 on two cores, ms as XLA does it / as here: a 1x1 convolution 2.2 / 1.1, its gradient by the
 filter 8.3 / 4.6; a 3x3 convolution of three channels 6.0 / 3.9; the gradient of one of 64 channels by its filter 63 /
-40; a depthwise 3x3 convolution 50 / 2.2, its gradients 64 / 1.8 (input) and 69 / 16 (filter). 3-D convolutions and the
-gradient of a transposed one by its filter are ten times faster.
+40. 3-D convolutions and the gradient of a transposed one by its filter are ten times faster.
 
-All are written so that JAX derives the gradients, of any order and in both modes: the rule of `_with_dot_gradient` says
+All are written so that JAX derives the gradients, of any order and in both modes: the rule of `_with_own_gradient` says
 the tangent in a form whose transpose is the fast gradient.
 """
 
@@ -18,12 +17,13 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
+from tapejax.ops.depthwise_lowering import by_views
 from tapejax.ops.windows import Window, for_platform, taps
 
 __all__ = ["convolve", "depthwise", "transposed"]
 
 _FAST = ("float32", "float64")  # narrower types are summed in float32 by XLA
-_COLUMNS = 1 << 20  # elements of one piece of unfolded input: 4 MB stay near the cache, and cost no page faults
+_COLUMNS = 1 << 18  # elements of one piece of unfolded input: 1 MB stays in the cache, and costs no page faults
 _FEW = 4  # channels up to which (but not for one) a 3x3 window is faster as one matrix product
 _UNROLLED = 25  # window elements up to which a transposed convolution's gradient is written out
 _NARROW = 64  # channels up to which XLA's gradient by the filter is slow
@@ -40,25 +40,31 @@ def convolve(x: Any, w: Any, win: Window) -> Any:
 
 
 def _on_cpu(x: Any, w: Any, win: Window) -> Any:
+    count, depth = math.prod(win.size), x.shape[-1]
+    if win.is_point:
+        return _as_dot(x, w, win)
     if len(win.size) == 3:
         return _by_planes(x, w, win)
-    count, depth = math.prod(win.size), x.shape[-1]
-    if win.is_point or (count <= 9 and 1 < depth <= _FEW):
+    if count <= 9 and 1 < depth <= _FEW:
         return _as_dot(x, w, win)
-    if count <= 9 and 1 < depth <= _NARROW:
-        return _with_dot_gradient(x, w, win)
+    if len(win.size) == 1 or (count <= 9 and 1 < depth <= _NARROW):
+        return _with_own_gradient(x, w, win)
     return _by_xla(x, w, win)
 
 
 def _by_planes(x: Any, w: Any, win: Window) -> Any:
-    """A 3-D convolution as the sum of 2-D ones, the places along the first axis joined to the batch."""
+    """A 3-D convolution as a 2-D one: places along the first axis join the batch, what each sees the channels."""
     fields: Any = win
     along, across = Window(*(f[:1] for f in fields)), Window(*(f[1:] for f in fields))
-    flat = x.reshape(*x.shape[:2], -1)
-    total: Any = jnp.zeros((), x.dtype)
-    for seen, plane in zip(taps(flat, along), w, strict=True):
-        total = total + _on_cpu(seen.reshape(-1, *x.shape[2:]), plane, across)
-    return total.reshape(x.shape[0], *win.output, w.shape[-1])
+    planes = [seen.reshape(-1, *x.shape[2:]) for seen in taps(x.reshape(*x.shape[:2], -1), along)]
+    w = jnp.moveaxis(w, 0, 2)
+    y = _by_xla(jnp.concatenate(planes, -1), w.reshape(*w.shape[:2], -1, w.shape[-1]), across)
+    return y.reshape(x.shape[0], *win.output, w.shape[-1])
+
+
+def _as_image(x: Any, w: Any, win: Window) -> Any:
+    """A 1-D convolution as a 2-D one, for which XLA has a library."""
+    return _by_xla(x[:, None], w[None], win.as_image())[:, 0]
 
 
 def depthwise(x: Any, w: Any, win: Window) -> Any:
@@ -66,7 +72,7 @@ def depthwise(x: Any, w: Any, win: Window) -> Any:
     by_xla = partial(_depthwise_by_xla, win=win)
     if x.dtype.name not in _FAST or not math.prod(win.output):
         return by_xla(x, w)
-    return for_platform(partial(_depthwise_by_taps, win=win), by_xla)(x, w)
+    return for_platform(partial(by_views, win=win), by_xla)(x, w)
 
 
 def transposed(x: Any, w: Any, win: Window, shape: tuple[int, ...]) -> Any:
@@ -121,22 +127,23 @@ def _as_dot(x: Any, w: Any, win: Window) -> Any:
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
-def _with_dot_gradient(x: Any, w: Any, win: Window) -> Any:
-    return _by_xla(x, w, win)
+def _with_own_gradient(x: Any, w: Any, win: Window) -> Any:
+    return _as_image(x, w, win) if len(win.size) == 1 else _by_xla(x, w, win)
 
 
 def _tangent(win: Window, primals: Any, tangents: Any) -> Any:
     (x, w), (dx, dw) = primals, tangents
     parts = []
     if not isinstance(dx, SymbolicZero):
-        parts.append(_with_dot_gradient(dx, w, win))
+        parts.append(_with_own_gradient(dx, w, win))
     if not isinstance(dw, SymbolicZero):
-        parts.append(_in_pieces(x, dw, win))
-    y = _with_dot_gradient(x, w, win)
+        # XLA's library is slow for 2-D gradients by the filter, and not used for 1-D ones.
+        parts.append((_by_xla if len(win.size) == 1 else _in_pieces)(x, dw, win))
+    y = _with_own_gradient(x, w, win)
     return y, sum(parts[1:], parts[0]) if parts else jnp.zeros_like(y)
 
 
-_with_dot_gradient.defjvp(_tangent, symbolic_zeros=True)
+_with_own_gradient.defjvp(_tangent, symbolic_zeros=True)
 
 
 def _in_pieces(x: Any, dw: Any, win: Window) -> Any:
@@ -153,13 +160,3 @@ def _in_pieces(x: Any, dw: Any, win: Window) -> Any:
 
 def _depthwise_by_xla(x: Any, w: Any, win: Window) -> Any:
     return _by_xla(x, w.reshape(*win.size, 1, -1), win)
-
-
-def _depthwise_by_taps(x: Any, w: Any, win: Window) -> Any:
-    channels, multiplier = w.shape[-2:]
-    filters = w.reshape(-1, channels, multiplier)
-    if multiplier == 1:
-        parts = (seen * filters[i, :, 0] for i, seen in enumerate(taps(x, win)))
-    else:
-        parts = (seen[..., None] * filters[i] for i, seen in enumerate(taps(x, win)))
-    return sum(parts, jnp.zeros((), x.dtype)).reshape(x.shape[0], *win.output, channels * multiplier)

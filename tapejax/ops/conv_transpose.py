@@ -10,10 +10,11 @@ import jax
 import jax.numpy as jnp
 
 from tapejax import errors
+from tapejax.ops.array import invalid_value
 from tapejax.ops.conv import check_filter, depthwise_window
 from tapejax.ops.conv_lowering import depthwise, transposed
 from tapejax.ops.kinds import final
-from tapejax.ops.registry import Same, Shape, op
+from tapejax.ops.registry import Same, Shape, invalid, op
 from tapejax.ops.windows import channels_last, per_axis, spatial_first, spatial_last, window
 
 __all__ = [
@@ -41,14 +42,15 @@ def _transpose(x: Any, w: Any, output_shape: Any, strides: Any, padding: Any, da
         raise errors.InvalidArgumentError(message=f"input_sizes must have {n} or {n + 2} elements, got: "
                                                   f"{list(shape)} [Op:{where}]")
     if min(shape, default=0) < 0:
-        raise errors.InvalidArgumentError(message=f"Dimension {min(shape)} must be >= 0 [Op:{where}]")
+        raise invalid_value(f"Dimension {min(shape)} must be >= 0 [Op:{where}]")
     win = window(shape[1:-1], w.shape[:n], steps, padding, rates, last, where)
     wanted = {"batch": (shape[0], x.shape[0]), "depth of the output": (shape[-1], w.shape[-2]),
               "depth of the input": (x.shape[-1], w.shape[-1]), "sizes of the input": (win.output, x.shape[1:-1])}
     for what, (computed, given) in wanted.items():
         if computed != given:
-            raise errors.InvalidArgumentError(message=f"{where}: {what} does not match: {computed} by `output_shape` "
-                                                      f"or `filters`, {given} given")
+            error = invalid if what in ("batch", "depth of the input") else invalid_value
+            raise error(f"{where}: {what} does not match: {computed} by `output_shape` or `filters`, {given} "
+                        "given")
     return spatial_first(transposed(x, w, win, shape), last)
 
 

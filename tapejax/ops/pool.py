@@ -1,106 +1,21 @@
 """Pooling of `tf.nn`."""
 
-import math
 from collections import namedtuple
-from functools import partial
 from typing import Any
 
-import jax
 import jax.numpy as jnp
-import numpy as np
-from jax import lax
 
 from tapejax import dtypes, errors
-from tapejax.ops.kinds import final, kind, need
+from tapejax.ops.array import invalid_value
+from tapejax.ops.kinds import final, need
+from tapejax.ops.pool_lowering import average, maximum, winner
 from tapejax.ops.registry import Array, DType, op, public
-from tapejax.ops.windows import (
-    Window,
-    channels_last,
-    for_platform,
-    per_axis,
-    spatial_first,
-    spatial_last,
-    taps,
-    window,
-)
+from tapejax.ops.windows import channels_last, per_axis, spatial_first, spatial_last, window
 
 __all__ = [
     "avg_pool", "avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool", "max_pool1d", "max_pool2d", "max_pool3d",
     "max_pool_with_argmax", "pool",
 ]  # fmt: skip
-
-_UNROLLED = 27  # window elements up to which a pool on a CPU is written out
-
-
-def _max(x: Any, win: Window) -> Any:
-    by_xla = partial(_max_by_xla, win=win)
-    if max(win.dilations) > 1:
-        return _max_by_taps(x, win)  # JAX has no gradient of a dilated one
-    if math.prod(win.size) > _UNROLLED or not math.prod(win.output):
-        return by_xla(x)
-    return for_platform(lambda x: _max_by_taps(x, win), by_xla)(x)
-
-
-def _max_by_xla(x: Any, win: Window) -> Any:
-    return lax.reduce_window(x, np.array(_lowest(x.dtype), x.dtype), lax.max, (1, *win.size, 1),
-                             (1, *win.strides, 1), ((0, 0), *win.padding, (0, 0)))
-
-
-def _lowest(dtype: Any) -> Any:
-    return -np.inf if kind(dtype) == "f" else np.iinfo(dtype).min
-
-
-@partial(jax.custom_jvp, nondiff_argnums=(1,))
-def _max_by_taps(x: Any, win: Window) -> Any:
-    first, *rest = taps(x, win, _lowest(x.dtype))
-    for seen in rest:
-        first = jnp.maximum(first, seen)
-    return first
-
-
-@_max_by_taps.defjvp
-def _max_tangent(win: Window, primals: Any, tangents: Any) -> Any:
-    # XLA's own gradient of a maximum over windows takes 40 to 60 ms on a CPU where this takes 2 to 12.
-    best, which = _winner(primals[0], win)
-    if len(win.size) == 3:
-        # TensorFlow's kernel for volumes gives all of several equal maxima the whole gradient.
-        chosen = (seen == best for seen in taps(primals[0], win, _lowest(best.dtype)))
-    else:
-        chosen = (which == i for i in range(math.prod(win.size)))
-    parts = (jnp.where(c, seen, 0) for c, seen in zip(chosen, taps(tangents[0], win), strict=True))
-    return best, sum(parts, jnp.zeros((), best.dtype))
-
-
-def _winner(x: Any, win: Window) -> tuple[Any, Any]:
-    """The maximum, and which element of the window it is: the first of several."""
-    best, *others = taps(x, win, _lowest(x.dtype))
-    which = jnp.zeros(best.shape, np.uint8 if math.prod(win.size) < 256 else np.int32)
-    for i, seen in enumerate(others, 1):
-        which = jnp.where(seen > best, jnp.asarray(i, which.dtype), which)
-        best = jnp.maximum(best, seen)
-    return best, which
-
-
-def _average(x: Any, win: Window) -> Any:
-    wide = x.astype(np.float32) if x.dtype.itemsize < 4 else x
-    by_xla = partial(_sum_by_xla, win=win)
-    small = math.prod(win.size) <= _UNROLLED and math.prod(win.output)
-    total = for_platform(lambda x: sum(taps(x, win)), by_xla)(wide) if small else by_xla(wide)
-    return (total / jnp.asarray(_counts(x.shape[1:-1], win), wide.dtype)).astype(x.dtype)
-
-
-def _sum_by_xla(x: Any, win: Window) -> Any:
-    return lax.reduce_window(x, np.zeros((), x.dtype), lax.add, (1, *win.size, 1), (1, *win.strides, 1),
-                             ((0, 0), *win.padding, (0, 0)), window_dilation=(1, *win.dilations, 1))
-
-
-def _counts(spatial: tuple[int, ...], win: Window) -> Any:
-    """How many elements of the input each window sees: [*output, 1]."""
-    counts = np.ones((), np.int64)
-    for size, k, s, d, (before, _), out in zip(spatial, *win[:3], win.padding, win.output, strict=True):
-        places = np.arange(out)[:, None] * s - before + np.arange(k) * d
-        counts = counts[..., None] * ((places >= 0) & (places < size)).sum(1)
-    return counts[..., None]
 
 
 def _checked(x: Any, ksize: Any, strides: Any, padding: Any, data_format: Any, n: int, where: str) -> tuple:
@@ -112,13 +27,11 @@ def _checked(x: Any, ksize: Any, strides: Any, padding: Any, data_format: Any, n
     size = per_axis(ksize, n, last, "ksize", where)
     steps = per_axis(strides, n, last, "strides", where)
     if min(size) < 1:
-        raise errors.InvalidArgumentError(message=f"Sliding window ksize must be positive, got {list(size)} "
-                                                  f"[Op:{where}]")
+        raise invalid_value(f"Sliding window ksize must be positive, got {list(size)} [Op:{where}]")
     x = spatial_last(x, last)
     win = window(x.shape[1:-1], size, steps, padding, (1,) * n, last, where)
     if not isinstance(padding, str) and any(max(p) >= k for p, k in zip(win.padding, size, strict=True)):
-        raise errors.InvalidArgumentError(message=f"Padding {win.padding} needs to be smaller than the window size "
-                                                  f"{size} [Op:{where}]")
+        raise invalid_value(f"Padding {win.padding} needs to be smaller than the window size {size} [Op:{where}]")
     return x, win, last
 
 
@@ -133,7 +46,7 @@ def _max_pool(x: Any, ksize: Any, strides: Any, padding: Any, data_format: Any, 
     if n == 3:
         _words_only(padding)
     x, win, last = _checked(x, ksize, strides, padding, data_format, n, where)
-    return spatial_first(_max(x, win), last)
+    return spatial_first(maximum(x, win), last)
 
 
 def _avg_pool(x: Any, ksize: Any, strides: Any, padding: Any, data_format: Any, n: int) -> Any:
@@ -141,7 +54,7 @@ def _avg_pool(x: Any, ksize: Any, strides: Any, padding: Any, data_format: Any, 
     need("f", x)
     _words_only(padding)
     x, win, last = _checked(x, ksize, strides, padding, data_format, n, where)
-    return spatial_first(_average(x, win), last)
+    return spatial_first(average(x, win), last)
 
 
 def _spatial_axes(x: Any) -> int:
@@ -334,7 +247,7 @@ def pool(input: Array, window_shape, pooling_type, strides=None, padding="VALID"
     need("fiu", input)
     x = spatial_last(input, last)
     win = window(x.shape[1:-1], window_shape, steps, padding, rates, last, "Pool")
-    return spatial_first(_max(x, win) if pooling_type == "MAX" else _average(x, win), last)
+    return spatial_first(maximum(x, win) if pooling_type == "MAX" else average(x, win), last)
 
 
 MaxPoolWithArgmax = namedtuple("MaxPoolWithArgmax", ["output", "argmax"])
@@ -344,14 +257,14 @@ MaxPoolWithArgmax = namedtuple("MaxPoolWithArgmax", ["output", "argmax"])
 def _max_with_place(input: Array, ksize, strides, padding, output_dtype: DType, include_batch_in_index):
     need("fiu", input)
     x, win, _ = _checked(input, ksize, strides, padding, None, 2, "MaxPoolWithArgmax")
-    which = _winner(x, win)[1].astype(output_dtype)
+    which = winner(x, win)[1].astype(output_dtype)
     (h, w), c, columns = x.shape[1:3], x.shape[3], win.size[1]
     down = jnp.arange(win.output[0], dtype=output_dtype)[:, None, None] * win.strides[0] - win.padding[0][0]
     right = jnp.arange(win.output[1], dtype=output_dtype)[:, None] * win.strides[1] - win.padding[1][0]
     place = ((down + which // columns) * w + right + which % columns) * c + jnp.arange(c, dtype=output_dtype)
     if include_batch_in_index:
         place += jnp.arange(x.shape[0], dtype=output_dtype)[:, None, None, None] * (h * w * c)
-    return _max(x, win), place.astype(output_dtype)
+    return maximum(x, win), place.astype(output_dtype)
 
 
 @public("nn.max_pool_with_argmax")

@@ -1,5 +1,6 @@
 """What convolutions and pools share: a window that slides over the spatial axes, and TensorFlow's ways to say it."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -11,8 +12,8 @@ from jax import lax
 from tapejax import errors
 from tapejax.ops.kinds import final
 
-__all__ = ["Window", "channels_last", "flat_batch", "for_platform", "per_axis", "spatial_first", "spatial_last", "taps",
-           "window"]
+__all__ = ["Window", "channels_last", "flat_batch", "for_platform", "per_axis", "spatial_first", "spatial_last",
+           "spans", "taps", "views", "window"]
 
 _FORMATS = {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}
 
@@ -38,6 +39,11 @@ class Window(NamedTuple):
     def is_point(self) -> bool:
         """Whether it looks at one element at a time, all of them in the input."""
         return math.prod(self.size) == 1 and not any(map(any, self.padding))
+
+    def as_image(self) -> "Window":
+        """With an axis of one place before its own."""
+        return Window((1, *self.size), (1, *self.strides), (1, *self.dilations), ((0, 0), *self.padding),
+                      (1, *self.output))
 
 
 def channels_last(data_format: Any, n: int, where: str) -> bool:
@@ -156,6 +162,44 @@ def taps(x: Any, w: Window, fill: Any = 0) -> Iterator[Any]:
         start = [p * d for p, d in zip(place, w.dilations, strict=True)]
         stop = [a + (o - 1) * s + 1 if o else a for a, o, s in zip(start, w.output, w.strides, strict=True)]
         yield lax.slice(x, (0, *start, 0), (x.shape[0], *stop, x.shape[-1]), (1, *w.strides, 1))
+
+
+def spans(w: Window, spatial: Sequence[int]) -> list[list[tuple[int, int]]]:
+    """For each axis and each element of the window along it, at which places [first, last) it looks into the input."""
+    found = []
+    for size, k, s, d, (before, _), out in zip(spatial, *w[:3], w.padding, w.output, strict=True):
+        firsts = [min(max(-((i * d - before) // s), 0), out) for i in range(k)]
+        lasts = [min(max((size - 1 - i * d + before) // s + 1, first), out) for i, first in enumerate(firsts)]
+        found.append(list(zip(firsts, lasts, strict=True)))
+    return found
+
+
+def views(x: Any, w: Window, fill: Any = 0, by: Callable[[int, Any], Any] | None = None) -> list[tuple[int, Any]]:
+    """`taps`, each cut and padded by itself, for XLA's CPU compiler: (number in row-major order, what it sees).
+
+    A sum of them is one loop that needs no padded copy of `x`, if the chain begins with the least padded one. That
+    one is the first of the list, and computed last: so the chain that JAX derives for the gradient begins with it too.
+
+    Args:
+      x: [batch, *spatial, channels].
+      w: the window.
+      fill: what it sees outside the input.
+      by: a function of the number and what is seen, of the same shape, applied before padding.
+    """
+    ranges = list(itertools.product(*spans(w, x.shape[1:-1])))
+    least = max(range(len(ranges)), key=lambda i: math.prod(b - a for a, b in ranges[i]))
+    found = []
+    for i, place in sorted(enumerate(_places(w.size)), key=lambda numbered: numbered[0] == least):
+        start, stop = [], []
+        for p, d, s, (before, _), (a, b) in zip(place, w.dilations, w.strides, w.padding, ranges[i], strict=True):
+            start.append(max(a * s + p * d - before, 0) if b > a else 0)
+            stop.append((b - 1) * s + p * d - before + 1 if b > a else 0)
+        seen = lax.slice(x, (0, *start, 0), (x.shape[0], *stop, x.shape[-1]), (1, *w.strides, 1))
+        if by is not None:
+            seen = by(i, seen)
+        pads = [(a, out - b, 0) for (a, b), out in zip(ranges[i], w.output, strict=True)]
+        found.append((i, lax.pad(seen, jnp.asarray(fill, seen.dtype), [(0, 0, 0), *pads, (0, 0, 0)])))
+    return [found[-1], *found[:-1]]
 
 
 def _places(size: Sequence[int]) -> Iterator[tuple[int, ...]]:
