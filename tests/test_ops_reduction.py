@@ -93,13 +93,7 @@ ROWS = [
     Case("add_n of squares", lambda tf, x, y: tf.add_n([x * x, y * x]), [M, M * 2]),
     Case("accumulate_n", lambda tf, x, y: tf.math.accumulate_n([x, y]), [M, M * 2], order=1),
 ]
-TABLE = parity.Table(ROWS)
-
-
-@pytest.mark.parametrize("mode", parity.MODES)
-@pytest.mark.parametrize("name", TABLE.cases)
-def test_row(tf, name, mode):
-    TABLE.check(tf, name, mode)
+test_row = parity.test_of(ROWS)
 
 
 @pytest.mark.parametrize("call", [

@@ -3,7 +3,6 @@
 import expressions
 import numpy as np
 import parity
-import pytest
 from parity import Case, f32
 
 import tapejax
@@ -182,10 +181,4 @@ CASES = [
     case("scatter max", lambda tf, x: tf.tensor_scatter_nd_max(x * x, [[1]], x[:1])),
     case("scatter min", lambda tf, x: tf.tensor_scatter_nd_min(x * x, [[1]], x[:1])),
 ]
-TABLE = parity.Table(CASES)
-
-
-@pytest.mark.parametrize("mode", parity.MODES)
-@pytest.mark.parametrize("name", TABLE.cases)
-def test_derivatives(tf, name, mode):
-    TABLE.check(tf, name, mode)
+test_derivatives = parity.test_of(CASES)

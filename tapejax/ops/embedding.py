@@ -3,8 +3,11 @@
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
+from jax import lax
 
 from tapejax.convert import to_tensor
+from tapejax.ops import order
 from tapejax.ops.array import invalid
 from tapejax.ops.gathering import gather
 from tapejax.ops.norms import clip_by_norm
@@ -90,5 +93,8 @@ def joined_repeats(rows: Array, ids: Array):
     So the gradients of a repeated id come together in one slice, as where TensorFlow looks up unique ids, and the
     other slices are zero; the number of slices does not depend on the ids.
     """
-    _, first, place = jnp.unique(ids, return_index=True, return_inverse=True, size=ids.size)
-    return rows[first[place]]
+    by_id = order.argsort(ids, 0)
+    sorted_ids = order.take(ids, by_id)
+    # Where each run of equal ids begins; `by_id` holds there the first of them. (`jnp.unique` took twice as long.)
+    begin = lax.cummax(jnp.where(sorted_ids != jnp.roll(sorted_ids, 1), lax.iota(np.int32, ids.size), 0))
+    return rows[jnp.zeros_like(by_id).at[by_id].set(by_id[begin], unique_indices=True)]

@@ -7,8 +7,10 @@ import numpy as np
 
 from tapejax import errors
 from tapejax.ops import diagonals as diagonals  # registers its names
+from tapejax.ops import products
 from tapejax.ops.array import invalid, same_dtypes, static_ints
 from tapejax.ops.kinds import final
+from tapejax.ops.products import dot
 from tapejax.ops.registry import Array, Arrays, DType, Same, op, public
 from tapejax.tensor import Tensor
 
@@ -49,6 +51,8 @@ def matmul(a: Same, b: Same, transpose_a=False, transpose_b=False, adjoint_a=Fal
     a, b = transposed(a, transpose_a, adjoint_a, "a"), transposed(b, transpose_b, adjoint_b, "b")
     if a.shape[-1] != b.shape[-2]:
         raise invalid(f"Matrix size-incompatible: In[0]: {list(a.shape)}, In[1]: {list(b.shape)}")
+    if b.ndim == 2 < a.ndim:
+        return dot(a, b, ([a.ndim - 1], [0]), ([], []), output_type or a.dtype)
     return jnp.matmul(a, b, preferred_element_type=output_type or a.dtype)
 
 
@@ -100,7 +104,9 @@ def adjoint(matrix: Any, name: str | None = None) -> Tensor:
 @op()
 def _tensordot(a: Same, b: Same, axes):
     same_dtypes((a, b), "MatMul")
-    return jnp.tensordot(a, b, axes)
+    first, second = (range(a.ndim)[a.ndim - axes:], range(axes)) if isinstance(axes, int) else axes
+    along = [range(a.ndim)[i] for i in first], [range(b.ndim)[i] for i in second]
+    return dot(a, b, along, ([], []), a.dtype)
 
 
 @public("tensordot", "linalg.tensordot")
@@ -135,7 +141,7 @@ def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Tensor:
 @op()
 def _einsum(inputs: Arrays, equation: str):
     same_dtypes(inputs, "Einsum")
-    return jnp.einsum(equation, *inputs, preferred_element_type=inputs[0].dtype)
+    return products.einsum(equation, inputs, inputs[0].dtype)
 
 
 @public("einsum", "linalg.einsum")

@@ -197,4 +197,7 @@ def local_response_normalization(input: Array, depth_radius=5, bias=1, alpha=1, 
     x = input.astype(np.float32)
     around = lax.reduce_window(jnp.square(x), np.float32(0), lax.add, (1, 1, 1, 2 * depth_radius + 1), (1,) * 4,
                                ((0, 0), (0, 0), (0, 0), (depth_radius, depth_radius)))
-    return (x * (bias + alpha * around) ** -beta).astype(input.dtype)
+    size = bias + alpha * around
+    # A power takes longer than all the rest; roots a third of it.
+    root = lax.rsqrt(size) if beta in (0.5, 0.75) else size ** -beta
+    return (x * (root * jnp.sqrt(root) if beta == 0.75 else root)).astype(input.dtype)

@@ -11,8 +11,8 @@ import numpy as np
 from tapejax import dtypes
 from tapejax.convert import to_tensor
 from tapejax.engine import stream
-from tapejax.ops import array
-from tapejax.ops.array import check_axis, host_value, invalid, one_axis, same_dtypes
+from tapejax.ops import array, order
+from tapejax.ops.array import check_axis, host_value, invalid, invalid_value, one_axis, same_dtypes
 from tapejax.ops.gathering import check_positions
 from tapejax.ops.kinds import need
 from tapejax.ops.registry import Array, DType, Shape, op, public
@@ -29,18 +29,13 @@ UniqueWithCounts = namedtuple("UniqueWithCounts", ["y", "idx", "count"])
 @op()
 def _sort(values: Array, axis: int, descending: bool):
     need("fiu", values)
-    axis = check_axis(axis, values.ndim, "sort")
-    if not descending:
-        return jnp.sort(values, axis, stable=True)
-    # `jnp.sort` would reverse the order of equal elements, and with it their gradients.
-    return jnp.take_along_axis(values, jnp.argsort(values, axis, stable=True, descending=True), axis)
+    return order.sort(values, check_axis(axis, values.ndim, "sort"), descending)
 
 
 @op(differentiable=False)
 def _argsort(values: Array, axis: int, descending: bool):
     need("fiu", values)
-    axis = check_axis(axis, values.ndim, "argsort")
-    return jnp.argsort(values, axis, stable=True, descending=descending).astype(np.int32)
+    return order.argsort(values, check_axis(axis, values.ndim, "argsort"), descending)
 
 
 def _is_descending(direction: str) -> bool:
@@ -99,7 +94,7 @@ def _top_k(input: Array, k: int, index_type: DType):
     if k < 0 or k > input.shape[-1]:
         raise invalid(f"Need k >= 0, got {k}" if k < 0 else
                       f"input must have at least k columns. Had {input.shape[-1]}, needed {k}")
-    values, indices = jax.lax.top_k(input, k)
+    values, indices = order.top_k(input, k)
     return values, indices.astype(index_type)
 
 
@@ -163,7 +158,7 @@ def _searchsorted(sequence: Array, values: Array, side: str, out_type: DType):
         raise invalid("slice index -1 of dimension 0 out of bounds.")
     rows, wanted = (v.reshape(math.prod(v.shape[:-1]), v.shape[-1]) for v in (sequence, values))
     if rows.shape[0] != wanted.shape[0]:
-        raise invalid("Leading dim_size of both tensors must match.")
+        raise invalid_value("Leading dim_size of both tensors must match.")
     if not rows.shape[1]:
         return jnp.zeros(values.shape, out_type)
     found = jax.vmap(lambda s, v: jnp.searchsorted(s, v, side=side))(rows, wanted)
@@ -203,12 +198,12 @@ def _unique(x: Any, out_idx: Any) -> tuple[Tensor, Tensor, Tensor]:
         raise invalid("unique expects a 1D vector.")
     found, first, inverse, counts = np.unique(values, return_index=True, return_inverse=True, return_counts=True,
                                               equal_nan=False)
-    order = np.argsort(first, kind="stable")  # TensorFlow keeps the order of first appearance
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
+    seen = np.argsort(first, kind="stable")  # TensorFlow keeps the order of first appearance
+    rank = np.empty_like(seen)
+    rank[seen] = np.arange(len(seen))
     wanted = dtypes.to_numpy(out_idx)
-    return (from_value(found[order]), from_value(rank[inverse].astype(wanted)),
-            from_value(counts[order].astype(wanted)))
+    return (from_value(found[seen]), from_value(rank[inverse].astype(wanted)),
+            from_value(counts[seen].astype(wanted)))
 
 
 @public("unique")
@@ -289,7 +284,8 @@ def invert_permutation(x: Any, name: str | None = None) -> Tensor:
     t = to_tensor(x)
     host = host_value(t)
     if host is not None and host.ndim == 1 and host.dtype.kind in "iu" and sorted(host.tolist()) != [*range(host.size)]:
-        raise invalid(f"not a permutation, an element is duplicated or not between 0 and {host.size}: {host.tolist()}")
+        raise invalid_value(f"not a permutation, an element is duplicated or not between 0 and {host.size}: "
+                            f"{host.tolist()}")
     return _invert(t)
 
 

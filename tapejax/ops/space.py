@@ -1,15 +1,18 @@
 """Moves between space, depth and batch, patches of images, and grey-scale morphology."""
 
 import math
+from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from tapejax import errors
 from tapejax.ops.kinds import final, need
 from tapejax.ops.registry import Array, Same, op, public
-from tapejax.ops.windows import channels_last, per_axis, spatial_first, spatial_last, taps, window
+from tapejax.ops.windows import channels_last, for_platform, per_axis, spatial_first, spatial_last, taps, window
 
 __all__ = [
     "batch_to_space", "depth_to_space", "dilation2d", "erosion2d", "extract_patches", "extract_volume_patches",
@@ -28,6 +31,34 @@ def _blocks(x: Any, block_size: Any, data_format: Any, where: str) -> tuple[Any,
         raise _invalid(f"Input rank should be 4 instead of {x.ndim}", where)
     last = channels_last(data_format, 2, where)
     return spatial_last(x, last), last
+
+
+def _exchange(x: Any, inwards: bool) -> Any:
+    """Exchanges the middle axes of a 4-D array: to depth (inwards) the first is a block's, from depth the second."""
+    def plain(x: Any) -> Any:
+        return jnp.swapaxes(x, 1, 2)
+
+    # To depth, XLA's transpose on a CPU finds the place of each number by division: 1.9 ms for 8 MB, of which a join of
+    # slices is made in .8. From depth its transpose is the faster one. The slope is the slow way, since its own
+    # transpose, the gradient, is the fast one of the other direction.
+    ways = (_by_slices, plain) if inwards else (plain, partial(_by_slices, axis=2))
+    return for_platform(partial(_linear, ways) if x.shape[-1] >= 32 else plain, plain)(x)
+
+
+def _by_slices(x: Any, axis: int = 1) -> Any:
+    parts = lax.split(x, (1,) * x.shape[axis], axis)
+    return jnp.concatenate([jnp.swapaxes(p, 1, 2) for p in parts], 3 - axis)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _linear(ways: tuple, x: Any) -> Any:
+    """A linear function that can be computed in two ways: its value by the first, its slope by the second."""
+    return ways[0](x)
+
+
+@_linear.defjvp
+def _linear_jvp(ways: tuple, primals: Any, tangents: Any) -> Any:
+    return _linear(ways, *primals), ways[1](*tangents)
 
 
 @op("nn.space_to_depth")
@@ -53,7 +84,7 @@ def space_to_depth(input: Array, block_size, data_format="NHWC", name=None):
     if h % block_size or w % block_size:
         raise _invalid(f"Image width {w} and height {h} should be divisible by block_size: {block_size}",
                        "SpaceToDepth")
-    x = x.reshape(n, h // block_size, block_size, w // block_size, block_size, c).transpose(0, 1, 3, 2, 4, 5)
+    x = _exchange(x.reshape(n * h // block_size, block_size, w // block_size, block_size * c), True)
     return spatial_first(x.reshape(n, h // block_size, w // block_size, block_size * block_size * c), last)
 
 
@@ -74,7 +105,7 @@ def depth_to_space(input: Array, block_size, data_format="NHWC", name=None):
     if c % (block_size * block_size):
         raise _invalid(f"Input depth dimension {c} should be divisible by: {block_size * block_size}", "DepthToSpace")
     c //= block_size * block_size
-    x = x.reshape(n, h, w, block_size, block_size, c).transpose(0, 1, 3, 2, 4, 5)
+    x = _exchange(x.reshape(n * h, w, block_size, block_size * c), False)
     return spatial_first(x.reshape(n, h * block_size, w * block_size, c), last)
 
 
