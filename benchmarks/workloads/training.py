@@ -5,7 +5,7 @@ Every implementation starts from the same numbers, so that their losses can be c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,31 @@ def jax_training(jax: Any, loss: Callable[..., Any], parameters: Any, batch: Seq
     return Program(step)
 
 
+def tensorflow_training(
+    tf: Any, loss: Callable[..., Any], weights: Sequence[np.ndarray], batch: Sequence[np.ndarray]
+) -> Program:
+    """Returns the usual TensorFlow training step; ``loss(variables, *batch)`` is a scalar."""
+    variables = [tf.Variable(value) for value in weights]
+    optimizer = tf.keras.optimizers.Adam(learning_rate=LEARNING_RATE)
+
+    def step(*batch: Any) -> Any:
+        with tf.GradientTape() as tape:
+            value = loss(variables, *batch)
+        gradients = tape.gradient(value, variables)
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return value
+
+    return Program(step, arguments=tuple(tf.constant(array) for array in batch))
+
+
+def keras_mlp(tf: Any, sizes: Sequence[int], activation: str = "relu") -> Any:
+    """Returns a Keras ``Sequential`` of dense layers with an activation between, at the weights of `dense_weights`."""
+    hidden = [tf.keras.layers.Dense(units, activation=activation) for units in sizes[1:-1]]
+    model = tf.keras.Sequential([tf.keras.Input(shape=sizes[:1]), *hidden, tf.keras.layers.Dense(sizes[-1])])
+    assign(model.trainable_variables, dense_weights(sizes))
+    return model
+
+
 def torch_mlp(torch: Any, sizes: Sequence[int], activation: Any = None) -> Any:
     """Returns a ``Sequential`` of linear layers with relu (or another) between, at the weights of `dense_weights`."""
     layers: list[Any] = []
@@ -96,11 +121,16 @@ def torch_mlp(torch: Any, sizes: Sequence[int], activation: Any = None) -> Any:
 def torch_training(torch: Any, model: Any, loss: Callable[..., Any], batch: Sequence[Any]) -> Program:
     """Returns the usual PyTorch training step; `loss` is called with the model's output and the labels."""
     inputs, labels = (torch.from_numpy(array) for array in batch)
-    adam = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, eps=EPSILON)
+    return torch_steps(torch, model.parameters(), lambda: loss(model(inputs), labels))
+
+
+def torch_steps(torch: Any, parameters: Iterable[Any], loss: Callable[[], Any]) -> Program:
+    """Returns the PyTorch training step of parameters by a loss of no arguments."""
+    adam = torch.optim.Adam(parameters, lr=LEARNING_RATE, eps=EPSILON)
 
     def step() -> Any:
         adam.zero_grad()
-        value = loss(model(inputs), labels)
+        value = loss()
         value.backward()
         adam.step()
         return value

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.workload import Program, Workload
-from benchmarks.workloads.training import EPSILON, LEARNING_RATE, jax_training, normal
+from benchmarks.workloads.training import jax_training, normal, tensorflow_training, torch_steps
 
 
 @dataclass(frozen=True)
@@ -133,17 +133,11 @@ def torch_ops(torch: Any) -> Ops:
 
 def _tensorflow_style(tf: Any, network: Network, shapes: Sequence, batch: Sequence[np.ndarray]) -> Program:
     ops = tensorflow_ops(tf)
-    variables = [tf.Variable(value) for value in weights_of(shapes)]
-    optimizer = tf.keras.optimizers.Adam(learning_rate=LEARNING_RATE)
 
-    def step(images: Any, labels: Any) -> Any:
-        with tf.GradientTape() as tape:
-            loss = ops.loss(network(ops, variables, images), labels)
-        gradients = tape.gradient(loss, variables)
-        optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return loss
+    def loss(variables: Any, images: Any, labels: Any) -> Any:
+        return ops.loss(network(ops, variables, images), labels)
 
-    return Program(step, arguments=tuple(tf.constant(array) for array in batch))
+    return tensorflow_training(tf, loss, weights_of(shapes), batch)
 
 
 def _jax_jit(jax: Any, network: Network, shapes: Sequence, batch: Sequence[np.ndarray]) -> Program:
@@ -162,16 +156,7 @@ def _torch_eager(torch: Any, network: Network, shapes: Sequence, batch: Sequence
     images, labels = batch
     images = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
     labels = torch.from_numpy(labels.astype(np.int64))  # its loss takes 64-bit labels only
-    adam = torch.optim.Adam(weights, lr=LEARNING_RATE, eps=EPSILON)
-
-    def step() -> Any:
-        adam.zero_grad()
-        value = ops.loss(network(ops, weights, images), labels)
-        value.backward()
-        adam.step()
-        return value
-
-    return Program(step)
+    return torch_steps(torch, weights, lambda: ops.loss(network(ops, weights, images), labels))
 
 
 def image_workload(key: str, title: str, network: Network, shapes: Sequence, batch: Sequence[np.ndarray]) -> Workload:

@@ -9,10 +9,10 @@ import numpy as np
 from benchmarks.workload import Program, Workload
 from benchmarks.workloads.training import (
     LEARNING_RATE,
-    assign,
     dense_weights,
     jax_mlp,
     jax_training,
+    keras_mlp,
     normal,
     torch_mlp,
     torch_training,
@@ -24,15 +24,7 @@ LABELS = np.random.default_rng(104).integers(0, 10, 128, dtype=np.int32)
 
 
 def tensorflow_style(tf: Any) -> Program:
-    model = tf.keras.Sequential(
-        [
-            tf.keras.Input(shape=(784,)),
-            tf.keras.layers.Dense(512, activation="relu"),
-            tf.keras.layers.Dense(256, activation="relu"),
-            tf.keras.layers.Dense(10),
-        ]
-    )
-    assign(model.trainable_variables, dense_weights(SIZES))
+    model = keras_mlp(tf, SIZES)
     loss_function = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     optimizer = tf.keras.optimizers.Adam(learning_rate=LEARNING_RATE)
 

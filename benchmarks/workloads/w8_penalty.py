@@ -14,10 +14,10 @@ from benchmarks.workload import Program, Workload
 from benchmarks.workloads.training import (
     EPSILON,
     LEARNING_RATE,
-    assign,
     dense_weights,
     jax_mlp,
     jax_training,
+    keras_mlp,
     torch_mlp,
 )
 from benchmarks.workloads.w3_mlp import IMAGES, LABELS, SIZES
@@ -26,15 +26,7 @@ PENALTY = 0.1
 
 
 def tensorflow_style(tf: Any) -> Program:
-    model = tf.keras.Sequential(
-        [
-            tf.keras.Input(shape=(784,)),
-            tf.keras.layers.Dense(512, activation="tanh"),
-            tf.keras.layers.Dense(256, activation="tanh"),
-            tf.keras.layers.Dense(10),
-        ]
-    )
-    assign(model.trainable_variables, dense_weights(SIZES))
+    model = keras_mlp(tf, SIZES, "tanh")
     loss_function = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     optimizer = tf.keras.optimizers.Adam(learning_rate=LEARNING_RATE)
 
