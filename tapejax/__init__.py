@@ -9,12 +9,12 @@ from tapejax.autodiff import slice_ops, variable_slices
 from tapejax.autodiff.custom_gradient import custom_gradient, grad_pass_through
 from tapejax.autodiff.indexed_slices import IndexedSlices
 from tapejax.autodiff.tape import GradientTape, UnconnectedGradients
-from tapejax.convert import constant, convert_to_tensor
+from tapejax.convert import constant, convert_to_tensor, register_tensor_conversion_function
 from tapejax.dtypes import DType, as_dtype
 from tapejax.engine.explain import report as explain
 from tapejax.engine.flush import set_error_translator
 from tapejax.engine.stream import sync
-from tapejax.function.spec import TensorSpec
+from tapejax.function.spec import TensorSpec, TypeSpec
 from tapejax.module import Module, name_scope
 from tapejax.ops import families, registry
 from tapejax.shape import TensorShape
@@ -30,9 +30,10 @@ globals().update({name: getattr(dtypes, name) for name in dtypes.__all__
 globals().update(registry.namespace(""))
 
 __all__ = [
-    "DType", "GradientTape", "IndexedSlices", "Module", "Tensor", "TensorShape", "TensorSpec", "UnconnectedGradients",
-    "Variable", "as_dtype", "config", "constant", "convert_to_tensor", "custom_gradient", "dtypes", "errors", "explain",
-    "grad_pass_through", "install_as_tensorflow", "name_scope", "nest", "newaxis", "sync", "version",
+    "DType", "GradientTape", "IndexedSlices", "Module", "Tensor", "TensorShape", "TensorSpec", "TypeSpec",
+    "UnconnectedGradients", "Variable", "as_dtype", "config", "constant", "convert_to_tensor", "custom_gradient",
+    "dtypes", "errors", "explain", "grad_pass_through", "install_as_tensorflow", "name_scope", "nest", "newaxis",
+    "register_tensor_conversion_function", "sync", "version",
 ]
 
 _LAZY = {name: f"tapejax.{name}" for name in ("keras", "math", "nn", "linalg", "random", "test", "cli", "compat")}
@@ -55,7 +56,7 @@ _LAZY |= {name: f"tapejax.ops.{file}:{name}" for file, found in {
     "partition": "bitcast dynamic_partition dynamic_stitch guarantee_const inside_function is_symbolic_tensor "
                  "reverse_sequence timestamp",
     "string_numbers": "as_string", "strings": "fingerprint",
-    "assertions": "Assert assert_equal assert_greater assert_less", "type_checks": "assert_rank",
+    "guards": "Assert", "assertions": "assert_equal assert_greater assert_less", "type_checks": "assert_rank",
     "histograms": "histogram_fixed_width histogram_fixed_width_bins",
     "sorting": "argsort searchsorted sort unique unique_with_counts unravel_index",
     "space": "batch_to_space extract_volume_patches space_to_batch space_to_batch_nd",
@@ -63,4 +64,7 @@ _LAZY |= {name: f"tapejax.ops.{file}:{name}" for file, found in {
 _LAZY |= {name: f"tapejax.{name}" for name in ("experimental", "lookup", "sets", "types")}
 _LAZY |= {name: f"tapejax.variable_kinds:{name}" for name in ("VariableAggregation", "VariableSynchronization")}
 _LAZY |= {"broadcast_static_shape": "tapejax.shape:broadcast_static_shape", "tuple": "tapejax.ops.partition:tuple_"}
+_LAZY |= {name: f"tapejax.type_specs:{name}" for name in ("IndexedSlicesSpec", "type_spec_from_value")}
+_LAZY |= {name: f"tapejax.ops.io_tensor:{name}" for name in ("make_ndarray", "make_tensor_proto")}
+_LAZY["edit_distance"] = "tapejax.ops.edit_distance:edit_distance"
 __getattr__ = missing.module_getattr(__name__, globals(), lazy=_LAZY)

@@ -12,11 +12,13 @@ from tapejax.engine.aval import scalar_kind
 from tapejax.tensor import Tensor, from_value
 
 __all__ = [
-    "NotATensor", "constant", "convert_to_tensor", "match", "refuse_conversion", "register_conversion", "to_tensor"]
+    "NotATensor", "constant", "convert_to_tensor", "match", "refuse_conversion", "register_conversion",
+    "register_tensor_conversion_function", "to_tensor"]
 
 _F32, _I32, _I64 = np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.int64)
 _converters: dict[type, Callable[[Any], Tensor]] = {Tensor: lambda t: t}
 _stack: Callable[..., Tensor] | None = None
+_functions: list[tuple[int, tuple[type, ...], Callable[..., Any]]] = []  # the user's, by priority
 
 
 def register_conversion(cls: type, convert: Callable[[Any], Tensor]) -> None:
@@ -73,6 +75,8 @@ def to_tensor(value: Any, dtype: np.dtype | None = None, hint: np.dtype | None =
         return _stack([to_tensor(v, dtype or first) for v in value])
     if hasattr(value, "__tf_tensor__"):
         return getattr(value, "__tf_tensor__")(dtype)  # noqa: B009 (a protocol pyright does not know)
+    if _functions and (tensor := _by_function(value, dtype)) is not None:
+        return tensor
     for cls, convert in tuple(_converters.items()):
         if isinstance(value, cls):
             _converters[type(value)] = convert
@@ -81,6 +85,22 @@ def to_tensor(value: Any, dtype: np.dtype | None = None, hint: np.dtype | None =
     if isinstance(value, np.ndarray) and value.ndim:
         stream.host_array_entered(lambda: _site(array))
     return from_value(array)
+
+
+def _by_function(value: Any, dtype: np.dtype | None) -> Tensor | None:
+    wanted = None if dtype is None else dtypes.from_numpy(dtype)
+    for _, types, function in _functions:
+        if isinstance(value, types):
+            result = function(value, dtype=wanted, name=None, as_ref=False)
+            if result is NotImplemented:
+                continue
+            if not isinstance(result, Tensor):
+                raise RuntimeError(f"Conversion function {function!r} returned non-Tensor: {result!r}")
+            if wanted is not None and result.dtype != wanted:
+                raise RuntimeError(f"Conversion function {function!r} returned incompatible dtype: requested "
+                                   f"{wanted.name}, actual {result.dtype.name}")
+            return result
+    return None
 
 
 def _of_jax(value: Any, dtype: np.dtype | None) -> Tensor:
@@ -252,6 +272,39 @@ def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, nam
         from tapejax.ops.array import identity
         return identity(tensor)  # a variable's own tensor is never handed out: identity keys the tape
     return tensor
+
+
+def register_tensor_conversion_function(base_type: Any, conversion_func: Callable[..., Any],
+                                        priority: int = 100) -> None:
+    """Says how objects of a class become tensors, wherever an operation takes one.
+
+    Args:
+      base_type: the class, or a tuple of classes; subclasses are converted too.
+      conversion_func: function of the value, and of the keywords `dtype` (a `DType` that the tensor must have, or
+        None), `name` and `as_ref` (False). It returns a tensor, or NotImplemented to pass.
+      priority: functions with lower ones are asked first.
+
+    Raises:
+      TypeError: no class, a class of numbers or arrays, or no function.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/register_tensor_conversion_function
+
+    >>> class Metres:
+    ...     def __init__(self, value):
+    ...         self.value = value
+    >>> register_tensor_conversion_function(Metres, lambda x, dtype=None, **_: constant(x.value, dtype))
+    >>> (constant(1.0) + Metres(2)).numpy().item()
+    3.0
+    """
+    types = base_type if isinstance(base_type, tuple) else (base_type,)
+    if not all(isinstance(cls, type) for cls in types):
+        raise TypeError(f"Argument `base_type` must be a type or a tuple of types. Obtained: {base_type}")
+    if any(issubclass(cls, (int, float, np.generic, np.ndarray)) for cls in types):
+        raise TypeError("Cannot register conversions for Python numeric types and NumPy scalars and arrays.")
+    if not callable(conversion_func):
+        raise TypeError(f"Argument `conversion_func` must be callable. Received {conversion_func}.")
+    _functions.append((priority, types, conversion_func))
+    _functions.sort(key=lambda entry: entry[0])
 
 
 def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Const") -> Tensor:

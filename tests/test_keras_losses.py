@@ -21,12 +21,54 @@ CASES = [
     ("SparseCategoricalCrossentropy", {"from_logits": True, "ignore_class": 3}, LABELS, LOGITS),
     ("MeanSquaredError", {}, BITS[:, 0], LOGITS[:, :1]),
 ]  # fmt: skip
+# Reduction and weights are the same for all: these are compared in one way.
+MORE = [
+    ("MeanAbsolutePercentageError", {}, BITS, LOGITS), ("MeanSquaredLogarithmicError", {}, BITS, LOGITS),
+    ("Huber", {}, BITS, LOGITS), ("Huber", {"delta": 0.5}, BITS, LOGITS), ("Huber", {}, BITS[:, 0], LOGITS[:, :1]),
+    ("LogCosh", {}, BITS, LOGITS), ("CosineSimilarity", {}, BITS, LOGITS),
+    ("CosineSimilarity", {}, BITS, 0 * LOGITS), ("Hinge", {}, BITS, LOGITS), ("Hinge", {}, 2 * BITS - 1, LOGITS),
+    ("SquaredHinge", {}, BITS, LOGITS), ("CategoricalHinge", {}, ONE_HOT, LOGITS),
+    ("KLDivergence", {}, ONE_HOT, PROBS), ("Poisson", {}, BITS, PROBS), ("BinaryFocalCrossentropy", {}, BITS, PROBS),
+    ("BinaryFocalCrossentropy", {"from_logits": True, "apply_class_balancing": True, "gamma": 1.5, "alpha": 0.3},
+     BITS, LOGITS), ("BinaryFocalCrossentropy", {"label_smoothing": 0.2}, BITS, PROBS),
+    ("CategoricalFocalCrossentropy", {}, ONE_HOT, PROBS),
+    ("CategoricalFocalCrossentropy", {"from_logits": True, "alpha": [0.1, 0.2, 0.3, 0.4]}, ONE_HOT, LOGITS),
+    ("CategoricalFocalCrossentropy", {"label_smoothing": 0.2, "gamma": 3.0}, ONE_HOT, PROBS),
+    ("CategoricalGeneralizedCrossEntropy", {"q": 0.7}, LABELS, PROBS), ("Dice", {"axis": 1}, BITS, PROBS),
+    ("Dice", {"axis": (1,)}, BITS, PROBS), ("Tversky", {"axis": 1, "alpha": 0.3, "beta": 0.6}, BITS, PROBS),
+    ("CTC", {}, np.array([[1, 2], [2, 0], [3, 3]]), R.randn(3, 5, 4).astype(np.float32)),
+]  # fmt: skip
+WHOLE = [("Dice", {}, BITS, PROBS), ("Tversky", {"alpha": 0.3}, BITS, PROBS)]  # one number for the batch
+UNIT = LOGITS / np.linalg.norm(LOGITS, axis=1, keepdims=True)
+CIRCLES = [("Circle", {}, np.array([0, 1, 0]), UNIT),
+           ("Circle", {"gamma": 5.0, "margin": 0.2}, np.array([[0], [1], [0]]), UNIT),
+           ("Circle", {"remove_diagonal": False, "gamma": 3.0}, np.array([0, 1, 2]), UNIT)]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c[0]}-{c[1]}")
 @pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", None, "mean_with_sample_weight"])
 @pytest.mark.parametrize("weight", [None, np.array([0.5, 2.0, 0.0], np.float32)], ids=["plain", "weighted"])
 def test_loss_objects(tf, case, reduction, weight):
+    same_as_keras(tf, case, reduction, weight)
+
+
+@pytest.mark.parametrize("case", MORE, ids=lambda c: f"{c[0]}-{c[1]}")
+def test_more_loss_objects(tf, case):
+    same_as_keras(tf, case, "sum_over_batch_size", np.array([0.5, 2.0, 0.0], np.float32))
+
+
+@pytest.mark.parametrize("case", WHOLE, ids=lambda c: f"{c[0]}-{c[1]}")
+def test_losses_of_a_whole_batch(tf, case):
+    same_as_keras(tf, case, "sum_over_batch_size", None)
+
+
+@pytest.mark.parametrize("case", CIRCLES, ids=lambda c: f"{c[0]}-{c[1]}")
+def test_circles(tf, case):
+    same_as_keras(tf, case, "sum_over_batch_size", None)
+    same_as_keras(tf, case, None, None)
+
+
+def same_as_keras(tf, case, reduction, weight):
     name, kwargs, y_true, y_pred = case
     results = []
     for t in (ours, tf):
@@ -47,7 +89,58 @@ def test_functions(tf, name):
     assert ours.keras.losses.get(name) is getattr(ours.keras.losses, name)
 
 
+def test_every_loss_of_keras_is_there_and_tested(tf):
+    there = {n for n in dir(tf.keras.losses) if not n.startswith("_")}
+    assert not there - set(dir(ours.keras.losses))
+    classes = {n for n in there if isinstance(getattr(tf.keras.losses, n), type)} - {"Loss", "Reduction"}
+    assert classes == {c[0] for c in CASES + MORE + WHOLE + CIRCLES}
+
+
+@pytest.mark.parametrize("name", ["huber", "hinge", "squared_hinge", "categorical_hinge", "kld", "logcosh", "mape",
+                                  "msle", "poisson", "cosine_similarity", "binary_focal_crossentropy", "dice",
+                                  "tversky", "categorical_focal_crossentropy", "kullback_leibler_divergence"])
+def test_more_functions(tf, name):
+    mine, theirs = (getattr(t.keras.losses, name)(ONE_HOT, PROBS).numpy() for t in (ours, tf))
+    assert mine.shape == theirs.shape
+    np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-7)
+    if name in ours.keras.losses.__all__:
+        assert ours.keras.losses.get(name) is getattr(ours.keras.losses, name)
+
+
+def test_functions_with_arguments(tf):
+    for call in (lambda t, k: k.huber(ONE_HOT, PROBS, 0.1), lambda t, k: k.cosine_similarity(ONE_HOT, PROBS, axis=0),
+                 lambda t, k: k.categorical_generalized_cross_entropy(t.constant(LABELS), t.constant(PROBS), 0.3),
+                 lambda t, k: k.circle(LABELS, UNIT, np.array([0, 3]), UNIT[:2], False, gamma=4),
+                 lambda t, k: k.ctc(np.array([[1, 2]]), LOGITS[None])):
+        mine, theirs = (call(t, t.keras.losses).numpy() for t in (ours, tf))
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("case", CASES + MORE + CIRCLES, ids=lambda c: f"{c[0]}-{c[1]}")
+def test_configurations(tf, case):
+    mine, theirs = (getattr(t.keras.losses, case[0])(**case[1]) for t in (ours, tf))
+    assert theirs.get_config().items() <= mine.get_config().items()  # Keras leaves out `delta` and `axis`
+    again = ours.keras.losses.deserialize(ours.keras.losses.serialize(mine))
+    assert type(again) is type(mine) and again.get_config() == mine.get_config()
+    assert type(ours.keras.losses.get(tf.keras.losses.serialize(theirs))) is type(mine)
+
+
+def test_serialized_functions(tf):
+    for name in ("huber", "mse"):
+        mine, theirs = (t.keras.losses.serialize(getattr(t.keras.losses, name)) for t in (ours, tf))
+        assert mine == theirs
+        assert ours.keras.losses.deserialize(mine) is getattr(ours.keras.losses, name)
+
+
 def test_errors():
+    with pytest.raises(ValueError, match="interval"):
+        ours.keras.losses.CategoricalGeneralizedCrossEntropy(q=1)
+    with pytest.raises(ValueError, match="3 axes"):
+        ours.keras.losses.ctc([[1]], [[1.0]])
+    with pytest.raises(ValueError, match="'Rope'"):
+        ours.keras.losses.deserialize({"class_name": "Rope", "config": {}})
+    with pytest.raises(TypeError, match="parse"):
+        ours.keras.losses.deserialize(["Huber"])
     with pytest.raises(ValueError, match="loss identifier"):
         ours.keras.losses.get("x")
     with pytest.raises(ValueError, match="reduction"):

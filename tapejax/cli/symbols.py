@@ -12,21 +12,6 @@ from tapejax.compat import v1
 
 __all__ = ["Found", "find", "has_member", "keyword_names", "takes"]
 
-# What to write where a name is missing: by the longest prefix that fits.
-WAYS = {
-    "tf.app": "Use absl.app and absl.flags, or argparse.", "tf.flags": "Use absl.flags or argparse.",
-    "tf.contrib": "It left TensorFlow in version 2.", "tf.estimator": "Write a loop, or use tf.keras.Model.fit.",
-    "tf.feature_column": "Use tf.keras.layers for preprocessing.", "tf.gfile": "Use tf.io.gfile.",
-    "tf.layers": "Use tf.keras.layers.", "tf.lite": "Export with jax.export, or save weights and convert elsewhere.",
-    "tf.logging": "Use tf.compat.v1.logging or Python's logging.", "tf.placeholder": "Pass values to functions.",
-    "tf.Session": "Call functions: operations run at once.", "tf.get_variable": "Use tf.Variable.",
-    "tf.distribute": "On one device leave the strategy out; on many use jax.sharding.",
-    "tf.tpu": "Leave it out: JAX finds TPUs itself.", "tf.train.AdamOptimizer": "Use tf.keras.optimizers.Adam.",
-    "tf.train.GradientDescentOptimizer": "Use tf.keras.optimizers.SGD.",
-    "tf.train.RMSPropOptimizer": "Use tf.keras.optimizers.RMSprop.",
-    "tf.train.Saver": "Use tf.train.Checkpoint.", "tf.app.run": "Call the function.",
-    "tf.gradients": "Use tf.GradientTape.", "tf.ConfigProto": "Use tf.config.",
-}  # fmt: skip
 _INTERNAL = ("tf.python", "tf.keras")
 
 
@@ -89,9 +74,8 @@ def _own(symbol: str) -> Any:
 
 
 def _way(symbol: str, error: str) -> str:
-    fitting = [prefix for prefix in WAYS if symbol == prefix or symbol.startswith(prefix + ".")]
-    if fitting:
-        return WAYS[max(fitting, key=len)]
+    if (known := missing.way(symbol)) is not None:
+        return known
     head, _, last = symbol.rpartition(".")
     if head == "tf" and last in v1._RENAMED and not find(f"tf.{v1._RENAMED[last]}").missing:
         return f"Use tf.{v1._RENAMED[last]}."

@@ -8,6 +8,7 @@ import numpy as np
 from jax import lax
 
 from tapejax import errors
+from tapejax.ops.gathering import gather
 from tapejax.ops.kinds import final, need
 from tapejax.ops.registry import Array, op, public
 
@@ -65,7 +66,7 @@ def ctc_loss(labels, logits, label_length, logit_length, logits_time_major=True,
       label_length: integers [batch].
       logit_length: integers [batch].
       logits_time_major: which of the two layouts `logits` has.
-      unique: must be None: it is an aid of TensorFlow's for TPUs.
+      unique: what `tf.nn.ctc_unique_labels` gives for `labels`, or None: the result is the same.
       blank_index: the class that stands for no label, 0 by default; negative ones count from the end.
       name: of no effect.
 
@@ -73,7 +74,7 @@ def ctc_loss(labels, logits, label_length, logit_length, logits_time_major=True,
       [batch], of the dtype of `logits`. A sequence that no alignment gives costs 1e30 (in TensorFlow about 707).
 
     Raises:
-      InvalidArgumentError: batches that differ. NotImplementedError: sparse labels, or `unique`.
+      InvalidArgumentError: batches that differ. NotImplementedError: sparse labels.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/ctc_loss (Graves et al. 2006)
 
@@ -84,7 +85,7 @@ def ctc_loss(labels, logits, label_length, logit_length, logits_time_major=True,
     if hasattr(labels, "indices"):
         raise NotImplementedError("`labels` as a SparseTensor are not supported: pass dense ones and `label_length`")
     if unique is not None:
-        raise NotImplementedError("`unique` is not supported: leave it out, the result is the same")
+        labels = gather(unique[0], unique[1], batch_dims=1)
     blank = 0 if blank_index is None else blank_index
     if not isinstance(blank, int):
         raise final(TypeError(f"`blank_index` must be an int. Received: {blank_index}"))
