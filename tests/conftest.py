@@ -8,11 +8,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
+import gc
 import importlib.util
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from resident import KNOWN, MB, resident
 
 import tapejax
 
@@ -33,6 +35,22 @@ def fresh_tapejax() -> Iterator[None]:
     tapejax.sync()
     if tapejax.config.eager != eager:
         tapejax.config.eager = eager
+
+
+@pytest.fixture(autouse=True, scope="module")
+def bounded_memory() -> Iterator[None]:
+    """A module leaves hundreds of compiled programs that no other uses: too many of them are dropped."""
+    yield
+    if KNOWN and resident() > 2500 * MB:
+        import jax
+
+        from tapejax import malloc
+        from tapejax.engine import trie
+
+        trie.clear()
+        jax.clear_caches()
+        gc.collect()
+        malloc.give_back()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

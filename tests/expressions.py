@@ -14,14 +14,15 @@ import pytest
 
 import tapejax
 
-__all__ = ["compare", "evaluate", "test_of"]
+__all__ = ["both", "compare", "evaluate", "same", "test_of"]
 
 
-def test_of(rows: list[str], **names: Any) -> Callable[..., None]:
+def test_of(rows: list[str], eager: bool = False, **names: Any) -> Callable[..., None]:
     """A test with one case for each row.
 
     Args:
       rows: expressions of ``tf`` and of the names in `_names`.
+      eager: whether tapejax runs op by op: where few ops compile slowly, so that rows share them.
       **names: more names: constants, or functions of the module that give the value.
     """
     assert len(set(rows)) == len(rows), f"twice: {[r for r in rows if rows.count(r) > 1]}"
@@ -31,6 +32,7 @@ def test_of(rows: list[str], **names: Any) -> Callable[..., None]:
     def test_as_tensorflow(row: str, tf: Any) -> None:
         if not found:
             found["theirs"] = evaluate(tf, rows, **names)
+            tapejax.config.eager = eager
             found["ours"] = evaluate(tapejax, rows, **names)
         compare(found["ours"][row], found["theirs"][row])
 
@@ -75,6 +77,8 @@ def _class_name(error: Exception) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return [[key, _plain(v)] for key, v in value.items()]
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     if value is None or isinstance(value, (bool, str, bytes)):
@@ -88,6 +92,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, int):
         return value
     return np.asarray(value)
+
+
+def both(tf: Any, call: Callable[[Any], Any]) -> None:
+    """Compares what a call of a module returns in tapejax and in TensorFlow."""
+    same(call(tapejax), call(tf))
+
+
+def same(ours: Any, theirs: Any) -> None:
+    """AssertionError unless two structures of tensors agree."""
+    compare(_plain(ours), _plain(theirs))
 
 
 def compare(ours: Any, theirs: Any) -> None:

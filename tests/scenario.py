@@ -4,10 +4,11 @@ A scenario is a function of the module (`tf`) that returns a structure of tensor
 raises. Both must give the same structure, values and dtypes, or an exception of the same class.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 
 import tapejax
 
@@ -56,7 +57,22 @@ def _compare(got: Any, want: Any, rtol: float, where: str) -> None:
         assert got == want, text
 
 
-def scenarios(names: dict[str, Any]) -> list[Callable[[Any], Any]]:
-    """The scenarios among a test module's globals: its functions whose first argument is `tf`."""
+def test_of(names: dict[str, Any], modes: Sequence[str] = ("recorded",)) -> Callable[..., None]:
+    """A test with one case for each scenario in a module's globals and each mode: "recorded", "eager"."""
+
+    @pytest.mark.parametrize("mode", modes)
+    @pytest.mark.parametrize("scenario", _scenarios(names), ids=lambda s: s.__name__)
+    def test_same_as_tensorflow(scenario: Callable[[Any], Any], mode: str, tf: Any) -> None:
+        tapejax.config.eager = mode == "eager"
+        check(scenario, tf)
+
+    return test_same_as_tensorflow
+
+
+test_of.__test__ = False  # type: ignore[attr-defined]  # pytest looks at its name
+
+
+def _scenarios(names: dict[str, Any]) -> list[Callable[[Any], Any]]:
+    """Its functions whose first argument is `tf`."""
     return [fn for name, fn in names.items() if callable(fn) and not name.startswith(("_", "test_"))
             and getattr(fn, "__module__", "") == names["__name__"] and fn.__code__.co_varnames[:1] == ("tf",)]

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scenario import check, scenarios
+from scenario import test_of
 
 import tapejax
 
@@ -302,9 +302,7 @@ def hessians_outside_of_functions_raise(tf):
     return tf.hessians(tf.constant(1.0), tf.constant(1.0))
 
 
-@pytest.mark.parametrize("scenario", scenarios(globals()), ids=lambda s: s.__name__)
-def test_same_as_tensorflow(scenario, tf):
-    check(scenario, tf)
+test_same_as_tensorflow = test_of(globals())
 
 
 def _peak(f, x):

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from scenario import check, scenarios
+from scenario import test_of
 
 import tapejax
 
@@ -348,14 +348,7 @@ def watching_after_its_use_counts_all_uses_of_what_is_tracked(tf):
     return tape.gradient(z, x)
 
 
-SCENARIOS = scenarios(globals())
-
-
-@pytest.mark.parametrize("mode", ["recorded", "eager"])
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
-def test_same_as_tensorflow(scenario, mode, tf):
-    tapejax.config.eager = mode == "eager"
-    check(scenario, tf)
+test_same_as_tensorflow = test_of(globals(), ["recorded", "eager"])
 
 
 @pytest.mark.parametrize("what", ["source", "target", "watched"])

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scenario import check, scenarios
+from scenario import test_of
 
 import tapejax
 
@@ -243,14 +243,7 @@ def hessian_by_rows(tf):
     return rows
 
 
-SCENARIOS = scenarios(globals())
-
-
-@pytest.mark.parametrize("mode", ["recorded", "eager"])
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
-def test_same_as_tensorflow(scenario, mode, tf):
-    tapejax.config.eager = mode == "eager"
-    check(scenario, tf)
+test_same_as_tensorflow = test_of(globals(), ["recorded", "eager"])
 
 
 def test_integer_primals_are_warned_about(caplog):

@@ -1,25 +1,13 @@
 """Long runs hold memory flat: tens of thousands of steps of a small Keras model."""
 
-import gc
-import os
-import pathlib
-
 import numpy as np
 import pytest
+from resident import KNOWN, MB, resident
 
 import tapejax as tf
 
-MB = 1 << 20
-STATM = pathlib.Path("/proc/self/statm")
 
-
-def resident() -> int:
-    """Bytes of memory that the process has."""
-    gc.collect()
-    return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-@pytest.mark.skipif(not STATM.exists(), reason="reads Linux's /proc")
+@pytest.mark.skipif(not KNOWN, reason="reads Linux's /proc")
 @pytest.mark.parametrize("decorate", [lambda f: f, tf.function], ids=["undecorated", "tf.function"])
 def test_twenty_thousand_steps_of_a_keras_model_hold_memory_flat(decorate):
     model = tf.keras.Sequential([tf.keras.layers.Dense(10, activation="relu", input_shape=(5,)),

@@ -1,8 +1,10 @@
-"""`GradientTape` against real TensorFlow: each function below is run with both and must do the same."""
+"""What a `GradientTape` records, when and for how long: each function is run with real TensorFlow too.
 
-import numpy as np
+Both must do the same.
+"""
+
 import pytest
-from scenario import check
+from scenario import check, test_of
 
 import tapejax
 
@@ -95,14 +97,6 @@ def watched_after_the_tape_is_closed_is_none(tf):
         y = x * x
     tape.watch(x)
     return tape.gradient(y, x)
-
-
-def intermediate_results_are_sources_too(tf):
-    x = tf.Variable([1.0, 2.0])
-    with tf.GradientTape() as tape:
-        y = x * x
-        z = tf.reduce_sum(y * 3.0 + y)
-    return tape.gradient(z, y)
 
 
 def watched_variables_after_and_before(tf):
@@ -287,175 +281,6 @@ def watched_variables_come_in_order(tf):
     return before
 
 
-def output_gradients_weigh_the_targets(tf):
-    x = tf.Variable([1.0, 2.0])
-    with tf.GradientTape(persistent=True) as tape:
-        y = x * x
-        z = x * 3.0
-    v, w = tf.constant([10.0, 100.0]), tf.constant([1.0, -1.0])
-    return tape.gradient(y, x, output_gradients=v), tape.gradient([y, z], x, output_gradients=[v, w])
-
-
-def unconnected_is_none(tf):
-    x, y = tf.Variable([1.0, 2.0]), tf.Variable([[3.0]])
-    with tf.GradientTape() as tape:
-        z = x * 2.0
-    return tape.gradient(z, [x, y])
-
-
-def unconnected_as_zeros(tf):
-    x, y, n = tf.Variable([1.0, 2.0]), tf.Variable([[3.0]]), tf.constant([1.0, 1.0, 1.0])
-    with tf.GradientTape() as tape:
-        z = x * 2.0
-    return tape.gradient(z, [x, y, n], unconnected_gradients=tf.UnconnectedGradients.ZERO)
-
-
-def unconnected_as_the_string_zero(tf):
-    x, y = tf.Variable([1.0, 2.0]), tf.Variable([[3.0]])
-    with tf.GradientTape() as tape:
-        z = x * 2.0
-    return tape.gradient(z, {"x": x, "y": y}, unconnected_gradients="zero")
-
-
-def unconnected_as_something_unknown_raises(tf):
-    x = tf.Variable(1.0)
-    with tf.GradientTape() as tape:
-        z = x * 2.0
-    return tape.gradient(z, x, unconnected_gradients="nonsense")
-
-
-def none_after_numpy(tf):
-    x = tf.Variable(3.0)
-    with tf.GradientTape() as tape:
-        y = tf.constant((x * x).numpy()) * 2.0
-    return tape.gradient(y, x)
-
-
-def none_after_a_cast_to_int(tf):
-    x = tf.Variable(3.0)
-    with tf.GradientTape() as tape:
-        y = tf.cast(tf.cast(x, tf.int32), tf.float32) * 2.0
-    return tape.gradient(y, x)
-
-
-def none_after_stop_gradient(tf):
-    x = tf.Variable(3.0)
-    with tf.GradientTape(persistent=True) as tape:
-        y = tf.stop_gradient(x * x)
-        z = tf.stop_gradient(x * x) * x
-    return tape.gradient(y, x), tape.gradient(z, x)
-
-
-def none_through_floor(tf):
-    x = tf.Variable(3.5)
-    with tf.GradientTape() as tape:
-        y = tf.floor(x) * 2.0
-    return tape.gradient(y, x)
-
-
-def none_through_assign(tf):
-    x, v = tf.Variable(3.0), tf.Variable(1.0)
-    with tf.GradientTape(persistent=True) as tape:
-        v.assign(x * x)
-        y = v * 2.0
-    return tape.gradient(y, x), tape.gradient(y, v)
-
-
-def assign_add_then_use(tf):
-    v, c = tf.Variable(1.0), tf.constant(5.0)
-    with tf.GradientTape() as tape:
-        y = v.assign_add(c) * 3.0
-    return y, tape.gradient(y, v)
-
-
-def used_before_and_after_assign(tf):
-    v = tf.Variable(2.0)
-    with tf.GradientTape() as tape:
-        y = v * v
-        v.assign(10.0)
-        z = y + v * 7.0
-    return z, tape.gradient(z, v)
-
-
-def values_are_those_of_record_time(tf):
-    v = tf.Variable(3.0)
-    with tf.GradientTape() as tape:
-        y = v * v
-    v.assign(100.0)
-    return tape.gradient(y, v), v.numpy()
-
-
-def rebound_name_is_another_tensor(tf):
-    x = tf.Variable(3.0)
-    results = []
-    for _ in range(2):
-        with tf.GradientTape() as tape:
-            y = x * x
-        results.append(tape.gradient(y, x))
-        x = x + 1.0
-    return results
-
-
-def integer_source_is_none(tf):
-    i = tf.constant(3)
-    f = tf.Variable(2.0)
-    with tf.GradientTape() as tape:
-        tape.watch(i)
-        y = tf.cast(i, tf.float32) * f
-    return tape.gradient(y, [i, f])
-
-
-def integer_target_is_none(tf):
-    i = tf.constant(3)
-    with tf.GradientTape() as tape:
-        tape.watch(i)
-        y = i * i
-    return tape.gradient(y, i)
-
-
-def number_as_source_raises(tf):
-    with tf.GradientTape() as tape:
-        y = tf.constant(3.0) * 2.0
-    return tape.gradient(y, 3.0)
-
-
-def numpy_array_as_source_raises(tf):
-    a = np.float32([1.0])
-    with tf.GradientTape() as tape:
-        y = tf.constant(3.0) * a
-    return tape.gradient(y, [a])
-
-
-def sources_in_lists_and_dicts(tf):
-    a, b, c = tf.Variable(1.0), tf.Variable([2.0, 3.0]), tf.Variable(4.0)
-    with tf.GradientTape() as tape:
-        y = a * tf.reduce_sum(b * b) + c
-    return tape.gradient(y, {"one": [a, (b,)], "two": {"c": c}})
-
-
-def several_targets_are_summed(tf):
-    x = tf.Variable([1.0, 2.0])
-    with tf.GradientTape(persistent=True) as tape:
-        y, z = x * x, tf.sin(x)
-    return tape.gradient([y, z], x), tape.gradient({"y": y, "z": [z]}, [x]), tape.gradient((y, y), x)
-
-
-def target_is_source(tf):
-    x = tf.Variable([1.0, 2.0])
-    c = tf.constant(3.0)
-    with tf.GradientTape(persistent=True) as tape:
-        tape.watch(c)
-        y = x * c
-    return tape.gradient(y, y), tape.gradient(c, c), tape.gradient(x, x)
-
-
-def the_same_source_twice(tf):
-    x = tf.Variable(3.0)
-    with tf.GradientTape() as tape:
-        y = x * x
-    return tape.gradient(y, [x, x])
-
-
 def reading_a_value_in_the_middle_of_an_open_tape(tf):
     x, w = tf.Variable([1.0, 2.0]), tf.constant([0.5, -0.5])
     seen = []
@@ -514,38 +339,6 @@ def operations_after_the_tape_are_not_recorded(tf):
     return tape.gradient(z, x), tape.gradient(y, x)
 
 
-def gradient_of_a_variable_that_many_ops_use(tf):
-    x = tf.Variable([[1.0, 2.0], [3.0, 4.0]])
-    with tf.GradientTape() as tape:
-        y = tf.matmul(x, x)
-        for _ in range(3):
-            y = tf.matmul(y, x) / 10.0 + x
-        y = tf.reduce_mean(tf.square(y))
-    return tape.gradient(y, x)
-
-
-def broadcasting_sums_the_gradient(tf):
-    b, s = tf.Variable([1.0, 2.0, 3.0]), tf.Variable(2.0)
-    with tf.GradientTape() as tape:
-        y = tf.ones([4, 3]) * b + s
-    return tape.gradient(y, [b, s])
-
-
-def float64_stays_float64(tf):
-    x = tf.Variable(np.array([0.1, 0.2]), dtype=tf.float64)
-    with tf.GradientTape() as tape:
-        y = tf.sin(x) * 3.0
-    return tape.gradient(y, x)
-
-
-def complex_gradients_are_conjugated(tf):
-    z = tf.constant(1 + 2j, tf.complex64)
-    with tf.GradientTape() as tape:
-        tape.watch(z)
-        y = z * z * z
-    return tape.gradient(y, z)
-
-
 def without_with_statement(tf):
     x = tf.Variable(3.0)
     tape = tf.GradientTape()
@@ -559,21 +352,7 @@ def gradient_of_a_tape_never_entered(tf):
     return tf.GradientTape().gradient(tf.constant(1.0), tf.constant(1.0))
 
 
-SCENARIOS = [fn for name, fn in list(globals().items())
-             if callable(fn) and getattr(fn, "__module__", "") == __name__ and fn.__code__.co_varnames[:1] == ("tf",)]
-
-
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
-def test_same_as_tensorflow(scenario, tf):
-    check(scenario, tf)
-
-
-@pytest.mark.parametrize("scenario", [seed_example_1, second_derivative_by_nested_tapes, gradient_penalty,
-                                      persistent_tape_answers_many_times, values_are_those_of_record_time,
-                                      reading_a_value_in_the_middle_of_an_open_tape], ids=lambda s: s.__name__)
-def test_op_by_op_mode_gives_the_same(scenario, tf):
-    tapejax.config.eager = True
-    check(scenario, tf)
+test_same_as_tensorflow = test_of(globals(), ["recorded", "eager"])
 
 
 @pytest.mark.parametrize("scenario", [third_derivative_by_nested_tapes, gradient_penalty,
@@ -592,16 +371,3 @@ def test_seed_example_1_by_hand():
 def test_second_gradient_call_says_what_to_do():
     with pytest.raises(RuntimeError, match="non-persistent"):
         second_call_on_a_tape_that_is_not_persistent_raises(tapejax)
-
-
-def test_too_few_output_gradients_raise_where_tensorflow_guesses():
-    x = tapejax.Variable([1.0, 2.0])
-    with tapejax.GradientTape() as tape:
-        y = x * x
-    with pytest.raises(ValueError, match="1 elements for 2 targets"):
-        tape.gradient([y, y], x, output_gradients=[y])
-
-
-def test_integer_source_is_warned_about(caplog):
-    integer_source_is_none(tapejax)
-    assert "must be floating" in caplog.text

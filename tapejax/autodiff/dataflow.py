@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Iterable
 from typing import Any
 
-from tapejax.autodiff.backward import Key, Record
+from tapejax.autodiff.record import Key, Record
 from tapejax.engine.graph import Node, path
 from tapejax.tensor import Tensor
 from tapejax.variable import Variable

@@ -3,8 +3,8 @@
 import os
 from typing import Any
 
-from tapejax.autodiff.backward import Key
 from tapejax.autodiff.dataflow import History, Step
+from tapejax.autodiff.record import Key
 from tapejax.tensor import Tensor
 from tapejax.variable import Variable
 

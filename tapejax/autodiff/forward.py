@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 
 from tapejax import nest
-from tapejax.autodiff.backward import Entry, Key, Record, zeros_like
-from tapejax.autodiff.tape import GradientTape, Recorder, UnconnectedGradients, catch_up
+from tapejax.autodiff.backward import zeros_like
+from tapejax.autodiff.record import Entry, Key, Record, Recorder
+from tapejax.autodiff.tape import GradientTape, UnconnectedGradients, catch_up
 from tapejax.convert import to_tensor
 from tapejax.engine import stream
 from tapejax.engine.op import Op, static

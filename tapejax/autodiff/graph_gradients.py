@@ -6,8 +6,9 @@ import numpy as np
 
 from tapejax import nest
 from tapejax.autodiff import backward
-from tapejax.autodiff.backward import Entry, Key, Record, ones_like, zeros_like
+from tapejax.autodiff.backward import ones_like, zeros_like
 from tapejax.autodiff.jacobian import jacobians
+from tapejax.autodiff.record import Entry, Key, Record
 from tapejax.convert import to_tensor
 from tapejax.engine import stream
 from tapejax.tensor import Tensor

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tapejax.autodiff.backward import Record, gradients
+from tapejax.autodiff.backward import gradients
+from tapejax.autodiff.record import Record
 from tapejax.engine import stream
 from tapejax.engine.capture import capture
 from tapejax.engine.op import Op, static

@@ -3,26 +3,26 @@
 import contextlib
 import logging
 import sys
-import weakref
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from tapejax import nest
-from tapejax.autodiff.backward import Record, backward, zeros_like
+from tapejax.autodiff.backward import backward, zeros_like
 from tapejax.autodiff.dataflow import History
 from tapejax.autodiff.diagnose import Explanation, explain, note_missing
 from tapejax.autodiff.draw import Drawing
 from tapejax.autodiff.indexed_slices import IndexedSlices
 from tapejax.autodiff.jacobian import jacobians
+from tapejax.autodiff.record import Record, Recorder
 from tapejax.convert import to_tensor
 from tapejax.engine import stream
 from tapejax.errors import InvalidArgumentError
 from tapejax.tensor import Tensor, from_value
 from tapejax.variable import Variable
 
-__all__ = ["GradientTape", "Recorder", "UnconnectedGradients", "catch_up"]
+__all__ = ["GradientTape", "UnconnectedGradients", "catch_up"]
 
 _log = logging.getLogger("tapejax")
 
@@ -32,40 +32,6 @@ class UnconnectedGradients:
 
     NONE = "none"
     ZERO = "zero"
-
-
-class Recorder:
-    """What tapes and forward accumulators share: it stands among `stream.thread.tapes` and notes ranges of traces."""
-
-    _record: Any = None
-    _open = True
-
-    def _close(self) -> None:
-        """Until `_reopen`, what is recorded is not its own."""
-        self._open = False
-        for segment in self._record.segments:
-            segment.close()
-
-    def _reopen(self) -> None:
-        self._open = True
-        self.begin(stream.current())
-
-    # What the engine calls (`engine.stream.Watcher`)
-
-    def begin(self, trace: Any) -> None:
-        """The engine: `trace` starts while it records."""
-        trace.watchers.append(weakref.ref(self))
-        if self._open:
-            self._record.open(trace)
-
-    def needs(self, trace: Any) -> list[int]:
-        """The engine: `trace` is about to run."""
-        return self._record.needs(trace) if self._record is not None else []
-
-    def keep(self, trace: Any, values: dict[int, Any]) -> None:
-        """The engine: `trace` has run."""
-        if self._record is not None:
-            self._record.keep(trace, values)
 
 
 def catch_up() -> None:

@@ -31,8 +31,10 @@ class Turns:
     def total(self):
         return sum(self.compiled)
 
-    def settled_after(self, turns):
-        return not any(self.compiled[turns:])
+    def check(self, total, settled, flushes=None):
+        """At most `total` programs are compiled, none after `settled` turns; the last turn runs so many."""
+        assert self.total <= total and not any(self.compiled[settled:]), self
+        assert flushes is None or self.flushes[-1] == flushes, self
 
     def __repr__(self):
         return f"compiled {self.compiled}, flushes {self.flushes}"
@@ -51,6 +53,13 @@ class Net:
 
     def __call__(self, x):
         return tf.matmul(tf.nn.relu(tf.matmul(x, self.w1) + self.b1), self.w2) + self.b2
+
+    def descend(self, x, y, rate):
+        """One step of the plainest training loop; the loss before it."""
+        with tf.GradientTape() as tape:
+            loss = mse(self(x), y)
+        sgd(tape.gradient(loss, self.variables), self.variables, rate)
+        return loss
 
 
 def sgd(grads, variables, rate):
@@ -71,13 +80,9 @@ def test_plain_training_compiles_one_step():
     net, x, y = Net(), tf.constant(batch(0)), tf.constant(batch(1, 2))
 
     def step(i):
-        with tf.GradientTape() as tape:
-            loss = mse(net(x), y)
-        sgd(tape.gradient(loss, net.variables), net.variables, 0.1)
+        net.descend(x, y, 0.1)
 
-    turns = Turns(step)
-    assert turns.total <= 2 and turns.settled_after(3), turns
-    assert turns.flushes[-1] == 1, turns
+    Turns(step).check(2, 3, flushes=1)
 
 
 @pytest.mark.parametrize("every", [1, 3])
@@ -93,8 +98,7 @@ def test_a_step_that_begins_without_variables_compiles_one_step(every):
         if i % every == 0:
             float(loss)
 
-    turns = Turns(step)
-    assert turns.total <= 1 and turns.settled_after(1), turns
+    Turns(step).check(1, 1)
 
 
 def test_a_batch_looked_up_before_the_tape_begins_the_turn():
@@ -109,9 +113,8 @@ def test_a_batch_looked_up_before_the_tape_begins_the_turn():
         sgd([tape.gradient(loss, made[0])], made, 0.1)
 
     before = tf.explain().flushes.get(reason, 0)
-    turns = Turns(step)
     # The initial weights, the first step without its look-up, and the step.
-    assert turns.total <= 3 and turns.settled_after(3), turns
+    Turns(step).check(3, 3)
     assert tf.explain().flushes[reason] - before == TURNS - 1
 
 
@@ -119,9 +122,7 @@ def test_plain_training_learns():
     net, x, y = Net(), tf.constant(batch(0)), tf.constant(batch(1, 2))
     losses = []
     for _ in range(20):
-        with tf.GradientTape() as tape:
-            loss = mse(net(x), y)
-        sgd(tape.gradient(loss, net.variables), net.variables, 0.05)
+        loss = net.descend(x, y, 0.05)
         losses.append(float(loss))
     assert losses[-1] < 0.5 * losses[0] and np.all(np.diff(losses) < 0), losses
 
@@ -131,13 +132,9 @@ def test_batches_from_numpy_compile_one_step():
 
     def step(i):
         x, y = tf.constant(batch(i)), tf.constant(batch(i + 100, 2))
-        with tf.GradientTape() as tape:
-            loss = mse(net(x), y)
-        sgd(tape.gradient(loss, net.variables), net.variables, 0.1)
+        net.descend(x, y, 0.1)
 
-    turns = Turns(step)
-    assert turns.total <= 2 and turns.settled_after(3), turns
-    assert turns.flushes[-1] == 1, turns
+    Turns(step).check(2, 3, flushes=1)
 
 
 def test_decaying_learning_rate_and_step_counter_do_not_recompile():
@@ -153,22 +150,17 @@ def test_decaying_learning_rate_and_step_counter_do_not_recompile():
             loss = mse(net(x), y) * (step_number / 10) + step_number
         sgd(tape.gradient(loss, net.variables), net.variables, rate / correction)
 
-    turns = Turns(step)
-    assert turns.total <= 2 and turns.settled_after(3), turns
+    Turns(step).check(2, 3)
 
 
 def test_reading_the_loss_each_step_compiles_one_step():
     net, x, y = Net(), tf.constant(batch(0)), tf.constant(batch(1, 2))
 
     def step(i):
-        with tf.GradientTape() as tape:
-            loss = mse(net(x), y)
-        sgd(tape.gradient(loss, net.variables), net.variables, 0.1)
+        loss = net.descend(x, y, 0.1)
         assert float(loss) > 0
 
-    turns = Turns(step)
-    assert turns.total <= 2 and turns.settled_after(3), turns
-    assert turns.flushes[-1] == 1, turns
+    Turns(step).check(2, 3, flushes=1)
 
 
 def test_gan_with_two_tapes_in_one_step():
@@ -186,9 +178,7 @@ def test_gan_with_two_tapes_in_one_step():
         sgd(g_grads, generator.variables, 0.01)
         sgd(d_grads, discriminator.variables, 0.01)
 
-    turns = Turns(step)
-    assert turns.total <= 2 and turns.settled_after(3), turns
-    assert turns.flushes[-1] == 1, turns
+    Turns(step).check(2, 3, flushes=1)
 
 
 def test_gan_with_two_tapes_one_after_the_other():
@@ -205,7 +195,7 @@ def test_gan_with_two_tapes_one_after_the_other():
         sgd(tape.gradient(g_loss, generator.variables), generator.variables, 0.01)
 
     turns = Turns(step)
-    assert turns.total <= 4 and turns.settled_after(4), turns
+    turns.check(4, 4)
     assert turns.flushes[-1] <= 2, turns
 
 
@@ -223,9 +213,7 @@ def test_n_critic_steps_for_each_generator_step(n_critic):
             loss = -tf.reduce_mean(critic(generator(tf.constant(batch(i + 7, 3)))))
         sgd(tape.gradient(loss, generator.variables), generator.variables, 0.01)
 
-    turns = Turns(step, 8)
-    assert turns.total <= 6 and turns.settled_after(3), turns
-    assert turns.flushes[-1] == n_critic + 1, turns
+    Turns(step, 8).check(6, 3, flushes=n_critic + 1)
 
 
 def test_gradient_accumulation_over_four_batches():
@@ -242,7 +230,7 @@ def test_gradient_accumulation_over_four_batches():
         sgd([g / 4.0 for g in total], net.variables, 0.1)
 
     turns = Turns(step)
-    assert turns.total <= 6 and turns.settled_after(3), turns
+    turns.check(6, 3)
     assert turns.flushes[-1] <= 5, turns
 
 
@@ -262,7 +250,7 @@ def test_gradient_accumulation_in_variables():
             s.assign(tf.zeros_like(s))
 
     turns = Turns(step)
-    assert turns.total <= 6 and turns.settled_after(3), turns
+    turns.check(6, 3)
     assert turns.flushes[-1] <= 5, turns
 
 
@@ -271,17 +259,13 @@ def test_metrics_updated_each_step_do_not_split_it():
     total, count = tf.Variable(0.0, trainable=False), tf.Variable(0.0, trainable=False)
 
     def step(i):
-        with tf.GradientTape() as tape:
-            loss = mse(net(x), y)
-        sgd(tape.gradient(loss, net.variables), net.variables, 0.1)
+        loss = net.descend(x, y, 0.1)
         total.assign_add(loss)
         count.assign_add(1.0)
         mean = total / count  # read and dropped: no flush of its own
         del mean
 
-    turns = Turns(step)
-    assert turns.total <= 2 and turns.settled_after(3), turns
-    assert turns.flushes[-1] == 1, turns
+    Turns(step).check(2, 3, flushes=1)
     assert float(count) == TURNS
 
 
@@ -292,9 +276,7 @@ def test_evaluation_without_variables_over_host_arrays():
         x = tf.constant(batch(i))
         seen.append(tf.reduce_mean(tf.square(x)))
 
-    turns = Turns(step, 30)
-    assert turns.total <= 3 and turns.settled_after(4), turns
-    assert turns.flushes[-1] == 1, turns
+    Turns(step, 30).check(3, 4, flushes=1)
     np.testing.assert_allclose([float(s) for s in seen], [np.mean(batch(i) ** 2) for i in range(30)], rtol=1e-5)
 
 
@@ -304,32 +286,26 @@ def test_evaluation_of_a_model_outside_tapes():
     def step(i):
         total.assign_add(mse(net(tf.constant(batch(i))), tf.constant(batch(i + 1, 2))))
 
-    turns = Turns(step, 20)
-    assert turns.total <= 3 and turns.settled_after(4), turns
-    assert turns.flushes[-1] == 1, turns
+    Turns(step, 20).check(3, 4, flushes=1)
 
 
 def test_evaluation_of_a_model_on_tensors_that_are_there():
     net = Net()
     data = [tf.constant(batch(i)) for i in range(20)]
     outputs = []
-    turns = Turns(lambda i: outputs.append(net(data[i])), 20)
-    assert turns.total <= 3 and turns.settled_after(4), turns
-    assert turns.flushes[-1] == 1, turns
+    Turns(lambda i: outputs.append(net(data[i])), 20).check(3, 4, flushes=1)
 
 
 def test_print_every_hundred_steps(capsys):
     net, x, y = Net(), tf.constant(batch(0)), tf.constant(batch(1, 2))
 
     def step(i):
-        with tf.GradientTape() as tape:
-            loss = mse(net(x), y)
-        sgd(tape.gradient(loss, net.variables), net.variables, 0.01)
+        loss = net.descend(x, y, 0.01)
         if i % 100 == 0:
             print(f"step {i}: loss {loss:.4f}")
 
     turns = Turns(step, 301)
-    assert turns.total <= 3 and turns.settled_after(4), turns
+    turns.check(3, 4)
     assert max(turns.flushes[4:]) <= 2, turns
     assert capsys.readouterr().out.count("loss") == 4
 
@@ -338,14 +314,11 @@ def test_print_and_evaluate_every_hundred_steps():
     net, x, y = Net(), tf.constant(batch(0)), tf.constant(batch(1, 2))
 
     def step(i):
-        with tf.GradientTape() as tape:
-            loss = mse(net(x), y)
-        sgd(tape.gradient(loss, net.variables), net.variables, 0.01)
+        net.descend(x, y, 0.01)
         if i % 100 == 99:
             float(mse(net(x), y))
 
-    turns = Turns(step, 400)
-    assert turns.total <= 6 and turns.settled_after(210), turns
+    Turns(step, 400).check(6, 210)
 
 
 def test_reinforcement_learning_with_a_numpy_environment():
@@ -366,7 +339,7 @@ def test_reinforcement_learning_with_a_numpy_environment():
         sgd(tape.gradient(loss, policy.variables), policy.variables, 0.001)
 
     turns = Turns(episode, 10)
-    assert turns.total <= 5 and turns.settled_after(4), turns
+    turns.check(5, 4)
     assert turns.flushes[-1] <= 7, turns
 
 
@@ -375,14 +348,10 @@ def test_a_list_of_kept_losses():
     losses = []
 
     def step(i):
-        with tf.GradientTape() as tape:
-            loss = mse(net(x), y)
-        sgd(tape.gradient(loss, net.variables), net.variables, 0.05)
+        loss = net.descend(x, y, 0.05)
         losses.append(loss)
 
-    turns = Turns(step, 50)
-    assert turns.total <= 2 and turns.settled_after(3), turns
-    assert turns.flushes[-1] == 1, turns
+    Turns(step, 50).check(2, 3, flushes=1)
     values = [float(v) for v in losses]
     assert np.all(np.diff(values) < 0), values
 
@@ -394,14 +363,11 @@ def test_one_epoch_after_another_ends_at_the_same_places():
         total.assign(0.0)
         for i in range(5):
             x, y = tf.constant(batch(i)), tf.constant(batch(i + 1, 2))
-            with tf.GradientTape() as tape:
-                loss = mse(net(x), y)
-            sgd(tape.gradient(loss, net.variables), net.variables, 0.01)
+            loss = net.descend(x, y, 0.01)
             total.assign_add(loss)
         return float(total)
 
-    turns = Turns(epoch, 6)
-    assert turns.total <= 5 and turns.settled_after(3), turns
+    Turns(epoch, 6).check(5, 3)
 
 
 def test_shapes_that_never_repeat_end_up_op_by_op():
