@@ -3,7 +3,6 @@
 import expressions
 import numpy as np
 import parity
-import pytest
 from parity import Case, f32
 
 import tapejax
@@ -49,13 +48,7 @@ CASES = [
     row("special.spence", f32(0.3, 1.5, 2.5), order=1),
     Case("polyval", lambda tf, a, x: tf.math.polyval([a, 2.0, a * a], x), [f32(2.0), ANY], rtol=1e-5),
 ]
-TABLE = parity.Table(CASES)
-
-
-@pytest.mark.parametrize("mode", parity.MODES)
-@pytest.mark.parametrize("name", TABLE.cases)
-def test_special(tf, name, mode):
-    TABLE.check(tf, name, mode)
+test_special = parity.test_of(CASES)
 
 
 def test_slopes_at_zero():

@@ -1,6 +1,5 @@
 """TensorFlow's random numbers: the same bits as real TensorFlow's CPU kernels, from pure functions."""
 
-import doctest
 import importlib
 import random
 from collections.abc import Iterator
@@ -352,9 +351,3 @@ def test_keras_initializers_with_an_explicit_seed(tf: Any, seed: int) -> None:
     initializers = tf.keras.initializers
     assert_same_bits(keras_weights(seed, (6, 4)), initializers.GlorotUniform(seed=seed)((6, 4)))
     assert_same_bits(keras_weights(seed, (6, 4), "truncated"), initializers.HeNormal(seed=seed)((6, 4)))
-
-
-@pytest.mark.parametrize("name", ["libm32", "philox", "philox_draws", "philox_seeds"])
-def test_examples_in_docstrings(name: str) -> None:
-    results = doctest.testmod(importlib.import_module(f"tapejax.ops.{name}"))
-    assert results.attempted > 0 and results.failed == 0

@@ -14,7 +14,7 @@ from tapejax.engine.op import Op, static
 from tapejax.ops import philox, philox_draws
 from tapejax.ops.philox_seeds import GraphSeeds, SeedState, categorical_calls, draw_calls, shuffle_calls
 from tapejax.ops.registry import _static_shape as as_shape
-from tapejax.ops.registry import public
+from tapejax.ops.registry import invalid, public
 from tapejax.tensor import from_value
 
 __all__ = [
@@ -82,14 +82,18 @@ def _draw_int(first: Any, second: Any, skip: Any, low: Any, high: Any, *, shape:
     return philox_draws.uniform_int(philox.stateful_stream(first, second, skip), shape, low, high, dtype)
 
 
-def _stateless(seed: Any, *bounds: Any, kind: str, shape: tuple, dtype: Any) -> Any:
-    start = philox.stateless_stream(seed)
+def draw_from(start: Any, *bounds: Any, kind: str, shape: tuple, dtype: Any) -> Any:
+    """Numbers of any kind of a Philox stream: those of `DRAWS`, "int" between bounds, "full" for every integer."""
     if kind == "full":
         return philox.uniform_full_int(start, shape, dtype)
     if kind == "int":
         low, high = bounds
         return philox_draws.uniform_int(start, shape, low, high, dtype)
     return DRAWS[kind](start, shape, dtype, *bounds)
+
+
+def _stateless(seed: Any, *bounds: Any, **how: Any) -> Any:
+    return draw_from(philox.stateless_stream(seed), *bounds, **how)
 
 
 def _shuffle(first: Any, second: Any, skip: Any, value: Any) -> Any:
@@ -128,9 +132,8 @@ def bounds_of(dtype: np.dtype, first: Any, second: Any, default: tuple) -> tuple
 def float_dtype(dtype: Any) -> np.dtype:
     found = dtypes.to_numpy(dtype)
     if found.kind not in "fV":
-        raise errors.InvalidArgumentError(
-            message=f"Value for attr 'dtype' of {found.name} is not in the list of allowed values: half, bfloat16, "
-            "float, double")
+        raise invalid(f"Value for attr 'dtype' of {found.name} is not in the list of allowed values: half, bfloat16, "
+                      "float, double")
     return found
 
 
@@ -223,8 +226,7 @@ def seed_tensor(seed: Any) -> Any:
     tensor = from_value(np.array(seed)) if isinstance(seed, (list, tuple, np.ndarray)) and all(
         isinstance(s, (int, np.integer)) for s in seed) else convert.to_tensor(seed)
     if tensor.aval.shape != (2,) or tensor.aval.dtype.kind not in "iu":
-        raise errors.InvalidArgumentError(message=f"seed must have shape [2] and integers, not {tensor.shape} "
-                                                  f"{tensor.dtype.name}")
+        raise invalid(f"seed must have shape [2] and integers, not {tensor.shape} {tensor.dtype.name}")
     return tensor
 
 
@@ -335,7 +337,7 @@ def categorical(logits: Any, num_samples: Any, dtype: Any = None, seed: Any = No
     """
     tensor = convert.to_tensor(logits)
     if tensor.ndim != 2:
-        raise errors.InvalidArgumentError(message=f"logits should be a matrix, got shape {tensor.shape}")
+        raise invalid(f"logits should be a matrix, got shape {tensor.shape}")
     count = int(num_samples)
     seeds = seed_inputs("categorical", "", seed, categorical_calls(tensor.aval.shape[0], count))
     wanted = np.dtype(np.int64) if dtype is None else dtypes.to_numpy(dtype)
@@ -345,18 +347,24 @@ def categorical(logits: Any, num_samples: Any, dtype: Any = None, seed: Any = No
 def dropout(x: Any, rate: Any, noise_shape: Sequence[Any] | None, seed: Any) -> Any:
     """`tf.nn.dropout`; see there."""
     tensor = convert.to_tensor(x)
+    level = _rate(tensor, rate)
+    if level is None:
+        return tensor
+    shape = _noise_shape(noise_shape, tensor.aval.shape)
+    seeds = seed_inputs("uniform", tensor.aval.dtype, seed, draw_calls(math.prod(shape)))
+    return stream.record(_dropout_op, static(shape=shape), (*seeds, tensor, level))
+
+
+def _rate(tensor: Any, rate: Any) -> Any:
+    """The rate of dropout as an input of a program; None for 0."""
     if tensor.aval.dtype.kind not in "fV":
         raise ValueError("`x.dtype` must be a floating point tensor as `x` will be scaled. Received: "
                          f"x.dtype={tensor.dtype}")
-    if isinstance(rate, (int, float)):
-        if not 0 <= rate < 1:
-            raise ValueError(f"`rate` must be a scalar tensor or a float in the range [0, 1). Received: rate={rate}")
-        if rate == 0:
-            return tensor
-    shape = _noise_shape(noise_shape, tensor.aval.shape)
-    level = (float(rate), scalar_kind(tensor.aval.dtype)) if isinstance(rate, (int, float)) else convert.to_tensor(rate)
-    seeds = seed_inputs("uniform", tensor.aval.dtype, seed, draw_calls(math.prod(shape)))
-    return stream.record(_dropout_op, static(shape=shape), (*seeds, tensor, level))
+    if not isinstance(rate, (int, float)):
+        return convert.to_tensor(rate)
+    if not 0 <= rate < 1:
+        raise ValueError(f"`rate` must be a scalar tensor or a float in the range [0, 1). Received: rate={rate}")
+    return (float(rate), scalar_kind(tensor.aval.dtype)) if rate else None
 
 
 def _noise_shape(noise_shape: Any, shape: tuple[int, ...]) -> tuple[int, ...]:

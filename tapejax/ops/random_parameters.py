@@ -12,13 +12,21 @@ from tapejax.engine.op import Op, static
 from tapejax.ops import philox, philox_draws, philox_rejection
 from tapejax.ops.array import invalid
 from tapejax.ops.philox_seeds import draw_calls
-from tapejax.ops.random import check_algorithm, seed_inputs, seed_tensor
+from tapejax.ops.random import (
+    _drop,
+    _noise_shape,
+    _rate,
+    check_algorithm,
+    seed_inputs,
+    seed_tensor,
+    stateless_uniform,
+)
 from tapejax.ops.registry import _static_shape as as_shape
 from tapejax.ops.registry import public
 from tapejax.tensor import Tensor
 
-__all__ = ["fold_in", "gamma", "poisson", "split", "stateless_categorical", "stateless_gamma", "stateless_poisson",
-           "stateless_shuffle"]  # fmt: skip
+__all__ = ["fold_in", "gamma", "poisson", "split", "stateless_categorical", "stateless_dropout", "stateless_gamma",
+           "stateless_poisson", "stateless_shuffle"]  # fmt: skip
 
 
 def _scaled(start: Any, alpha: Any, beta: Any, shape: tuple, dtype: Any) -> Any:
@@ -235,3 +243,37 @@ def stateless_categorical(logits: Any, num_samples: Any, seed: Any, dtype: Any =
         raise invalid(f"logits should be a matrix, got shape {t.shape}")
     kept = static(num=int(num_samples), dtype=dtypes.to_numpy(dtype))
     return stream.record(_categorical_op, kept, (t, seed_tensor(seed)))
+
+
+_drop_op = Op("stateless_dropout", _drop)
+
+
+@public("nn.experimental.stateless_dropout")
+def stateless_dropout(x: Any, rate: Any, seed: Any, rng_alg: Any = None, noise_shape: Any = None,
+                      name: str | None = None) -> Tensor:
+    """Sets elements to 0 with a probability, and scales up the others; the choice depends on nothing but the seed.
+
+    Args:
+      x: floating.
+      rate: the probability, in [0, 1): number or tensor.
+      seed: two integers.
+      rng_alg: "auto_select" or "philox", the default.
+      noise_shape: of the choices, which broadcast with `x`; by default one for each element.
+      name: of no effect.
+
+    Raises:
+      ValueError: another rate, dtype or algorithm.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/experimental/stateless_dropout
+
+    >>> import tapejax as tf
+    >>> tf.nn.experimental.stateless_dropout(tf.ones([4]), 0.5, [1, 2]).numpy().tolist()
+    [2.0, 0.0, 2.0, 0.0]
+    """
+    tensor = convert.to_tensor(x)
+    level = _rate(tensor, rate)
+    if level is None:
+        return tensor
+    noise = stateless_uniform(_noise_shape(noise_shape, tensor.aval.shape), seed, dtype=tensor.dtype,
+                              alg="auto_select" if rng_alg is None else rng_alg)
+    return stream.record(_drop_op, static(), (tensor, level, noise))

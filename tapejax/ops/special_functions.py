@@ -14,6 +14,7 @@ from tapejax.ops.array import invalid, stop_gradient
 from tapejax.ops.creation import zeros_like
 from tapejax.ops.kinds import need
 from tapejax.ops.registry import Array, Same, op, public
+from tapejax.ops.rows import unary
 from tapejax.tensor import Tensor
 
 __all__ = [
@@ -43,30 +44,10 @@ _i1e = _rule(js.i1e, lambda x: _off_zero(x, lambda x: _i0e(x) - _i1e(x) * (jnp.s
 _spence = _rule(js.spence, lambda x: jnp.where(x == 1, -1, jnp.log(x) / jnp.where(x == 1, 1, 1 - x)))
 
 
-@op("math.erfinv")
-def erfinv(x: Array, name=None):
-    """The inverse of `tf.math.erf`; infinite at -1 and 1, nan beyond. Floating dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/erfinv
-
-    >>> float(erfinv(0.0))
-    0.0
-    """
-    need("f", x)
-    return lax.erf_inv(x)
-
-
-@op("math.ndtri")
-def ndtri(x: Array, name=None):
-    """The quantiles of the standard normal distribution; infinite at 0 and 1, nan beyond. Floating dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/ndtri
-
-    >>> float(ndtri(0.5))
-    0.0
-    """
-    need("f", x)
-    return js.ndtri(x)
+erfinv = unary(lax.erf_inv, "The inverse of `tf.math.erf`; infinite at -1 and 1, nan beyond.", "0.0", "0.0",
+               "math.erfinv", kinds="f")
+ndtri = unary(js.ndtri, "The quantiles of the standard normal distribution; infinite at 0 and 1, nan beyond.", "0.5",
+              "0.0", "math.ndtri", kinds="f")
 
 
 @op("math.erfcinv")
@@ -108,30 +89,10 @@ def bessel_i0e(x: Array, name=None):
     return _i0e(x)
 
 
-@op("math.bessel_i1", "math.special.bessel_i1")
-def bessel_i1(x: Array, name=None):
-    """The modified Bessel function of the first kind of order 1. Floating dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/bessel_i1
-
-    >>> float(bessel_i1(0.0))
-    0.0
-    """
-    need("f", x)
-    return _i1(x)
-
-
-@op("math.bessel_i1e", "math.special.bessel_i1e")
-def bessel_i1e(x: Array, name=None):
-    """``exp(-abs(x)) * bessel_i1(x)``, which does not overflow. Floating dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/bessel_i1e
-
-    >>> float(bessel_i1e(0.0))
-    0.0
-    """
-    need("f", x)
-    return _i1e(x)
+bessel_i1 = unary(_i1, "The modified Bessel function of the first kind of order 1.", "0.0", "0.0",
+                  "math.special.bessel_i1", "math.bessel_i1", kinds="f")
+bessel_i1e = unary(_i1e, "``exp(-abs(x)) * bessel_i1(x)``, which does not overflow.", "0.0", "0.0",
+                   "math.special.bessel_i1e", "math.bessel_i1e", kinds="f")
 
 
 @op("math.special.expint")
@@ -147,17 +108,8 @@ def expint(x: Array, name=None):
     return js.expi(x)
 
 
-@op("math.special.spence")
-def spence(x: Array, name=None):
-    """Spence's function: the integral of ``log(t) / (1 - t)`` from 1 to x. Floating dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/special/spence
-
-    >>> float(spence(1.0))
-    0.0
-    """
-    need("f", x)
-    return _spence(x)
+spence = unary(_spence, "Spence's function: the integral of ``log(t) / (1 - t)`` from 1 to x.", "1.0", "0.0",
+               "math.special.spence", kinds="f")
 
 
 def _one_dtype(name: str, *xs: Any) -> None:

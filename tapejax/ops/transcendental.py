@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from tapejax.ops.arcs import arccosine, arcsine, arctangent, arctangent2
 from tapejax.ops.kinds import need
 from tapejax.ops.registry import Array, Same, op
 from tapejax.ops.rows import unary
@@ -44,9 +45,9 @@ log1p = unary(jnp.log1p, "``log(1 + x)``, exact near 0.", "[0.0]", "[0.0]", "mat
 sin = unary(sine, "The sine of radians.", "[0.0]", "[0.0]", "sin", "math.sin")
 cos = unary(cosine, "The cosine of radians.", "[0.0]", "[1.0]", "cos", "math.cos")
 tan = unary(jnp.tan, "The tangent of radians.", "[0.0]", "[0.0]", "tan", "math.tan")
-asin = unary(jnp.arcsin, "The inverse of `sin`, in radians.", "[0.0]", "[0.0]", "asin", "math.asin")
-acos = unary(jnp.arccos, "The inverse of `cos`, in radians.", "[1.0]", "[0.0]", "acos", "math.acos")
-atan = unary(jnp.arctan, "The inverse of `tan`, in radians.", "[0.0]", "[0.0]", "atan", "math.atan")
+asin = unary(arcsine, "The inverse of `sin`, in radians.", "[0.0]", "[0.0]", "asin", "math.asin")
+acos = unary(arccosine, "The inverse of `cos`, in radians.", "[1.0]", "[0.0]", "acos", "math.acos")
+atan = unary(arctangent, "The inverse of `tan`, in radians.", "[0.0]", "[0.0]", "atan", "math.atan")
 sinh = unary(jnp.sinh, "The hyperbolic sine.", "[0.0]", "[0.0]", "sinh", "math.sinh")
 cosh = unary(jnp.cosh, "The hyperbolic cosine.", "[0.0]", "[1.0]", "cosh", "math.cosh")
 tanh = unary(jnp.tanh, "The hyperbolic tangent.", "[0.0]", "[0.0]", "tanh", "nn.tanh", "math.tanh")
@@ -120,7 +121,7 @@ def atan2(y: Same, x: Same, name=None):
     0.0
     """
     need("f", x)
-    return jnp.arctan2(y, x)
+    return arctangent2(y, x)
 
 
 def _zero_where(zero: Any, x: Any, factor: Any) -> Any:
