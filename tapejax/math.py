@@ -3,9 +3,9 @@
 from types import SimpleNamespace
 
 from tapejax import missing
-from tapejax.ops import families, histograms, registry, segment, sorting, special_functions
+from tapejax.ops import families, histograms, registry, segment, sobol, sorting, special_functions
 
-__all__ = ["families", "histograms", "segment", "sorting", "special", "special_functions"]
+__all__ = ["families", "histograms", "segment", "sobol", "sorting", "special", "special_functions"]
 
 globals().update(registry.namespace("math"))
 special = SimpleNamespace(**registry.namespace("math.special"))

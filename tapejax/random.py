@@ -3,9 +3,9 @@
 from types import SimpleNamespace
 
 from tapejax import missing
-from tapejax.ops import families, generator, random_parameters, registry
+from tapejax.ops import candidate_sampling, families, generator, random_parameters, registry
 
-__all__ = ["experimental", "families", "generator", "random_parameters"]
+__all__ = ["candidate_sampling", "experimental", "families", "generator", "random_parameters"]
 
 globals().update(registry.namespace("random"))
 experimental = SimpleNamespace(**registry.namespace("random.experimental"))

@@ -22,6 +22,9 @@ def get_logger() -> logging.Logger:
     """The logger of tapejax's warnings (TensorFlow's is named "tensorflow").
 
     Source: https://www.tensorflow.org/api_docs/python/tf/get_logger
+
+    >>> get_logger().name
+    'tapejax'
     """
     return logging.getLogger("tapejax")
 
@@ -31,6 +34,9 @@ def executing_eagerly() -> bool:
     """Whether operations give values: True except while a graph is captured.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/executing_eagerly
+
+    >>> executing_eagerly()
+    True
     """
     return not stream.current().symbolic
 
@@ -40,6 +46,9 @@ def is_tensor(x: Any) -> bool:
     """Whether `x` is a tensor, a variable or another TensorFlow-native value.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/is_tensor
+
+    >>> is_tensor(Variable(1.0)), is_tensor(1.0)
+    (True, False)
     """
     return isinstance(x, (Tensor, Variable, nest.CompositeTensor))
 
@@ -50,6 +59,10 @@ def control_dependencies(control_inputs: Any) -> Iterator[None]:
     """Context whose operations come after `control_inputs`: what is recorded runs in order anyway.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/control_dependencies
+
+    >>> with control_dependencies([]):
+    ...     print("in order")
+    in order
     """
     if callable(control_inputs):
         control_inputs()
@@ -62,6 +75,10 @@ def init_scope() -> Iterator[None]:
     """Context that lifts operations out of the functions that are being captured: they run once, at once.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/init_scope
+
+    >>> with init_scope():
+    ...     executing_eagerly()
+    True
     """
     with stream.outside_captures():
         yield
@@ -76,6 +93,10 @@ def device(device_name: Any) -> Iterator[None]:
       UnsupportedError: the device does not exist here.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/device
+
+    >>> with device("CPU:0"):
+    ...     print(float(Variable(1.0) * 2.0))
+    2.0
     """
     import jax
 
@@ -100,6 +121,8 @@ def no_op(name: str | None = None) -> None:
     """Does nothing.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/no_op
+
+    >>> no_op()
     """
 
 
@@ -108,6 +131,8 @@ def group(*inputs: Any, name: str | None = None) -> None:
     """Groups operations, which have been recorded already: nothing is left to do.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/group
+
+    >>> group()
     """
 
 
@@ -115,6 +140,13 @@ def group(*inputs: Any, name: str | None = None) -> None:
 def get_static_value(tensor: Any, partial: bool = False) -> Any:
     """The value as a NumPy array, or None for a tensor of a graph that is being captured.
 
+    Args:
+      tensor: a tensor.
+      partial: of no effect: a value is known as a whole or not at all.
+
     Source: https://www.tensorflow.org/api_docs/python/tf/get_static_value
+
+    >>> get_static_value(Variable([1, 2]) + 1)
+    array([2, 3], dtype=int32)
     """
     return None if isinstance(tensor, Tensor) and is_symbolic(tensor) else np.asarray(tensor)

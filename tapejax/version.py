@@ -5,3 +5,6 @@ VERSION = "2.21.0"
 
 TAPEJAX_VERSION = "0.1.0"
 """tapejax's own version. The build reads it from here: this line is the only place that states it."""
+
+GIT_VERSION = f"tapejax-{TAPEJAX_VERSION}"
+"""What was built (`tf.version.GIT_VERSION`)."""

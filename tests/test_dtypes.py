@@ -1,7 +1,6 @@
 """`tapejax.dtypes` against real TensorFlow's: every property, and everything that converts to a dtype."""
 
 import copy
-import doctest
 import operator
 import pickle
 from collections.abc import Callable
@@ -177,7 +176,3 @@ def test_foreign_byte_order_becomes_native() -> None:
     assert dtypes.from_numpy(np.dtype(">i8")) is dtypes.int64
     with pytest.raises(TypeError, match="M8"):
         dtypes.from_numpy(np.dtype("M8[s]"))
-
-
-def test_examples() -> None:
-    assert doctest.testmod(dtypes).failed == 0

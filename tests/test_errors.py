@@ -1,6 +1,5 @@
 """`tapejax.errors` against real TensorFlow's: classes, codes, arguments."""
 
-import doctest
 import pickle
 from typing import Any
 
@@ -98,7 +97,3 @@ def test_unsupported_names_what_why_and_what_instead() -> None:
     assert isinstance(error, NotImplementedError)
     assert str(error) == "tapejax does not support `tf.foo`: it needs a cluster. Use one host."
     assert (error.what, error.why, error.instead) == ("tf.foo", "it needs a cluster", "Use one host.")
-
-
-def test_examples() -> None:
-    assert doctest.testmod(errors).failed == 0

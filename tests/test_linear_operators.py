@@ -1,12 +1,9 @@
 """Linear operators against real TensorFlow: values, dtypes, shapes, hints, exception classes, gradients."""
 
-import doctest
-import importlib
 
 import expressions
 import numpy as np
-import pytest
-from parity import Case, Table
+from parity import Case, test_of
 
 L = "tf.linalg.LinearOperator"
 MAKERS = {
@@ -48,6 +45,9 @@ ROWS = [f"(lambda o: {asked})({maker})" for maker in MAKERS.values() for asked i
     f"{L}BlockDiag([])", f"{L}Identity(2).dtype.name",
     f"{L}Identity(2, dtype=tf.float64).to_dense()",
     f"{L}Zeros(2, 3, is_square=False, is_self_adjoint=False).to_dense()",
+    *(f"{L}Zeros(2, {columns}).is_self_adjoint" for columns in (
+        "2", "3", "3, is_square=False", "2, is_square=False", "2, is_square=None", "3, is_square=None",
+        "3, is_self_adjoint=False, is_square=None", "3, is_self_adjoint=False, is_square=False")),
     f"{L}FullMatrix(m).name", f"{L}Identity(2, is_positive_definite=False)",
 ]  # fmt: skip
 
@@ -61,15 +61,4 @@ CASES = [
     Case("update", lambda tf, d, u: tf.linalg.LinearOperatorLowRankUpdate(
         tf.linalg.LinearOperatorDiag(d), u).solve(u), [MATRIX[0], MATRIX[:, :1]]),
 ]
-table = Table(CASES)
-
-
-@pytest.mark.parametrize("name", list(table.cases))
-def test_derivatives(tf, name):
-    table.check(tf, name, "recorded")
-
-
-@pytest.mark.parametrize("name", ["matrices", "combinations"])
-def test_examples(name):
-    results = doctest.testmod(importlib.import_module(f"tapejax.linear_operators.{name}"))
-    assert results.attempted and not results.failed
+test_derivatives = test_of(CASES, ["recorded"])

@@ -2,7 +2,6 @@
 
 import collections
 import dataclasses
-import doctest
 import itertools
 import random
 import types
@@ -366,7 +365,3 @@ def test_classes_without_end_do_not_fill_the_tables() -> None:
         assert len(table) <= table._MAX_CLASSES
         assert len(table.leaves) <= table._MAX_CLASSES
     assert nest.flatten([1, "a", (None,)]) == [1, "a", None]
-
-
-def test_examples() -> None:
-    assert doctest.testmod(nest).failed == 0

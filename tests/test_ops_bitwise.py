@@ -1,8 +1,7 @@
 """`tf.bitwise` against real TensorFlow, every integer dtype."""
 
 import numpy as np
-import pytest
-from parity import MODES, Case, Table, check_error
+from parity import Case, check_error, test_of
 
 _NAMES = ("bitwise_and", "bitwise_or", "bitwise_xor", "left_shift", "right_shift")
 _DTYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
@@ -13,7 +12,7 @@ def _values(dtype):
     return np.array([info.min, info.min + 5, 0, 1, 6, 100, info.max], dtype)
 
 
-TABLE = Table([
+test_matches_tensorflow = test_of([
     *(Case(f"{name} {dtype}", lambda tf, x, y, name=name: getattr(tf.bitwise, name)(x, y),
            [_values(dtype), np.array([[1], [3]], dtype)]) for name in _NAMES for dtype in _DTYPES),
     *(Case(f"invert {dtype}", lambda tf, x: tf.bitwise.invert(x), [_values(dtype)]) for dtype in _DTYPES),
@@ -23,12 +22,6 @@ TABLE = Table([
     Case("shifts up outside the width", lambda tf, x: tf.bitwise.left_shift(x, tf.constant([40, -1, 31])),
          [np.array([-7, 9, 3], np.int32)]),
 ])  # fmt: skip
-
-
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", TABLE.cases)
-def test_matches_tensorflow(tf, name, mode):
-    TABLE.check(tf, name, mode)
 
 
 def test_refuses_what_is_not_integer(tf):

@@ -127,13 +127,7 @@ ROWS = [
     unary("logical_not", np.array([True, False])),
     *(unary(f"math.{n}", f32(1, NAN, INF, -INF)) for n in ["is_nan", "is_inf", "is_finite"]),
 ]
-TABLE = parity.Table(ROWS)
-
-
-@pytest.mark.parametrize("mode", parity.MODES)
-@pytest.mark.parametrize("name", TABLE.cases)
-def test_row(tf, name, mode):
-    TABLE.check(tf, name, mode)
+test_row = parity.test_of(ROWS)
 
 
 @pytest.mark.parametrize("call", [
@@ -152,7 +146,6 @@ def test_row(tf, name, mode):
     lambda tf: tf.divide([True], [True]),
     lambda tf: tf.math.floordiv(tf.constant([1]), tf.constant([0])),
     lambda tf: tf.math.floormod(tf.constant([1]), tf.constant([0])),
-    lambda tf: tf.pow(tf.constant([2]), -1),
     lambda tf: tf.clip_by_value([5.0], [0.0, 1.0], 1.0),
     lambda tf: tf.math.scalar_mul(tf.constant([2.0]), tf.constant([2.0])),
     lambda tf: tf.math.scalar_mul(2.0, tf.constant([2])),
@@ -163,6 +156,11 @@ def test_row(tf, name, mode):
 ])  # fmt: skip
 def test_error_class(tf, call):
     parity.check_error(tf, call)
+
+
+def test_integers_to_a_negative_power(tf):
+    # TensorFlow's graph rewriter stumbles over this one.
+    parity.check_error(tf, lambda tf: tf.pow(tf.constant([2]), -1), ["recorded"])
 
 
 def test_cast_to_own_dtype_returns_the_tensor():

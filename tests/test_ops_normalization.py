@@ -36,7 +36,7 @@ ROWS = [
     Case("weighted_moments float16", lambda tf, x: tf.nn.weighted_moments(x, [0], tf.constant(1, tf.float16))[1],
          [X.astype(np.float16)], 0, 2e-3),
     *(Case(f"lrn {k}", lambda tf, x, k=k: tf.nn.lrn(x, **k), [IMAGES], 1, 1e-5)
-      for k in [{}, {"depth_radius": 1, "bias": 2.0, "alpha": 0.5, "beta": 0.75}]),
+      for k in [{}, {"depth_radius": 1, "bias": 2.0, "alpha": 0.5, "beta": 0.75}, {"beta": 1}]),
     Case("lrn float16", lambda tf, x: tf.nn.local_response_normalization(x), [IMAGES.astype(np.float16)], 0, 5e-3),
     Case("l2_normalize", lambda tf, x: tf.nn.l2_normalize(x, [0, 2]), [X], rtol=5e-6),
     Case("softsign", lambda tf, x: tf.nn.softsign(x), [LOGITS], order=1),
@@ -53,13 +53,7 @@ ROWS = [
     Case("average_loss int", lambda tf, x: tf.nn.compute_average_loss(x, global_batch_size=8), [np.array([1, 2])]),
     Case("regularization", lambda tf, x: tf.nn.scale_regularization_loss(x), [X]),
 ]  # fmt: skip
-TABLE = parity.Table(ROWS)
-
-
-@pytest.mark.parametrize("mode", parity.MODES)
-@pytest.mark.parametrize("name", TABLE.cases)
-def test_row(tf, name, mode):
-    TABLE.check(tf, name, mode)
+test_row = parity.test_of(ROWS)
 
 
 @pytest.mark.parametrize("call", [

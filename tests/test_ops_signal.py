@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from parity import MODES, Case, Table, check_error
+from parity import Case, check_error, test_of
 
 import tapejax
 
@@ -18,7 +18,7 @@ def _half(x):
     return np.fft.rfft(x).astype(np.complex64)
 
 
-TABLE = Table([
+test_matches_tensorflow = test_of([
     *(Case(name, lambda tf, x, name=name: getattr(tf.signal, name)(x), [COMPLEX], rtol=1e-5) for name in _FFT),
     Case("fft complex128", lambda tf, x: tf.signal.fft(x), [COMPLEX.astype(np.complex128)]),
     *(Case(f"rfft{d}", lambda tf, x, d=d: getattr(tf.signal, f"rfft{d}")(x), [REAL], rtol=1e-5) for d in ("", "2d")),
@@ -75,12 +75,6 @@ TABLE = Table([
     Case("mel large", lambda tf: tf.signal.linear_to_mel_weight_matrix(80, 513, 16000, 80.0, 7600.0), rtol=3e-4),
     Case("mel float64", lambda tf: tf.signal.linear_to_mel_weight_matrix(10, 65, dtype=tf.float64), rtol=1e-4),
 ])  # fmt: skip
-
-
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", TABLE.cases)
-def test_matches_tensorflow(tf, name, mode):
-    TABLE.check(tf, name, mode)
 
 
 @pytest.mark.parametrize("call", [

@@ -1,7 +1,5 @@
 """Ragged tensors against real TensorFlow: value, dtype, shape, rows, text, exception class, gradient."""
 
-import doctest
-import importlib
 
 import expressions
 import pytest
@@ -408,9 +406,3 @@ def test_a_function_takes_and_returns_ragged_tensors():
         return x * 2
 
     assert double(tapejax.ragged.constant([[1, 2], [3]])).to_list() == [[2, 4], [6]]
-
-
-@pytest.mark.parametrize("name", ("tensor", "spec", "building", "indexing", "joining", "masking", "elementwise"))
-def test_examples(name):
-    results = doctest.testmod(importlib.import_module(f"tapejax.ragged.{name}"))
-    assert results.attempted and not results.failed

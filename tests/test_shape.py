@@ -6,7 +6,6 @@ same.
 """
 
 import copy
-import doctest
 import itertools
 import pickle
 import sys
@@ -16,7 +15,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import tapejax.dimension
 from tapejax.shape import TensorShape, known
 
 shape_module = sys.modules["tapejax.shape"]  # the attribute `tapejax.shape` is the op tf.shape
@@ -191,8 +189,3 @@ def test_a_boolean_size_is_a_plain_integer() -> None:
     # TensorFlow keeps the True, and prints TensorShape([True]).
     assert repr(TensorShape([True])) == "TensorShape([1])"
     assert type(TensorShape([True])[0]) is int
-
-
-def test_examples() -> None:
-    assert doctest.testmod(shape_module).failed == 0
-    assert doctest.testmod(tapejax.dimension).failed == 0

@@ -1,11 +1,8 @@
 """Sparse tensors against real TensorFlow: value, dtype, shape, exception class, gradient."""
 
-import doctest
-import importlib
 
 import expressions
 import numpy as np
-import pytest
 from parity import Case, check
 
 import tapejax
@@ -267,9 +264,3 @@ def test_a_function_takes_and_returns_sparse_tensors():
 
     out = double(tapejax.SparseTensor([[0, 1]], [3.0], [2, 2]))
     assert tapejax.sparse.to_dense(out).numpy().tolist() == [[0.0, 6.0], [0.0, 0.0]]
-
-
-@pytest.mark.parametrize("name", ("tensor", "layout", "arithmetic", "lookup"))
-def test_examples(name):
-    results = doctest.testmod(importlib.import_module(f"tapejax.sparse.{name}"))
-    assert results.attempted and not results.failed

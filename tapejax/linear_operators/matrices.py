@@ -65,7 +65,23 @@ class LinearOperatorFullMatrix(LinearOperator):
         return to_tensor(self._matrix)
 
 
-class LinearOperatorLowerTriangular(LinearOperator):
+class _WithEigenvaluesOnDiagonal(LinearOperator):
+    """What is the same for triangles, diagonals and multiples of the identity."""
+
+    def determinant(self, name: str = "det") -> Tensor:
+        """The product of the diagonal."""
+        return reduce_prod(self.diag_part(), -1)
+
+    def log_abs_determinant(self, name: str = "log_abs_det") -> Tensor:
+        """The logarithm of the determinant's absolute value."""
+        return cast(reduce_sum(log(absolute(self.diag_part())), -1), self.dtype)
+
+    def eigvals(self, name: str = "eigvals") -> Tensor:
+        """The diagonal."""
+        return self.diag_part()
+
+
+class LinearOperatorLowerTriangular(_WithEigenvaluesOnDiagonal):
     """A lower triangular matrix; what is above the diagonal counts as zero.
 
     Args:
@@ -103,20 +119,8 @@ class LinearOperatorLowerTriangular(LinearOperator):
     def _solve(self, rhs: Tensor, adjoint: bool) -> Tensor:
         return solves.triangular_solve(self._tril, rhs, lower=True, adjoint=adjoint)
 
-    def determinant(self, name: str = "det") -> Tensor:
-        """The product of the diagonal."""
-        return reduce_prod(self.diag_part(), -1)
 
-    def log_abs_determinant(self, name: str = "log_abs_det") -> Tensor:
-        """The logarithm of the determinant's absolute value."""
-        return cast(reduce_sum(log(absolute(self.diag_part())), -1), self.dtype)
-
-    def eigvals(self, name: str = "eigvals") -> Tensor:
-        """The diagonal."""
-        return self.diag_part()
-
-
-class LinearOperatorDiag(LinearOperator):
+class LinearOperatorDiag(_WithEigenvaluesOnDiagonal):
     """A diagonal matrix.
 
     Args:
@@ -180,20 +184,8 @@ class LinearOperatorDiag(LinearOperator):
         """The diagonal."""
         return to_tensor(self._diag)
 
-    def determinant(self, name: str = "det") -> Tensor:
-        """The product of the diagonal."""
-        return reduce_prod(self._diag, -1)
 
-    def log_abs_determinant(self, name: str = "log_abs_det") -> Tensor:
-        """The logarithm of the determinant's absolute value."""
-        return cast(reduce_sum(log(absolute(self._diag)), -1), self.dtype)
-
-    def eigvals(self, name: str = "eigvals") -> Tensor:
-        """The diagonal."""
-        return self.diag_part()
-
-
-class LinearOperatorScaledIdentity(LinearOperator):
+class LinearOperatorScaledIdentity(_WithEigenvaluesOnDiagonal):
     """A multiple of the identity.
 
     Args:
@@ -242,18 +234,6 @@ class LinearOperatorScaledIdentity(LinearOperator):
     def diag_part(self, name: str = "diag_part") -> Tensor:
         """The diagonal."""
         return multiply(expand_dims(self._multiplier, -1), ones([self._rows], self.dtype))
-
-    def determinant(self, name: str = "det") -> Tensor:
-        """The factor to the power of the size."""
-        return reduce_prod(self.diag_part(), -1)
-
-    def log_abs_determinant(self, name: str = "log_abs_det") -> Tensor:
-        """The logarithm of the determinant's absolute value."""
-        return cast(reduce_sum(log(absolute(self.diag_part())), -1), self.dtype)
-
-    def eigvals(self, name: str = "eigvals") -> Tensor:
-        """The diagonal."""
-        return self.diag_part()
 
 
 class LinearOperatorIdentity(LinearOperatorScaledIdentity):
@@ -305,7 +285,8 @@ class LinearOperatorZeros(LinearOperator):
       num_rows: rows. num_columns: columns, as many by default.
       batch_shape: of a batch of them.
       dtype: float32 by default.
-      is_non_singular, is_self_adjoint, is_positive_definite, is_square: hints; it is singular.
+      is_non_singular, is_self_adjoint, is_positive_definite, is_square: hints; it is singular. One that is not square
+        needs ``is_square=False, is_self_adjoint=False``.
       assert_proper_shapes: shapes are always checked.
       name: a name.
 
@@ -323,9 +304,10 @@ class LinearOperatorZeros(LinearOperator):
         rows = int(num_rows)
         self._size = (*(() if batch_shape is None else map(int, batch_shape)), rows,
                       rows if num_columns is None else int(num_columns))
-        square = self._size[-1] == rows
-        super().__init__(dtypes.float32 if dtype is None else dtype, False, is_self_adjoint if square else None, False,
-                         square, name)
+        if is_square and self._size[-1] != rows:
+            raise ValueError(f"LinearOperatorZeros initialized as is_square=True, but got num_rows({rows}) != "
+                             f"num_columns({self._size[-1]})")
+        super().__init__(dtypes.float32 if dtype is None else dtype, False, is_self_adjoint, False, is_square, name)
 
     def _shape(self) -> tuple[int, ...]:
         return self._size

@@ -3,6 +3,7 @@
 What code applies to shapes has NumPy twins: arithmetic on shapes records nothing and flushes nothing.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -11,7 +12,8 @@ from jax import lax
 
 from tapejax import errors
 from tapejax.convert import to_tensor
-from tapejax.ops.registry import Array, Axis, Same, Shape, op, public
+from tapejax.ops.kinds import final
+from tapejax.ops.registry import Array, Axis, Same, Shape, invalid, op, public
 from tapejax.shape import TensorShape
 from tapejax.tensor import Tensor
 
@@ -20,15 +22,15 @@ __all__ = [
     "stop_gradient", "tile", "transpose"]
 
 
-def invalid(text: str) -> errors.InvalidArgumentError:
-    """The error that TensorFlow's kernels raise on bad arguments."""
-    return errors.InvalidArgumentError(message=text)
+def invalid_value(text: str) -> Exception:
+    """The error for arguments whose values are wrong, or that only TensorFlow's kernels look at: in graphs the same."""
+    return final(errors.InvalidArgumentError(message=text))
 
 
-def check_axis(axis: int, ndim: int, what: str) -> int:
-    """`axis` counted from the front; InvalidArgumentError if there is no such axis."""
+def check_axis(axis: int, ndim: int, what: str, error: Callable[[str], Exception] = invalid) -> int:
+    """`axis` counted from the front; an error if there is no such axis."""
     if not -ndim <= axis < ndim:
-        raise invalid(f"`axis` of {what} must be in [{-ndim}, {ndim}), got {axis}")
+        raise error(f"`axis` of {what} must be in [{-ndim}, {ndim}), got {axis}")
     return axis % ndim
 
 
@@ -166,7 +168,7 @@ def _transpose(a: Array, perm: Axis = None, conjugate=False):
             raise invalid(f"transpose expects a vector of size {a.ndim}, got {perm}")
         perm = tuple(check_axis(p, a.ndim, "transpose") for p in perm)
         if len(set(perm)) != a.ndim:
-            raise invalid(f"transpose expects a permutation, got {perm}")
+            raise invalid_value(f"transpose expects a permutation, got {perm}")
     out = jnp.transpose(a, perm)
     return jnp.conj(out) if conjugate else out
 
@@ -267,7 +269,7 @@ def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:
     """
     counts = static_ints(multiples, "`multiples`")
     if counts.ndim != 1 or (counts < 0).any():
-        raise invalid(f"Expected multiples to be a vector of counts >= 0, but got {counts.tolist()}")
+        raise invalid_value(f"Expected multiples to be a vector of counts >= 0, but got {counts.tolist()}")
     return _tile(input, tuple(counts.tolist()))
 
 
@@ -285,7 +287,7 @@ def _pad_value(tensor: Same, constant_values: Same, paddings=()):
 def _pad_mirror(tensor: Array, paddings, mode):
     most = [d - (mode == "reflect") for d in tensor.shape]
     if any(max(p) > m for p, m in zip(paddings, most, strict=True)):
-        raise invalid(f"paddings must be no greater than {most} in mode {mode.upper()}: {paddings}")
+        raise invalid_value(f"paddings must be no greater than {most} in mode {mode.upper()}: {paddings}")
     return jnp.pad(tensor, paddings, mode=mode)
 
 
@@ -363,7 +365,7 @@ def roll(input: Array, shift: Array, axis: Axis, name=None):
     if shifts.shape != (len(axes),):
         raise invalid(f"shift and axis must have the same size, got {shifts.shape} and {len(axes)}")
     for i, a in enumerate(axes):
-        a = check_axis(a, input.ndim, "roll")
+        a = check_axis(a, input.ndim, "roll", invalid_value)
         if input.shape[a]:
             input = jnp.roll(input, shifts[i], a)
     return input
@@ -394,7 +396,7 @@ def repeat(input: Any, repeats: Any, axis: Any = None, name: str | None = None) 
     counts = static_ints(repeats, "`repeats`").ravel()
     length = int(np.prod(t.aval.shape)) if axis is None else t.aval.shape[check_axis(axis, t.ndim, "repeat")]
     if (counts < 0).any():
-        raise invalid(f"Expected repeats >= 0, but got {counts.tolist()}")
+        raise invalid_value(f"Expected repeats >= 0, but got {counts.tolist()}")
     if counts.size not in (1, length):
         raise ValueError(f"Dimensions {length} and {counts.size} are not compatible: `repeats` and the axis")
     return _repeat(t, int(counts[0]) if counts.size == 1 else tuple(counts.tolist()), axis)

@@ -1,116 +1,37 @@
-"""Assertions on values, `Assert` and `check_numerics`; those on shapes and types are in `type_checks`.
+"""Assertions that compare the values of tensors; those on shapes and types are in `type_checks`."""
 
-Values that exist, or are pending, are looked at now: eagerly an assertion reads them. Inside a captured graph (and in
-JAX's transformations) the check becomes part of the program, which then calls back to Python and fails when it runs.
-"""
-
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
-from jax.experimental import io_callback
 
-from tapejax import dtypes, errors
 from tapejax.convert import to_tensor
-from tapejax.engine import stream
-from tapejax.engine.op import Op, static
-from tapejax.engine.program import is_concrete
-from tapejax.ops.array import identity, invalid
+from tapejax.ops import guards
+from tapejax.ops.guards import require
 from tapejax.ops.kinds import kind
-from tapejax.ops.registry import public
-from tapejax.tensor import Tensor, is_symbolic
+from tapejax.ops.registry import invalid, public
 
 __all__ = [
-    "Assert", "assert_all_finite", "assert_equal", "assert_greater", "assert_greater_equal", "assert_less",
-    "assert_less_equal", "assert_near", "assert_negative", "assert_non_negative", "assert_non_positive",
-    "assert_none_equal", "assert_positive", "check_numerics",
+    "assert_equal", "assert_greater", "assert_greater_equal", "assert_less", "assert_less_equal", "assert_near",
+    "assert_negative", "assert_non_negative", "assert_non_positive", "assert_none_equal", "assert_positive", "guards",
 ]  # fmt: skip
 
-
-def _known(*tensors: Tensor) -> list[np.ndarray] | None:
-    """The values, or None where one is not there yet: in a graph that is being captured, or in JAX's tracing."""
-    if any(map(is_symbolic, tensors)):
-        return None
-    values = [stream.realize(t) for t in tensors]
-    return [np.asarray(v) for v in values] if all(map(is_concrete, values)) else None
+_SIGNS = {"==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt,
+          ">=": operator.ge}  # fmt: skip
 
 
-def _short(value: Any, count: int | None) -> str:
-    """The first elements (3 by default, all for -1) of an array, as text."""
-    flat = np.asarray(value).ravel().tolist()
-    count = 3 if count is None else len(flat) if count < 0 else count
-    return ", ".join(map(str, flat[:count])) + (", ..." if len(flat) > count else "")
+def _against_zero(holds: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda x: holds(x, 0)
 
 
-def _report(text: str, names: Sequence[str], values: Sequence[Any], good: Any, summarize: int | None) -> Exception:
-    """The error of a check that failed at the places where `good` is false."""
-    lines = [text]
-    bad = np.argwhere(~np.asarray(good))
-    if bad.size:
-        lines.append(f"First index where it does not hold: {bad[0].tolist()}")
-    lines += [f"{n or 'data'} (shape={np.shape(v)}) = [{_short(v, summarize)}]"
-              for n, v in zip(names, values, strict=True)]
-    return invalid("\n".join(lines))
+_OF_ZERO = {sign: _against_zero(_SIGNS[sign]) for sign in (">", ">=", "<", "<=")}
 
 
-def _guarded(*arrays: Any, check: Callable[..., Any], text: str, names: tuple, summarize: int | None) -> Any:
-    good = check(*arrays)
-
-    def look(good: Any, *values: Any) -> Any:
-        if not np.all(good):
-            raise _report(text, names, values, good, summarize)
-        return np.asarray(good)
-
-    return io_callback(look, jax.ShapeDtypeStruct(good.shape, bool), good, *map(lax.stop_gradient, arrays))
-
-
-_GUARD = Op("Assert", _guarded, differentiable=False, may_fail=True)
-
-
-def _require(check: Callable[..., Any], tensors: Sequence[Tensor], text: str, names: tuple[str, ...],
-             summarize: int | None) -> None:
-    """Fails, now or when the program runs, unless `check`, a function of arrays, is true everywhere."""
-    values = _known(*tensors)
-    if values is None:
-        kept = static(check=check, text=text, names=names, summarize=summarize)
-        stream.record(_GUARD, kept, tuple(tensors))
-        return
-    with np.errstate(all="ignore"):
-        good = np.asarray(check(*values))
-    if not good.all():
-        raise _report(text, names, values, good, summarize)
-
-
-def _equal(x: Any, y: Any) -> Any:
-    return x == y
-
-
-def _unequal(x: Any, y: Any) -> Any:
-    return x != y
-
-
-def _less(x: Any, y: Any) -> Any:
-    return x < y
-
-
-def _less_equal(x: Any, y: Any) -> Any:
-    return x <= y
-
-
-def _greater(x: Any, y: Any) -> Any:
-    return x > y
-
-
-def _greater_equal(x: Any, y: Any) -> Any:
-    return x >= y
-
-
-def _pair(check: Callable[..., Any], sign: str, x: Any, y: Any, message: str | None, summarize: int | None) -> None:
+def _pair(sign: str, x: Any, y: Any, message: str | None, summarize: int | None) -> None:
     a, b = to_tensor(x), to_tensor(y)
-    ordered = check not in (_equal, _unequal)
+    ordered = sign not in ("==", "!=")
     for i, t in enumerate((a, b)):
         if ordered and kind(t.aval.dtype) not in "fiu":
             raise invalid(f"Value for attr 'T' of {t.dtype.name} is not in the list of allowed values: real dtypes")
@@ -122,33 +43,17 @@ def _pair(check: Callable[..., Any], sign: str, x: Any, y: Any, message: str | N
     except ValueError:
         raise invalid(f"Incompatible shapes: {list(a.aval.shape)} vs. {list(b.aval.shape)}") from None
     head = f"{message}\n" if message else ""
-    _require(check, (a, b), f"{head}Condition x {sign} y did not hold.", ("x", "y"), summarize)
+    require(_SIGNS[sign], (a, b), f"{head}Condition x {sign} y did not hold.", ("x", "y"), summarize)
 
 
-def _positive(x: Any) -> Any:
-    return x > 0
-
-
-def _negative(x: Any) -> Any:
-    return x < 0
-
-
-def _non_negative(x: Any) -> Any:
-    return x >= 0
-
-
-def _non_positive(x: Any) -> Any:
-    return x <= 0
-
-
-def _one(check: Callable[..., Any], sign: str, x: Any, message: str | None, summarize: int | None) -> None:
+def _one(sign: str, x: Any, message: str | None, summarize: int | None) -> None:
     t = to_tensor(x)
     if kind(t.aval.dtype) == "b":
         raise TypeError("Cannot convert 0 to EagerTensor of dtype bool")
     if kind(t.aval.dtype) not in "fiu":
         raise invalid(f"Value for attr 'T' of {t.dtype.name} is not in the list of allowed values: real dtypes")
     head = f"{message}\n" if message else ""
-    _require(check, (t,), f"{head}Condition x {sign} 0 did not hold element-wise:", ("x",), summarize)
+    require(_OF_ZERO[sign], (t,), f"{head}Condition x {sign} 0 did not hold element-wise:", ("x",), summarize)
 
 
 @public("debugging.assert_equal", "assert_equal")
@@ -170,7 +75,7 @@ def assert_equal(x: Any, y: Any, message: str | None = None, summarize: int | No
 
     >>> assert_equal([1, 2], [1, 2])
     """
-    _pair(_equal, "==", x, y, message, summarize)
+    _pair("==", x, y, message, summarize)
 
 
 @public("debugging.assert_none_equal")
@@ -184,7 +89,7 @@ def assert_none_equal(x: Any, y: Any, summarize: int | None = None, message: str
 
     >>> assert_none_equal([1, 2], [2, 1])
     """
-    _pair(_unequal, "!=", x, y, message, summarize)
+    _pair("!=", x, y, message, summarize)
 
 
 @public("debugging.assert_less", "assert_less")
@@ -198,7 +103,7 @@ def assert_less(x: Any, y: Any, message: str | None = None, summarize: int | Non
 
     >>> assert_less([1, 2], 3)
     """
-    _pair(_less, "<", x, y, message, summarize)
+    _pair("<", x, y, message, summarize)
 
 
 @public("debugging.assert_less_equal")
@@ -212,7 +117,7 @@ def assert_less_equal(x: Any, y: Any, message: str | None = None, summarize: int
 
     >>> assert_less_equal([1, 2], 2)
     """
-    _pair(_less_equal, "<=", x, y, message, summarize)
+    _pair("<=", x, y, message, summarize)
 
 
 @public("debugging.assert_greater", "assert_greater")
@@ -226,7 +131,7 @@ def assert_greater(x: Any, y: Any, message: str | None = None, summarize: int | 
 
     >>> assert_greater([4, 5], 3)
     """
-    _pair(_greater, ">", x, y, message, summarize)
+    _pair(">", x, y, message, summarize)
 
 
 @public("debugging.assert_greater_equal")
@@ -240,7 +145,7 @@ def assert_greater_equal(x: Any, y: Any, message: str | None = None, summarize: 
 
     >>> assert_greater_equal([3, 4], 3)
     """
-    _pair(_greater_equal, ">=", x, y, message, summarize)
+    _pair(">=", x, y, message, summarize)
 
 
 @public("debugging.assert_positive")
@@ -251,7 +156,7 @@ def assert_positive(x: Any, message: str | None = None, summarize: int | None = 
 
     >>> assert_positive([1, 2])
     """
-    _one(_positive, ">", x, message, summarize)
+    _one(">", x, message, summarize)
 
 
 @public("debugging.assert_negative")
@@ -262,7 +167,7 @@ def assert_negative(x: Any, message: str | None = None, summarize: int | None = 
 
     >>> assert_negative([-1.0])
     """
-    _one(_negative, "<", x, message, summarize)
+    _one("<", x, message, summarize)
 
 
 @public("debugging.assert_non_negative")
@@ -274,7 +179,7 @@ def assert_non_negative(x: Any, message: str | None = None, summarize: int | Non
 
     >>> assert_non_negative([0, 1])
     """
-    _one(_non_negative, ">=", x, message, summarize)
+    _one(">=", x, message, summarize)
 
 
 @public("debugging.assert_non_positive")
@@ -286,7 +191,7 @@ def assert_non_positive(x: Any, message: str | None = None, summarize: int | Non
 
     >>> assert_non_positive([0, -1])
     """
-    _one(_non_positive, "<=", x, message, summarize)
+    _one("<=", x, message, summarize)
 
 
 def _near(x: Any, y: Any, rtol: Any, atol: Any) -> Any:
@@ -322,101 +227,4 @@ def assert_near(x: Any, y: Any, rtol: Any = None, atol: Any = None, message: str
     real = np.abs(np.zeros((), a.aval.dtype)).dtype
     bounds = [to_tensor(np.asarray(eps, real) if v is None else v, real) for v in (rtol, atol)]
     head = f"{message}\n" if message else ""
-    _require(_near, (a, b, *bounds), f"{head}x and y not equal to tolerance:", ("x", "y", "rtol", "atol"), summarize)
-
-
-def _true(condition: Any, *data: Any) -> Any:
-    return condition
-
-
-@public("debugging.Assert", "Assert")
-def Assert(condition: Any, data: Any, summarize: int | None = None, name: str | None = None) -> None:
-    """Fails unless a condition holds.
-
-    Args:
-      condition: boolean scalar.
-      data: list of tensors and texts for the error.
-      summarize: how many elements of each the error shows: 3 by default, -1 for all.
-      name: as in TensorFlow, of no effect when eager.
-
-    Raises:
-      InvalidArgumentError: it does not hold. In a captured graph: when that runs.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/debugging/Assert
-
-    >>> Assert(True, ["never seen"])
-    """
-    items = list(data) if isinstance(data, (list, tuple)) else [data]
-    if isinstance(condition, Tensor):
-        tensors = [to_tensor(v) for v in items]
-        texts = [str(t.numpy()) for t in tensors if t.dtype == dtypes.string]
-        shown = [t for t in tensors if t.dtype != dtypes.string]
-        if _known(condition) is None:
-            text = "Expected the condition to be true. Summarized data: " + "\n".join(texts)
-            kept = static(check=_true, text=text, names=("",) * (len(shown) + 1), summarize=summarize)
-            stream.record(_GUARD, kept, (condition, *shown))
-            return
-    if not condition:
-        text = "\n".join(_short(to_tensor(v), summarize) for v in items)
-        raise invalid(f"Expected '{condition}' to be true. Summarized data: {text}")
-
-
-def _checked(x: Any, message: str) -> Any:
-    def look(nan: Any, inf: Any) -> Any:
-        if np.any(nan) or np.any(inf):
-            raise _not_finite(nan, inf, message)
-        return np.asarray(nan)
-
-    fixed = lax.stop_gradient(x)
-    nan, inf = jnp.isnan(fixed).any(), jnp.isinf(fixed).any()
-    io_callback(look, jax.ShapeDtypeStruct((), bool), nan, inf)
-    return x
-
-
-_CHECK_NUMERICS = Op("CheckNumerics", lambda x, *, message: _checked(x, message), may_fail=True)
-
-
-def _not_finite(nan: Any, inf: Any, message: str) -> errors.InvalidArgumentError:
-    found = " and ".join(word for word, there in (("Inf", inf), ("NaN", nan)) if np.any(there))
-    return invalid(f"{message} : Tensor had {found} values [Op:CheckNumerics]")
-
-
-@public("debugging.check_numerics")
-def check_numerics(tensor: Any, message: str, name: str | None = None) -> Tensor:
-    """The tensor, in which no element is infinite or nan. Floating dtypes.
-
-    Args:
-      tensor: what to check.
-      message: what the error begins with.
-      name: as in TensorFlow, of no effect when eager.
-
-    Raises:
-      InvalidArgumentError: an element is infinite or nan. In a captured graph: when that runs.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/debugging/check_numerics
-
-    >>> check_numerics([1.0], "bad").numpy().tolist()
-    [1.0]
-    """
-    t = to_tensor(tensor)
-    if kind(t.aval.dtype) != "f":
-        raise invalid(f"Value for attr 'T' of {t.dtype.name} is not in the list of allowed values: floating dtypes")
-    values = _known(t)
-    if values is None:
-        return stream.record(_CHECK_NUMERICS, static(message=message), (t,))
-    nan, inf = np.isnan(values[0]), np.isinf(values[0])
-    if nan.any() or inf.any():
-        raise _not_finite(nan, inf, message)
-    return identity(t)
-
-
-@public("debugging.assert_all_finite")
-def assert_all_finite(x: Any, message: str, name: str | None = None) -> Tensor:
-    """The same as `check_numerics`.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_all_finite
-
-    >>> assert_all_finite([1.0], "bad").numpy().tolist()
-    [1.0]
-    """
-    return check_numerics(x, message)
+    require(_near, (a, b, *bounds), f"{head}x and y not equal to tolerance:", ("x", "y", "rtol", "atol"), summarize)

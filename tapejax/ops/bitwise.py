@@ -6,61 +6,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from tapejax.ops.kinds import need
-from tapejax.ops.registry import Array, Same, op
+from tapejax.ops.registry import Same, op
+from tapejax.ops.rows import binary, unary
 
 __all__ = ["bitwise_and", "bitwise_or", "bitwise_xor", "invert", "left_shift", "right_shift"]
 
 
-@op("bitwise.bitwise_and", differentiable=False, host=np.bitwise_and)
-def bitwise_and(x: Same, y: Same, name=None):
-    """The bits that are set in both. Integers of one dtype, broadcast.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/bitwise/bitwise_and
-
-    >>> int(bitwise_and(6, 3))
-    2
-    """
-    need("iu", x, y)
-    return jnp.bitwise_and(x, y)
-
-
-@op("bitwise.bitwise_or", differentiable=False, host=np.bitwise_or)
-def bitwise_or(x: Same, y: Same, name=None):
-    """The bits that are set in either. Integers of one dtype, broadcast.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/bitwise/bitwise_or
-
-    >>> int(bitwise_or(6, 3))
-    7
-    """
-    need("iu", x, y)
-    return jnp.bitwise_or(x, y)
-
-
-@op("bitwise.bitwise_xor", differentiable=False, host=np.bitwise_xor)
-def bitwise_xor(x: Same, y: Same, name=None):
-    """The bits that differ. Integers of one dtype, broadcast.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/bitwise/bitwise_xor
-
-    >>> int(bitwise_xor(6, 3))
-    5
-    """
-    need("iu", x, y)
-    return jnp.bitwise_xor(x, y)
-
-
-@op("bitwise.invert", differentiable=False)
-def invert(x: Array, name=None):
-    """Every bit the other way. Integers.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/bitwise/invert
-
-    >>> int(invert(6))
-    -7
-    """
-    need("iu", x)
-    return jnp.bitwise_not(x)
+bitwise_and = binary(jnp.bitwise_and, "The bits that are set in both.", "6, 3", "2", "bitwise.bitwise_and", kinds="iu",
+                     differentiable=False, host=np.bitwise_and)
+bitwise_or = binary(jnp.bitwise_or, "The bits that are set in either.", "6, 3", "7", "bitwise.bitwise_or", kinds="iu",
+                    differentiable=False, host=np.bitwise_or)
+bitwise_xor = binary(jnp.bitwise_xor, "The bits that differ.", "6, 3", "5", "bitwise.bitwise_xor", kinds="iu",
+                     differentiable=False, host=np.bitwise_xor)
+invert = unary(jnp.bitwise_not, "Every bit the other way.", "6", "-7", "bitwise.invert", kinds="iu",
+               differentiable=False)
 
 
 def _distance(x: Any, y: Any) -> Any:

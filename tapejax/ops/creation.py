@@ -10,7 +10,7 @@ from tapejax.convert import to_tensor
 from tapejax.engine import stream
 from tapejax.engine.aval import scalar_kind
 from tapejax.engine.op import static
-from tapejax.ops.array import check_axis, invalid, new_dims, static_ints
+from tapejax.ops.array import check_axis, invalid, invalid_value, new_dims, static_ints
 from tapejax.ops.registry import Array, DType, Same, Shape, op, public
 from tapejax.tensor import Tensor, from_value
 
@@ -231,7 +231,7 @@ def linspace(start: Any, stop: Any, num: Any, name: str | None = None, axis: int
 def _one_hot(indices: Array, on_value: Array, off_value: Array, depth: int, axis: int):
     if indices.dtype not in ("uint8", "int8", "int32", "int64"):
         raise invalid(f"indices must be uint8, int8, int32 or int64, got {indices.dtype}")
-    at = check_axis(axis, indices.ndim + 1, "one_hot")
+    at = check_axis(axis, indices.ndim + 1, "one_hot", invalid_value)
     classes = jnp.arange(depth).reshape((-1,) + (1,) * (indices.ndim - at))
     return jnp.where(jnp.expand_dims(indices, at) == classes, on_value, off_value)
 

@@ -16,7 +16,7 @@ import numpy as np
 from jax import lax
 
 from tapejax.engine import stream
-from tapejax.ops.array import invalid
+from tapejax.ops.array import invalid_value
 from tapejax.ops.kinds import final
 from tapejax.ops.linalg import floating, matrix
 from tapejax.ops.registry import Array, DType, op, public
@@ -79,7 +79,7 @@ def refuse_singular(singular: Callable[[], Any], text: str) -> None:
         except jax.errors.ConcretizationTypeError:
             return  # inside one of JAX's transformations
         if found:
-            raise invalid(text)
+            raise invalid_value(text)
 
 
 @op("linalg.cholesky")

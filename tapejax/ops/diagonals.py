@@ -5,7 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from tapejax.ops.array import invalid, static_ints
+from tapejax.ops.array import invalid, invalid_value, static_ints
 from tapejax.ops.registry import Array, Same, op, public
 from tapejax.tensor import Tensor
 
@@ -44,7 +44,8 @@ def _spread(diagonal: Any, low: int, high: int, base: Any, align: str) -> Any:
     longest = _longest(low, high, rows, columns)
     packed = diagonal[..., None, :] if low == high else diagonal
     if packed.shape[:-2] != base.shape[:-2] or packed.shape[-2:] != (high - low + 1, longest):
-        raise invalid(f"diagonal of shape {diagonal.shape} does not fit diagonals {low} to {high} of {base.shape}")
+        raise invalid_value(f"diagonal of shape {diagonal.shape} does not fit diagonals {low} to {high} of "
+                            f"{base.shape}")
     d = np.arange(columns) - np.arange(rows)[:, None]
     start, _ = _offset(d, rows, columns, longest, align)
     along = np.arange(columns) - np.maximum(d, 0) + start

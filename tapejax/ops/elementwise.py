@@ -14,6 +14,7 @@ from tapejax.convert import to_tensor
 from tapejax.ops import casting, comparison, transcendental
 from tapejax.ops.kinds import final, is_complex, is_integer, need
 from tapejax.ops.registry import Array, Same, op, public
+from tapejax.ops.rows import binary, unary
 from tapejax.tensor import Tensor
 
 __all__ = [
@@ -29,43 +30,11 @@ __all__ = [
 _STATIC_EXPONENT: Final = 8
 
 
-@op("add", "math.add", host=np.add)
-def add(x: Same, y: Same, name=None):
-    """``x + y``, broadcasting. Numeric dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/add
-
-    >>> add([1.0, 2.0], 1.0).numpy().tolist()
-    [2.0, 3.0]
-    """
-    need("fiuc", x)
-    return jnp.add(x, y)
-
-
-@op("subtract", "math.subtract", host=np.subtract)
-def subtract(x: Same, y: Same, name=None):
-    """``x - y``, broadcasting. Numeric dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/subtract
-
-    >>> subtract([1.0, 2.0], 1.0).numpy().tolist()
-    [0.0, 1.0]
-    """
-    need("fiuc", x)
-    return jnp.subtract(x, y)
-
-
-@op("multiply", "math.multiply", host=np.multiply)
-def multiply(x: Same, y: Same, name=None):
-    """``x * y``, broadcasting. Numeric dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/multiply
-
-    >>> multiply([1.0, 2.0], 3.0).numpy().tolist()
-    [3.0, 6.0]
-    """
-    need("fiuc", x)
-    return jnp.multiply(x, y)
+add = binary(jnp.add, "``x + y``.", "[1.0, 2.0], 1.0", "[2.0, 3.0]", "add", "math.add", host=np.add)
+subtract = binary(jnp.subtract, "``x - y``.", "[1.0, 2.0], 1.0", "[0.0, 1.0]", "subtract", "math.subtract",
+                  host=np.subtract)
+multiply = binary(jnp.multiply, "``x * y``.", "[1.0, 2.0], 3.0", "[3.0, 6.0]", "multiply", "math.multiply",
+                  host=np.multiply)
 
 
 def _floating(x: Any) -> Any:
@@ -91,7 +60,7 @@ def divide(x: Same, y: Same, name=None):
 
 def _no_zero(y: np.ndarray) -> None:
     if y.dtype.kind in "iu" and not np.all(y):
-        raise errors.InvalidArgumentError(message="Integer division by zero")
+        raise final(errors.InvalidArgumentError(message="Integer division by zero"))
 
 
 def _host_floordiv(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -226,17 +195,8 @@ def power(x, y, name=None):
     return _power_op(x, y)
 
 
-@op("square", "math.square", host=np.square)
-def square(x: Array, name=None):
-    """``x * x``. Numeric dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/square
-
-    >>> square([2.0, -3.0]).numpy().tolist()
-    [4.0, 9.0]
-    """
-    need("fiuc", x)
-    return jnp.square(x)
+square = unary(jnp.square, "``x * x``.", "[2.0, -3.0]", "[4.0, 9.0]", "square", "math.square", kinds="fiuc",
+               host=np.square)
 
 
 @op("math.squared_difference")
@@ -266,17 +226,7 @@ def negative(x: Array, name=None):
     return jnp.negative(x)
 
 
-@op("math.reciprocal")
-def reciprocal(x: Array, name=None):
-    """``1 / x``. Floating and complex dtypes.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/reciprocal
-
-    >>> reciprocal([2.0]).numpy().tolist()
-    [0.5]
-    """
-    need("fc", x)
-    return jnp.reciprocal(x)
+reciprocal = unary(jnp.reciprocal, "``1 / x``.", "[2.0]", "[0.5]", "math.reciprocal")
 
 
 @public("math.scalar_mul", "scalar_mul")

@@ -13,7 +13,7 @@ import numpy as np
 
 from tapejax.convert import to_tensor
 from tapejax.engine import stream
-from tapejax.ops.array import check_axis, host_value, invalid, new_dims, reshape
+from tapejax.ops.array import check_axis, host_value, invalid, invalid_value, new_dims, reshape
 from tapejax.ops.registry import Array, Same, Shape, op, public
 from tapejax.tensor import Tensor, from_value
 
@@ -34,7 +34,7 @@ def check_positions(indices: Tensor, limits: Any, what: str) -> None:
     bad = (host < 0) | (host >= np.asarray(limits))
     if bad.any():
         where_ = np.argwhere(bad)[0].tolist()
-        raise invalid(f"indices{where_} = {host[tuple(where_)]} {what} {limits}")
+        raise invalid_value(f"indices{where_} = {host[tuple(where_)]} {what} {limits}")
 
 
 def _take_on_host(params: Any, indices: Any, axis: int, batch_dims: int) -> Any:

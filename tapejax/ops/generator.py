@@ -11,10 +11,10 @@ import numpy as np
 from tapejax import convert, dtypes
 from tapejax.engine import stream
 from tapejax.engine.op import Op, static
-from tapejax.ops import philox, philox_draws
+from tapejax.ops import philox
 from tapejax.ops.joining import stack
 from tapejax.ops.philox_seeds import generator_state
-from tapejax.ops.random import DRAWS, bounds_of, float_dtype, int_bounds
+from tapejax.ops.random import bounds_of, draw_from, float_dtype, int_bounds
 from tapejax.ops.registry import _static_shape as as_shape
 from tapejax.ops.registry import public
 from tapejax.tensor import Tensor, from_value
@@ -71,14 +71,8 @@ def create_rng_state(seed: Any, alg: Any) -> Tensor:
     return from_value(np.array(generator_state(seed), _I64))
 
 
-def _draw(state: Any, *bounds: Any, kind: str, shape: tuple, dtype: Any) -> Any:
-    start = philox.generator_stream(state)
-    if kind == "full":
-        return philox.uniform_full_int(start, shape, dtype)
-    if kind == "int":
-        low, high = bounds
-        return philox_draws.uniform_int(start, shape, low, high, dtype)
-    return DRAWS[kind](start, shape, dtype, *bounds)
+def _draw(state: Any, *bounds: Any, **how: Any) -> Any:
+    return draw_from(philox.generator_stream(state), *bounds, **how)
 
 
 def _advance(state: Any, calls: Any) -> Any:

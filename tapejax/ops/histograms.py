@@ -9,7 +9,7 @@ import numpy as np
 from tapejax import dtypes
 from tapejax.convert import to_tensor
 from tapejax.engine import stream
-from tapejax.ops.array import host_value, invalid, squeeze
+from tapejax.ops.array import host_value, invalid, invalid_value, squeeze
 from tapejax.ops.casting import cast
 from tapejax.ops.kinds import need
 from tapejax.ops.registry import Array, DType, op, public
@@ -63,7 +63,7 @@ def bincount(arr: Any, weights: Any = None, minlength: Any = None, maxlength: An
     t = t if t.aval.dtype.kind in "iu" else cast(t, dtypes.int32)
     values = np.asarray(stream.realize(t))
     if values.size and values.min() < 0:
-        raise invalid("Input arr must be non-negative!")
+        raise invalid_value("Input arr must be non-negative!")
     w = None if weights is None else to_tensor(weights)
     if w is not None and w.aval.shape != t.aval.shape:
         raise invalid(f"`weights` must be the same shape as `arr` or a length-0 `Tensor`: {w.shape} and {t.shape}")
@@ -83,7 +83,7 @@ def _range(value_range: Any, nbins: Any) -> Tensor:
         raise invalid(f"nbins should be a positive number, but got '{int(nbins)}'")
     host = host_value(limits)
     if host is not None and not host[0] < host[1]:
-        raise invalid(f"value_range should satisfy value_range[0] < value_range[1], but got {host.tolist()}")
+        raise invalid_value(f"value_range should satisfy value_range[0] < value_range[1], but got {host.tolist()}")
     return limits
 
 
@@ -128,7 +128,7 @@ def histogram_fixed_width(values: Any, value_range: Any, nbins: Any = 100, dtype
     limits = _range(value_range, nbins)
     host = host_value(t)
     if host is not None and host.dtype.kind == "f" and np.isnan(host).any():
-        raise invalid("Histogram values must not contain NaN")
+        raise invalid_value("Histogram values must not contain NaN")
     return _histogram(t, limits, int(nbins), dtype)
 
 
@@ -186,7 +186,7 @@ def confusion_matrix(labels: Any, predictions: Any, num_classes: Any = None, wei
     n = most + 1 if num_classes is None else int(num_classes)
     for v, what in zip(seen, ("labels", "predictions"), strict=True):
         if v.size and (v.min() < 0 or v.max() >= n):
-            raise invalid(f"`{what}` out of bound: they must be in [0, {n}), got {v.min()} to {v.max()}")
+            raise invalid_value(f"`{what}` out of bound: they must be in [0, {n}), got {v.min()} to {v.max()}")
     w = None if weights is None else to_tensor(weights)
     if w is not None and w.aval.shape != true.aval.shape:
         raise invalid(f"`weights` must have the shape of `predictions`: {w.shape} and {true.shape}")

@@ -7,6 +7,7 @@ import numpy as np
 
 from tapejax import dtypes
 from tapejax.convert import to_tensor
+from tapejax.ops.array import invalid_value
 from tapejax.ops.image_color import from_hue, hsv_to_rgb_array, hue, rgb_to_hsv_array
 from tapejax.ops.kinds import final
 from tapejax.ops.registry import Array, DType, op, public
@@ -182,7 +183,7 @@ def need_colours(x: Any) -> None:
     if x.ndim < 3:
         raise ValueError(f"input must be at least 3-D, got shape {x.shape}")
     if x.shape[-1] != 3:
-        raise ValueError(f"input must have 3 channels but instead has {x.shape[-1]} channels.")
+        raise invalid_value(f"input must have 3 channels but instead has {x.shape[-1]} channels.")
 
 
 @op()

@@ -14,15 +14,12 @@ from tapejax.engine import stream
 from tapejax.engine.aval import scalar_kind
 from tapejax.engine.op import Op, static
 from tapejax.ops import philox, random
-from tapejax.ops.registry import Array, Shape, op, public
+from tapejax.ops.array import invalid_value
+from tapejax.ops.registry import Array, Shape, invalid, op, public
 from tapejax.tensor import from_value
 
 __all__ = ["crop_and_resize", "draw_bounding_boxes", "sample_distorted_bounding_box",
            "stateless_sample_distorted_bounding_box"]  # fmt: skip
-
-
-def _bad(text: str) -> errors.InvalidArgumentError:
-    return errors.InvalidArgumentError(message=text)
 
 
 def _places(first: Any, last: Any, before: int, after: int) -> Any:
@@ -88,9 +85,10 @@ def crop_and_resize(image: Any, boxes: Any, box_indices: Any, crop_size: Any, me
     """
     t, which, size = to_tensor(image), to_tensor(box_indices), tuple(int(n) for n in np.asarray(to_tensor(crop_size)))
     if method not in ("bilinear", "nearest"):
-        raise _bad(f"Value for attr 'method' of \"{method}\" is not in the list of allowed values: bilinear, nearest")
+        raise invalid(f"Value for attr 'method' of \"{method}\" is not in the list of allowed values: bilinear, "
+                      "nearest")
     if len(size) != 2 or min(size) <= 0:
-        raise _bad(f"crop dimensions must be positive, got {list(size)}")
+        raise invalid_value(f"crop dimensions must be positive, got {list(size)}")
     if isinstance(which._value, np.ndarray) and t.ndim == 4 and which._value.size and not (
             0 <= which._value.min() and which._value.max() < t.aval.shape[0]):
         raise errors.OutOfRangeError(message=f"box_index has values outside [0, batch_size) of {t.aval.shape[0]}")
@@ -224,19 +222,19 @@ def _sample(image_size: Any, bounding_boxes: Any, draw: Any, least: Any, aspects
     aspects, areas = tuple(aspects or (0.75, 1.33)), tuple(areas or (0.05, 1.0))
     tries = 100 if tries is None else int(tries)
     if size.shape != (3,):
-        raise _bad(f"image_size must contain 3 elements, got shape {list(size.shape)}")
+        raise invalid_value(f"image_size must contain 3 elements, got shape {list(size.shape)}")
     if boxes.ndim != 3 or boxes.shape[2] != 4:
-        raise _bad(f"input boxes must be [batch, n, 4], got {list(boxes.shape)}")
+        raise invalid_value(f"input boxes must be [batch, n, 4], got {list(boxes.shape)}")
     if (boxes < 0).any() or (boxes > 1).any():
-        raise _bad("All bounding box coordinates must be in [0.0, 1.0]")
+        raise invalid_value("All bounding box coordinates must be in [0.0, 1.0]")
     if not 0 <= float(least) <= 1:
-        raise _bad(f"min_object_covered must be in [0, 1], got {least}")
+        raise invalid_value(f"min_object_covered must be in [0, 1], got {least}")
     height, width = int(size[0]), int(size[1])
     scale = np.array([width, height, width, height], np.float32)
     objects = [tuple(int(v) for v in box[[1, 0, 3, 2]] * scale) for box in boxes.reshape(-1, 4)]
     if not objects and not whole:
-        raise _bad("No bounding boxes provided as input. One must enable use_image_if_no_bounding_boxes if you wish to "
-                   "not provide any bounding boxes.")
+        raise invalid_value("No bounding boxes provided as input. One must enable use_image_if_no_bounding_boxes if "
+                            "you wish to not provide any bounding boxes.")
     objects = objects or [(0, 0, width, height)]
     crop = (0, 0, width, height)
     # Four words a try are the rule; integers without bias may take more.

@@ -67,6 +67,9 @@ def random_flip_up_down(image: Any, seed: Any = None) -> Any:
     """Mirrors an image, or each of a batch, top for bottom, with probability one half; see `random_flip_left_right`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/random_flip_up_down
+
+    >>> random_flip_up_down(np.ones([2, 1, 3], np.float32)).shape
+    TensorShape([2, 1, 3])
     """
     return _flip(image, lambda shape: random.uniform(shape, seed=seed), -3)
 
@@ -88,6 +91,9 @@ def stateless_random_flip_up_down(image: Any, seed: Any) -> Any:
     """`random_flip_up_down` that depends on nothing but ``seed``, two integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/stateless_random_flip_up_down
+
+    >>> stateless_random_flip_up_down(np.ones([2, 1, 3], np.float32), [1, 2]).shape
+    TensorShape([2, 1, 3])
     """
     return _flip(image, lambda shape: random.stateless_uniform(shape, seed), -3)
 
@@ -188,6 +194,9 @@ def random_brightness(image: Any, max_delta: Any, seed: Any = None) -> Any:
       ValueError: `max_delta` is negative.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/random_brightness
+
+    >>> random_brightness(np.ones([2, 1, 3], np.float32), 0.2).shape
+    TensorShape([2, 1, 3])
     """
     return _brightness(image, max_delta, lambda a, b: _uniform(seed, a, b))
 
@@ -197,6 +206,9 @@ def stateless_random_brightness(image: Any, max_delta: Any, seed: Any) -> Any:
     """`random_brightness` that depends on nothing but ``seed``, two integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/stateless_random_brightness
+
+    >>> stateless_random_brightness(np.ones([2, 1, 3], np.float32), 0.2, [1, 2]).shape
+    TensorShape([2, 1, 3])
     """
     return _brightness(image, max_delta, lambda a, b: _stateless(seed, a, b))
 
@@ -209,6 +221,9 @@ def random_hue(image: Any, max_delta: Any, seed: Any = None) -> Any:
       ValueError: `max_delta` is not in [0, 0.5].
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/random_hue
+
+    >>> random_hue(np.ones([2, 1, 3], np.float32), 0.2).shape
+    TensorShape([2, 1, 3])
     """
     return _hue(image, max_delta, lambda a, b: _uniform(seed, a, b))
 
@@ -218,6 +233,9 @@ def stateless_random_hue(image: Any, max_delta: Any, seed: Any) -> Any:
     """`random_hue` that depends on nothing but ``seed``, two integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/stateless_random_hue
+
+    >>> stateless_random_hue(np.ones([2, 1, 3], np.float32), 0.2, [1, 2]).shape
+    TensorShape([2, 1, 3])
     """
     return _hue(image, max_delta, lambda a, b: _stateless(seed, a, b))
 
@@ -230,6 +248,9 @@ def random_contrast(image: Any, lower: Any, upper: Any, seed: Any = None) -> Any
       ValueError: an empty or negative range.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/random_contrast
+
+    >>> random_contrast(np.ones([2, 1, 3], np.float32), 0.5, 1.5).shape
+    TensorShape([2, 1, 3])
     """
     return _contrast(image, lower, upper, lambda a, b: _uniform(seed, a, b))
 
@@ -239,6 +260,9 @@ def stateless_random_contrast(image: Any, lower: Any, upper: Any, seed: Any) -> 
     """`random_contrast` that depends on nothing but ``seed``, two integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/stateless_random_contrast
+
+    >>> stateless_random_contrast(np.ones([2, 1, 3], np.float32), 0.5, 1.5, [1, 2]).shape
+    TensorShape([2, 1, 3])
     """
     return _contrast(image, lower, upper, lambda a, b: _stateless(seed, a, b))
 
@@ -251,6 +275,9 @@ def random_saturation(image: Any, lower: Any, upper: Any, seed: Any = None) -> A
       ValueError: an empty or negative range.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/random_saturation
+
+    >>> random_saturation(np.ones([2, 1, 3], np.float32), 0.5, 1.5).shape
+    TensorShape([2, 1, 3])
     """
     return _saturation(image, lower, upper, lambda a, b: _uniform(seed, a, b))
 
@@ -260,6 +287,9 @@ def stateless_random_saturation(image: Any, lower: Any, upper: Any, seed: Any = 
     """`random_saturation` that depends on nothing but ``seed``, two integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/stateless_random_saturation
+
+    >>> stateless_random_saturation(np.ones([2, 1, 3], np.float32), 0.5, 1.5, [1, 2]).shape
+    TensorShape([2, 1, 3])
     """
     return _saturation(image, lower, upper, lambda a, b: _stateless(seed, a, b))
 
@@ -272,6 +302,9 @@ def random_jpeg_quality(image: Any, min_jpeg_quality: Any, max_jpeg_quality: Any
       ValueError: an empty range, or one not within [0, 100].
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/random_jpeg_quality
+
+    >>> random_jpeg_quality(np.ones([2, 1, 3], np.uint8), 70, 90).shape
+    TensorShape([2, 1, 3])
     """
     return _quality(image, min_jpeg_quality, max_jpeg_quality,
                     lambda a, b: random.uniform([], a, b, np.int32, seed=seed))
@@ -282,6 +315,9 @@ def stateless_random_jpeg_quality(image: Any, min_jpeg_quality: Any, max_jpeg_qu
     """`random_jpeg_quality` that depends on nothing but ``seed``, two integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/stateless_random_jpeg_quality
+
+    >>> stateless_random_jpeg_quality(np.ones([2, 1, 3], np.uint8), 70, 90, [1, 2]).shape
+    TensorShape([2, 1, 3])
     """
     return _quality(image, min_jpeg_quality, max_jpeg_quality,
                     lambda a, b: random.stateless_uniform([], seed, a, b, np.int32))

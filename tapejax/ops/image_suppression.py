@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapejax import errors
 from tapejax.convert import to_tensor
-from tapejax.ops.registry import public
+from tapejax.ops.array import invalid_value
+from tapejax.ops.registry import invalid, public
 from tapejax.tensor import from_value
 
 __all__ = ["combined_non_max_suppression", "non_max_suppression", "non_max_suppression_overlaps",
@@ -24,10 +24,6 @@ class CombinedNonMaxSuppression(NamedTuple):
     nmsed_scores: Any
     nmsed_classes: Any
     valid_detections: Any
-
-
-def _bad(text: str) -> errors.InvalidArgumentError:
-    return errors.InvalidArgumentError(message=text)
 
 
 def _overlaps(boxes: np.ndarray, one: np.ndarray) -> np.ndarray:
@@ -84,18 +80,18 @@ def _select_soft(boxes: np.ndarray, scores: np.ndarray, count: int, iou: float, 
 def _checked(boxes: Any, scores: Any, iou: Any, axes: tuple[int, int] = (2, 1)) -> tuple[np.ndarray, np.ndarray]:
     b, s = np.asarray(to_tensor(boxes)), np.asarray(to_tensor(scores))
     if b.ndim != axes[0]:
-        raise _bad(f"boxes must be {axes[0]}-D, got shape {list(b.shape)}")
+        raise invalid(f"boxes must be {axes[0]}-D, got shape {list(b.shape)}")
     if b.shape[-1] != 4:
-        raise _bad("boxes must have 4 columns")
+        raise invalid("boxes must have 4 columns")
     if s.ndim != axes[1] or s.shape[-1 if axes[1] == 1 else 1] != b.shape[axes[0] - 2 if axes[0] == 2 else 1]:
-        raise _bad(f"scores has incompatible shape {list(s.shape)} for boxes {list(b.shape)}")
+        raise invalid(f"scores has incompatible shape {list(s.shape)} for boxes {list(b.shape)}")
     _check_iou(iou)
     return b, s
 
 
 def _check_iou(iou: Any) -> None:
     if not 0 <= float(iou) <= 1:
-        raise _bad(f"iou_threshold must be in [0, 1], got {float(iou)}")
+        raise invalid_value(f"iou_threshold must be in [0, 1], got {float(iou)}")
 
 
 @public("image.non_max_suppression")
@@ -140,11 +136,16 @@ def non_max_suppression_with_scores(boxes: Any, scores: Any, max_output_size: An
       Indices, int32 [m], and their scores.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/non_max_suppression_with_scores
+
+    >>> boxes = [[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 0.9]]
+    >>> kept, scores = non_max_suppression_with_scores(boxes, [0.5, 0.9], 2)
+    >>> kept.numpy().tolist(), scores.numpy().tolist()
+    ([1], [0.8999999761581421])
     """
     b, s = _checked(boxes, scores, iou_threshold)
     count, iou, score, sigma = int(max_output_size), float(iou_threshold), float(score_threshold), float(soft_nms_sigma)
     if sigma < 0:
-        raise _bad(f"soft_nms_sigma must be >= 0.0, got {sigma}")
+        raise invalid_value(f"soft_nms_sigma must be >= 0.0, got {sigma}")
     if sigma:
         kept, values = _select_soft(b, s, count, iou, score, sigma)
     else:
@@ -165,7 +166,8 @@ def non_max_suppression_overlaps(overlaps: Any, scores: Any, max_output_size: An
     """
     matrix, s = np.asarray(to_tensor(overlaps)), np.asarray(to_tensor(scores))
     if matrix.ndim != 2 or matrix.shape != (s.size, s.size):
-        raise _bad(f"overlaps must be square and fit scores, got shapes {list(matrix.shape)} and {list(s.shape)}")
+        raise invalid_value(f"overlaps must be square and fit scores, got shapes {list(matrix.shape)} and "
+                            f"{list(s.shape)}")
     left, kept = _order(s, float(score_threshold)), []
     while left.size and len(kept) < int(max_output_size):
         best, left = left[0], left[1:]
@@ -200,6 +202,11 @@ def non_max_suppression_padded(boxes: Any, scores: Any, max_output_size: Any, io
       ValueError: a batch without `pad_to_max_output_size`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/non_max_suppression_padded
+
+    >>> boxes = [[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 0.9]]
+    >>> kept, count = non_max_suppression_padded(boxes, [0.5, 0.9], 2, pad_to_max_output_size=True)
+    >>> kept.numpy().tolist(), int(count)
+    ([1, 0], 1)
     """
     b, s = np.asarray(to_tensor(boxes)), np.asarray(to_tensor(scores))
     lead = b.shape[:-2]
@@ -245,9 +252,9 @@ def combined_non_max_suppression(boxes: Any, scores: Any, max_output_size_per_cl
     b, s = _checked(boxes, scores, iou_threshold, (4, 3))
     classes, per_class, total = s.shape[2], int(max_output_size_per_class), int(max_total_size)
     if b.shape[2] not in (1, classes):
-        raise _bad(f"third dimension of boxes must be either 1 or num classes {classes}, got {b.shape[2]}")
+        raise invalid_value(f"third dimension of boxes must be either 1 or num classes {classes}, got {b.shape[2]}")
     if total <= 0:
-        raise _bad("max_total_size must be > 0")
+        raise invalid_value("max_total_size must be > 0")
     size = min(total, per_class * classes) if pad_per_class else total
     out_boxes, out_scores = np.zeros((len(b), size, 4), np.float32), np.zeros((len(b), size), np.float32)
     out_classes, valid = np.zeros((len(b), size), np.float32), np.zeros(len(b), np.int32)

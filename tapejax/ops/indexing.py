@@ -19,7 +19,7 @@ from tapejax.convert import to_tensor
 from tapejax.engine import stream
 from tapejax.engine.aval import scalar_kind
 from tapejax.engine.op import Op, Static, static
-from tapejax.ops.array import host_value, invalid, static_ints
+from tapejax.ops.array import host_value, invalid, invalid_value, static_ints
 from tapejax.ops.gathering import boolean_mask
 from tapejax.ops.registry import public
 from tapejax.tensor import Tensor, from_value
@@ -210,10 +210,10 @@ def slice_(input_: Any, begin: Any, size: Any, name: str | None = None) -> Tenso
     keys = []
     for i, (a, n, most) in enumerate(zip(starts.tolist(), sizes.tolist(), t.aval.shape, strict=True)):
         if not 0 <= a <= most:
-            raise invalid(f"Expected begin[{i}] in [0, {most}], but got {a}")
+            raise invalid_value(f"Expected begin[{i}] in [0, {most}], but got {a}")
         n = most - a if n == -1 else n
         if not 0 <= n <= most - a:
-            raise invalid(f"Expected size[{i}] in [0, {most - a}], but got {n}")
+            raise invalid_value(f"Expected size[{i}] in [0, {most - a}], but got {n}")
         keys.append(slice(a, a + n))
     return getitem(t, tuple(keys))
 

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapejax import errors
 from tapejax.convert import to_tensor
+from tapejax.ops.array import invalid_value
 from tapejax.ops.io_files import one_bytes
-from tapejax.ops.registry import public
+from tapejax.ops.registry import invalid, public
 from tapejax.tensor import from_value
 
 __all__ = ["decode_wav", "encode_wav"]
@@ -21,13 +21,9 @@ class DecodeWav(NamedTuple):
     sample_rate: Any
 
 
-def _bad(text: str) -> errors.InvalidArgumentError:
-    return errors.InvalidArgumentError(message=text)
-
-
 def _chunks(data: bytes) -> dict[bytes, bytes]:
     if len(data) < 12 or data[:4] != b"RIFF" or data[8:12] != b"WAVE":
-        raise _bad(f"Header mismatch: Expected RIFF but found {data[:4]!r}")
+        raise invalid_value(f"Header mismatch: Expected RIFF but found {data[:4]!r}")
     found, at = {}, 12
     while at + 8 <= len(data):
         size = struct.unpack_from("<I", data, at + 4)[0]
@@ -60,10 +56,10 @@ def decode_wav(contents: Any, desired_channels: int = -1, desired_samples: int =
     """
     found = _chunks(one_bytes(contents))
     if b"fmt " not in found or b"data" not in found or len(found[b"fmt "]) < 16:
-        raise _bad("No data found in WAV file")
+        raise invalid_value("No data found in WAV file")
     form, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", found[b"fmt "])
     if form not in (1, 0xFFFE) or bits != 16 or channels < 1:
-        raise _bad(f"Can only read 16-bit WAV files, but received {bits} (audio format {form})")
+        raise invalid_value(f"Can only read 16-bit WAV files, but received {bits} (audio format {form})")
     raw = found[b"data"]
     frames = np.frombuffer(raw, "<i2", len(raw) // (2 * channels) * channels).reshape(-1, channels)
     audio = frames.astype(np.float32) / np.float32(32768)
@@ -94,8 +90,8 @@ def encode_wav(audio: Any, sample_rate: Any, name: Any = None) -> Any:
     """
     array, rate = np.asarray(to_tensor(audio)), int(sample_rate)
     if array.dtype != np.float32 or array.ndim != 2:
-        raise _bad(f"audio must be a float32 matrix [samples, channels], got {array.dtype.name} of shape "
-                   f"{list(array.shape)}")
+        raise invalid(f"audio must be a float32 matrix [samples, channels], got {array.dtype.name} of shape "
+                      f"{list(array.shape)}")
     channels = array.shape[1]
     data = np.clip(np.rint(array.astype(np.float64) * 32768), -32768, 32767).astype("<i2").tobytes()
     form = struct.pack("<HHIIHH", 1, channels, rate, rate * 2 * channels, 2 * channels, 16)

@@ -12,18 +12,15 @@ import numpy as np
 
 from tapejax import dtypes, errors
 from tapejax.convert import to_tensor
+from tapejax.ops.array import invalid_value
 from tapejax.ops.io_files import each_bytes, string_array, strings
-from tapejax.ops.registry import public
+from tapejax.ops.registry import invalid, public
 from tapejax.tensor import from_value
 
 __all__ = ["decode_base64", "decode_compressed", "decode_csv", "decode_raw", "encode_base64"]
 
 _RAW = ("float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "complex64",
         "complex128", "bool")  # fmt: skip
-
-
-def _bad(text: str) -> errors.InvalidArgumentError:
-    return errors.InvalidArgumentError(message=text)
 
 
 @public("io.decode_raw")
@@ -57,17 +54,17 @@ def decode_raw(input_bytes: Any, out_type: Any, little_endian: bool = True, fixe
     if fixed_length is not None:
         length = int(fixed_length)
         if length <= 0:
-            raise _bad(f"fixed_length must be greater than zero, but got {length}")
+            raise invalid_value(f"fixed_length must be greater than zero, but got {length}")
         if length % dtype.itemsize:
-            raise _bad(f"fixed_length ({length}) must be a multiple of the size of out_type ({dtype.itemsize})")
+            raise invalid(f"fixed_length ({length}) must be a multiple of the size of out_type ({dtype.itemsize})")
         items = [v[:length].ljust(length, b"\0") for v in items]
     lengths = {len(v) for v in items}
     if len(lengths) > 1:
-        raise _bad(f"DecodeRaw requires input strings to all be the same size, got sizes {sorted(lengths)}")
+        raise invalid_value(f"DecodeRaw requires input strings to all be the same size, got sizes {sorted(lengths)}")
     length = lengths.pop() if lengths else 0
     if length % dtype.itemsize:
-        raise _bad(f"Input to DecodeRaw has length {length} that is not a multiple of {dtype.itemsize}, the size of "
-                   f"{dtypes.from_numpy(dtype).name}")
+        raise invalid_value(f"Input to DecodeRaw has length {length} that is not a multiple of {dtype.itemsize}, the "
+                            f"size of {dtypes.from_numpy(dtype).name}")
     flat = np.frombuffer(b"".join(items), dtype)
     if not little_endian:
         part = np.finfo(dtype).dtype if dtype.kind == "c" else dtype  # complex numbers are turned part by part
@@ -127,7 +124,7 @@ def decode_csv(records: Any, record_defaults: Sequence[Any], field_delim: str = 
     array = strings(records, "records")
     defaults = [np.asarray(to_tensor(d)).reshape(-1) for d in record_defaults]
     if any(d.size > 1 for d in defaults):
-        raise _bad("There should be only 1 default per field")
+        raise invalid_value("There should be only 1 default per field")
     if select_cols is not None:
         select_cols = [int(c) for c in select_cols]
         if len(select_cols) != len(defaults):
@@ -142,21 +139,23 @@ def decode_csv(records: Any, record_defaults: Sequence[Any], field_delim: str = 
             found = next(csv.reader([line.decode("latin-1")], delimiter=field_delim, quoting=quoting,
                                     strict=True), []) or [""]
         except csv.Error as e:
-            raise _bad(f"Quoted field has to end with quote followed by delim or end: record {row}: {e}") from None
+            raise invalid_value("Quoted field has to end with quote followed by delim or end: "
+                                f"record {row}: {e}") from None
         if select_cols is not None:
             found = [found[c] for c in select_cols if c < len(found)]
         if len(found) != len(defaults):
-            raise _bad(f"Expect {len(defaults)} fields but have {len(found)} in record {row}")
+            raise invalid_value(f"Expect {len(defaults)} fields but have {len(found)} in record {row}")
         for i, (text, default, parse) in enumerate(zip(found, defaults, parsers, strict=True)):
             if text and text != na_value:
                 try:
                     columns[i].append(parse(text))
                 except ValueError:
-                    raise _bad(f"Field {i} in record {row} is not a valid {default.dtype.name}: {text}") from None
+                    raise invalid_value(f"Field {i} in record {row} is not a valid {default.dtype.name}: "
+                                        f"{text}") from None
             elif default.size:
                 columns[i].append(default[0])
             else:
-                raise _bad(f"Field {i} is required but missing in record {row}!")
+                raise invalid_value(f"Field {i} is required but missing in record {row}!")
     return [from_value((string_array(c) if d.dtype.kind == "O" else np.array(c, d.dtype)).reshape(array.shape))
             for c, d in zip(columns, defaults, strict=True)]
 
@@ -177,7 +176,7 @@ def decode_base64(input: Any, name: Any = None) -> Any:
     def decode(data: bytes) -> bytes:
         plain = data.rstrip(b"=")
         if re.search(rb"[^A-Za-z0-9_-]", plain) or len(plain) % 4 == 1:
-            raise _bad("Invalid character found in base64.")
+            raise invalid_value("Invalid character found in base64.")
         return base64.urlsafe_b64decode(plain + b"=" * (-len(plain) % 4))
 
     return each_bytes(decode, input)
@@ -211,7 +210,7 @@ def decode_compressed(bytes: Any, compression_type: str = "", name: Any = None) 
     """
     ways = {"": lambda v: v, "GZIP": gzip.decompress, "ZLIB": zlib.decompress}
     if compression_type not in ways:
-        raise _bad(f"Only ZLIB, GZIP or NONE are supported compressions, got {compression_type!r}")
+        raise invalid_value(f"Only ZLIB, GZIP or NONE are supported compressions, got {compression_type!r}")
     try:
         return each_bytes(ways[compression_type], bytes)
     except (zlib.error, EOFError, gzip.BadGzipFile) as e:

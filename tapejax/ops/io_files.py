@@ -12,7 +12,7 @@ import numpy as np
 
 from tapejax import errors
 from tapejax.convert import to_tensor
-from tapejax.ops.registry import public
+from tapejax.ops.registry import invalid, public
 from tapejax.tensor import from_value
 
 __all__ = ["as_path", "each_bytes", "expand", "matching_files", "one_bytes", "read_file", "strings", "translated",
@@ -78,7 +78,7 @@ def one_bytes(value: Any, what: str = "contents") -> bytes:
     """
     array = strings(value, what)
     if array.ndim:
-        raise errors.InvalidArgumentError(message=f"`{what}` must be scalar, got shape {list(array.shape)}")
+        raise invalid(f"`{what}` must be scalar, got shape {list(array.shape)}")
     return array.item()
 
 

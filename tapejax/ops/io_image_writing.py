@@ -7,9 +7,10 @@ import numpy as np
 
 from tapejax import dtypes, errors
 from tapejax.convert import to_tensor
+from tapejax.ops.array import invalid_value
 from tapejax.ops.image_adjust import convert_image_dtype
 from tapejax.ops.io_images import decode_jpeg, pillow
-from tapejax.ops.registry import public
+from tapejax.ops.registry import invalid, public
 from tapejax.tensor import from_value
 
 __all__ = ["adjust_jpeg_quality", "encode_jpeg", "encode_png"]
@@ -17,18 +18,15 @@ __all__ = ["adjust_jpeg_quality", "encode_jpeg", "encode_png"]
 _U8 = np.dtype(np.uint8)
 
 
-def _bad(text: str) -> errors.InvalidArgumentError:
-    return errors.InvalidArgumentError(message=text)
-
-
 def _image(image: Any, allowed: tuple[np.dtype, ...], channels: tuple[int, ...]) -> np.ndarray:
     array = np.asarray(to_tensor(image))
     if array.dtype not in allowed:
-        raise _bad(f"Value for attr 'T' of {array.dtype.name} is not in the list of allowed values: "
-                   f"{', '.join(d.name for d in allowed)}")
+        raise invalid(f"Value for attr 'T' of {array.dtype.name} is not in the list of allowed values: "
+                      f"{', '.join(d.name for d in allowed)}")
     if array.ndim != 3 or array.shape[2] not in channels:
-        raise _bad(f"image must be 3-dimensional, [height, width, channels] with channels in {list(channels)}, got "
-                   f"shape {list(array.shape)}")
+        error = invalid if array.ndim != 3 else invalid_value
+        raise error(f"image must be 3-dimensional, [height, width, channels] with channels in {list(channels)}, got "
+                    f"shape {list(array.shape)}")
     return array[..., 0] if array.shape[2] == 1 else array
 
 
@@ -62,13 +60,16 @@ def encode_jpeg(image: Any, format: str = "", quality: int = 95, progressive: bo
       InvalidArgumentError: another shape or dtype, or options that do not fit.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/encode_jpeg
+
+    >>> encode_jpeg(np.zeros([2, 3, 1], np.uint8)).numpy()[:2]
+    b'\\xff\\xd8'
     """
     if format not in ("", "grayscale", "rgb"):
-        raise _bad(f"format must be '', grayscale or rgb, got {format!r}")
+        raise invalid_value(f"format must be '', grayscale or rgb, got {format!r}")
     if not 0 <= quality <= 100:
-        raise _bad(f"quality must be in [0,100], got {quality}")
+        raise invalid_value(f"quality must be in [0,100], got {quality}")
     if density_unit not in ("in", "cm"):
-        raise _bad(f"Invalid density_unit {density_unit!r}: expected 'in' or 'cm'")
+        raise invalid_value(f"Invalid density_unit {density_unit!r}: expected 'in' or 'cm'")
     array = _image(image, (_U8,), {"": (1, 3), "grayscale": (1,), "rgb": (3,)}[format])
     # Pillow writes densities per inch.
     scale = 1 if density_unit == "in" else 2.54
@@ -97,6 +98,9 @@ def encode_png(image: Any, compression: int = -1, name: Any = None) -> Any:
       InvalidArgumentError: another shape or dtype. UnsupportedError: 16-bit colours, which Pillow does not write.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/encode_png
+
+    >>> encode_png(np.zeros([2, 3, 1], np.uint8)).numpy()[:4]
+    b'\\x89PNG'
     """
     array = _image(image, (_U8, np.dtype(np.uint16)), (1, 2, 3, 4))
     if array.dtype == np.uint16 and array.ndim == 3:
@@ -118,6 +122,9 @@ def adjust_jpeg_quality(image: Any, jpeg_quality: Any, dct_method: str = "", nam
       name: of no effect.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/adjust_jpeg_quality
+
+    >>> adjust_jpeg_quality(np.zeros([2, 3, 3], np.uint8), 80).shape
+    TensorShape([2, 3, 3])
     """
     tensor = to_tensor(image)
     whole = convert_image_dtype(tensor, dtypes.uint8, saturate=True)

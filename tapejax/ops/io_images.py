@@ -8,6 +8,7 @@ import numpy as np
 
 from tapejax import dtypes, errors
 from tapejax.convert import to_tensor
+from tapejax.ops.array import invalid_value
 from tapejax.ops.io_files import one_bytes
 from tapejax.ops.registry import public
 from tapejax.tensor import from_value
@@ -32,10 +33,6 @@ def pillow() -> Any:
     return Image
 
 
-def _bad(text: str) -> errors.InvalidArgumentError:
-    return errors.InvalidArgumentError(message=text)
-
-
 def _kind(data: bytes) -> str:
     """The format that the first bytes tell, or ""."""
     starts = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF8": "GIF", b"BM": "BMP"}
@@ -47,20 +44,20 @@ def _open(data: bytes, what: str) -> Any:
     try:
         return pillow().open(io.BytesIO(data), formats=[what])
     except (OSError, SyntaxError, ValueError) as e:
-        raise _bad(f"Invalid {what} data or crop window, data size {len(data)}: {e}") from None
+        raise invalid_value(f"Invalid {what} data or crop window, data size {len(data)}: {e}") from None
 
 
 def _load(image: Any) -> None:
     try:
         image.load()
     except (OSError, SyntaxError, ValueError) as e:
-        raise _bad(f"Invalid image data: {e}") from None
+        raise invalid_value(f"Invalid image data: {e}") from None
 
 
 def _channels(image: Any, channels: int) -> int:
     """The channels of the result: as asked for, else the file's."""
     if channels not in (0, 1, 3, 4):
-        raise _bad(f"channels must be 0, 1, 3 or 4, got {channels}")
+        raise invalid_value(f"channels must be 0, 1, 3 or 4, got {channels}")
     if channels:
         return channels
     if image.mode == "P":
@@ -104,6 +101,10 @@ def decode_jpeg(contents: Any, channels: int = 0, ratio: int = 1, fancy_upscalin
       InvalidArgumentError: it is no JPEG file. UnsupportedError: an option that Pillow lacks.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_jpeg
+
+    >>> import tapejax as tf
+    >>> decode_jpeg(tf.io.encode_jpeg(np.zeros([2, 3, 1], np.uint8))).shape
+    TensorShape([2, 3, 1])
     """
     return _jpeg(one_bytes(contents), channels, ratio, fancy_upscaling, try_recover_truncated, acceptable_fraction,
                  dct_method)
@@ -116,11 +117,11 @@ def _jpeg(data: bytes, channels: int, ratio: int, fancy: bool, recover: bool, fr
         raise errors.UnsupportedError(f"acceptable_fraction={fraction}", "Pillow does not tell how much it could read",
                                       "Use try_recover_truncated=True.")
     if dct not in ("", "INTEGER_FAST", "INTEGER_ACCURATE"):
-        raise _bad(f"dct_method must be one of ['', 'INTEGER_FAST', 'INTEGER_ACCURATE'], got {dct!r}")
+        raise invalid_value(f"dct_method must be one of ['', 'INTEGER_FAST', 'INTEGER_ACCURATE'], got {dct!r}")
     if ratio not in (1, 2, 4, 8):
-        raise _bad(f"ratio must be 1, 2, 4, or 8, got {ratio}")
+        raise invalid_value(f"ratio must be 1, 2, 4, or 8, got {ratio}")
     if channels not in (0, 1, 3):
-        raise _bad(f"channels must be 0, 1, or 3 for JPEG, got {channels}")
+        raise invalid_value(f"channels must be 0, 1, or 3 for JPEG, got {channels}")
     if _kind(data) in ("PNG", "GIF", "BMP"):  # TensorFlow's decoders of single images read each other's formats
         return decode_image(data, channels or None, expand_animations=False)
     image = _open(data, "JPEG")
@@ -152,13 +153,18 @@ def decode_and_crop_jpeg(contents: Any, crop_window: Any, channels: int = 0, rat
       InvalidArgumentError: the window reaches out of the image.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_and_crop_jpeg
+
+    >>> import tapejax as tf
+    >>> decode_and_crop_jpeg(tf.io.encode_jpeg(np.zeros([9, 9, 1], np.uint8)), [1, 2, 3, 4]).shape
+    TensorShape([3, 4, 1])
     """
     top, left, height, width = (int(v) for v in np.asarray(to_tensor(crop_window)))
     whole = np.asarray(decode_jpeg(contents, channels, ratio, fancy_upscaling, try_recover_truncated,
                                    acceptable_fraction, dct_method)._value)
     if top < 0 or left < 0 or height <= 0 or width <= 0 or top + height > whole.shape[0] or (
             left + width > whole.shape[1]):
-        raise _bad(f"Invalid JPEG data or crop window {[top, left, height, width]} for an image of {whole.shape}")
+        raise invalid_value(f"Invalid JPEG data or crop window {[top, left, height, width]} for an image of "
+                            f"{whole.shape}")
     return from_value(whole[top : top + height, left : left + width].copy())
 
 
@@ -179,6 +185,10 @@ def decode_png(contents: Any, channels: int = 0, dtype: Any = dtypes.uint8, name
       InvalidArgumentError: it is no PNG file.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_png
+
+    >>> import tapejax as tf
+    >>> decode_png(tf.io.encode_png(np.full([1, 2, 1], 7, np.uint8))).numpy().tolist()
+    [[[7], [7]]]
     """
     wanted = dtypes.to_numpy(dtype)
     if wanted not in (np.uint8, np.uint16):
@@ -217,7 +227,7 @@ def decode_bmp(contents: Any, channels: int = 0, name: Any = None) -> Any:
     _load(image)
     own = _channels(image, 0)
     if channels not in (0, own):
-        raise _bad(f"channels attribute {channels} does not match bits per pixel from file {own * 8}")
+        raise invalid_value(f"channels attribute {channels} does not match bits per pixel from file {own * 8}")
     return from_value(_pixels(image, own))
 
 
@@ -294,6 +304,10 @@ def decode_image(contents: Any, channels: Any = None, dtype: Any = dtypes.uint8,
       InvalidArgumentError: it is none of these.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_image
+
+    >>> import tapejax as tf
+    >>> decode_image(tf.io.encode_png(np.full([1, 2, 1], 7, np.uint8))).numpy().tolist()
+    [[[7], [7]]]
     """
     data, wanted = one_bytes(contents), dtypes.to_numpy(dtype)
     kind, count = _kind(data), channels or 0
@@ -303,14 +317,14 @@ def decode_image(contents: Any, channels: Any = None, dtype: Any = dtypes.uint8,
         image = decode_png(data, count, np.uint16 if wanted == np.uint16 else np.uint8)
     elif kind == "GIF":
         if count == 1:
-            raise _bad("channels must be 0, 3 or 4 for GIF, got 1")
+            raise invalid_value("channels must be 0, 3 or 4 for GIF, got 1")
         image = decode_gif(data)
         if not expand_animations:
             image = from_value(np.asarray(image._value)[0])
     elif kind == "BMP":
         image = decode_bmp(data, count)
     else:
-        raise _bad("Unknown image file format. One of JPEG, PNG, GIF, BMP required.")
+        raise invalid_value("Unknown image file format. One of JPEG, PNG, GIF, BMP required.")
     if image.aval.dtype == wanted:
         return image
     from tapejax.ops.image_adjust import convert_image_dtype
@@ -343,6 +357,10 @@ def extract_jpeg_shape(contents: Any, output_type: Any = dtypes.int32, name: Any
       InvalidArgumentError: it is no JPEG file.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/extract_jpeg_shape
+
+    >>> import tapejax as tf
+    >>> extract_jpeg_shape(tf.io.encode_jpeg(np.zeros([2, 3, 1], np.uint8))).numpy().tolist()
+    [2, 3, 1]
     """
     image = _open(one_bytes(contents), "JPEG")
     return from_value(np.array([image.height, image.width, len(re.findall("[A-Z]", image.mode))],

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapejax import dtypes, errors
+from tapejax import dtypes
 from tapejax.convert import to_tensor
+from tapejax.ops.array import invalid_value
 from tapejax.ops.io_files import string_array, strings
 from tapejax.ops.io_message import read_floats, read_ints
 from tapejax.ops.io_wire import fields
@@ -118,11 +119,6 @@ for _kind in (FixedLenFeature, FixedLenSequenceFeature, RaggedFeature, SparseFea
     public(f"io.{_kind.__name__}")(_kind)
 
 
-def bad(text: str) -> errors.InvalidArgumentError:
-    """TensorFlow's error for an Example that does not fit its description."""
-    return errors.InvalidArgumentError(message=text)
-
-
 def read_feature(data: Any) -> np.ndarray | None:
     """The values of a serialised Feature: int64, float32 or an object array of bytes. None where it holds no list."""
     found = None
@@ -163,14 +159,14 @@ def read_example(data: bytes, wanted: set[str]) -> dict[str, np.ndarray]:
                 found |= {k: v for k, v in read_map(features).items() if k in wanted}
         return {k: v for k, v in ((k, read_feature(v)) for k, v in found.items()) if v is not None}
     except (ValueError, TypeError) as e:
-        raise bad(f"Could not parse example input: {e}") from None
+        raise invalid_value(f"Could not parse example input: {e}") from None
 
 
 def check(key: str, values: np.ndarray | None, dtype: np.dtype) -> np.ndarray | None:
     """The values themselves, if their dtype is the one described."""
     if values is not None and values.dtype != dtype:
-        raise bad(f"Key: {key}.  Data types don't match. Data type: {dtypes.from_numpy(values.dtype).name} but "
-                  f"expected type: {dtypes.from_numpy(dtype).name}")
+        raise invalid_value(f"Key: {key}.  Data types don't match. Data type: {dtypes.from_numpy(values.dtype).name} "
+                            f"but expected type: {dtypes.from_numpy(dtype).name}")
     return values
 
 
@@ -218,17 +214,19 @@ def _dense(key: str, feature: FixedLenFeature, column: list[Any], lead: tuple[in
         default = np.asarray(to_tensor(feature.default_value, dtype)).reshape(-1)
         default = np.resize(default, size) if default.size == 1 else default
         if default.size != size:
-            raise bad(f"default_value of feature {key} has {default.size} values, shape {list(shape)} needs {size}")
+            raise invalid_value(f"default_value of feature {key} has {default.size} values, shape {list(shape)} needs "
+                                f"{size}")
     rows = []
     for values in column:
         row = check(key, values, dtype)
         if row is None:
             row = default
         if row is None:
-            raise bad(f"Feature: {key} (data type: {dtypes.from_numpy(dtype).name}) is required but could not be "
-                      "found.")
+            raise invalid_value(f"Feature: {key} (data type: {dtypes.from_numpy(dtype).name}) is required but could "
+                                "not be found.")
         if row.size != size:
-            raise bad(f"Key: {key}.  Can't parse serialized Example: {row.size} values, expected shape {list(shape)}")
+            raise invalid_value(f"Key: {key}.  Can't parse serialized Example: {row.size} values, expected shape "
+                                f"{list(shape)}")
         rows.append(row)
     return from_value(stack(rows, lead + shape, dtype))
 
@@ -241,7 +239,7 @@ def _sequence(key: str, feature: FixedLenSequenceFeature, column: list[Any], lea
     rows = [np.empty(0, dtype) if v is None else v for v in (check(key, v, dtype) for v in column)]
     for row in rows:
         if row.size % size:
-            raise bad(f"Key: {key}. Number of values {row.size} is not a multiple of stride length {size}")
+            raise invalid_value(f"Key: {key}. Number of values {row.size} is not a multiple of stride length {size}")
     longest = max((r.size for r in rows), default=0)
     out = np.full((len(rows), longest), _filler(feature, dtype), dtype)
     for i, row in enumerate(rows):
@@ -280,9 +278,9 @@ def _sparse(key: str, feature: SparseFeature, found: list[dict[str, Any]], lead:
         axes = [check(k, example.get(k), _KINDS[3]) for k in keys]
         index = np.stack([np.empty(0, np.int64) if a is None else a for a in axes], axis=1)
         if len(index) != row.size:
-            raise bad(f"SparseFeature {key}: {len(index)} indices and {row.size} values")
+            raise invalid_value(f"SparseFeature {key}: {len(index)} indices and {row.size} values")
         if ((index < 0) | (index >= sizes)).any():
-            raise bad(f"SparseFeature {key}: an index is out of bounds for size {sizes}")
+            raise invalid_value(f"SparseFeature {key}: an index is out of bounds for size {sizes}")
         if not feature.already_sorted:
             order = np.lexsort(index.T[::-1])
             index, row = index[order], row[order]
@@ -389,5 +387,5 @@ def parse_example(serialized: Any, features: Mapping[str, Any], example_names: A
     """
     array = strings(serialized, "serialized")
     if array.ndim > 1:
-        raise bad(f"serialized must be a scalar or a vector, got shape {list(array.shape)}")
+        raise invalid_value(f"serialized must be a scalar or a vector, got shape {list(array.shape)}")
     return _parse(array.reshape(-1).tolist(), features, array.shape)

@@ -7,8 +7,9 @@ import numpy as np
 
 from tapejax import dtypes, errors
 from tapejax.ops import io_parse
+from tapejax.ops.array import invalid_value
 from tapejax.ops.io_files import strings
-from tapejax.ops.io_parse import FixedLenSequenceFeature, RaggedFeature, VarLenFeature, bad, check, dtype_of, scalar
+from tapejax.ops.io_parse import FixedLenSequenceFeature, RaggedFeature, VarLenFeature, check, dtype_of, scalar
 from tapejax.ops.io_wire import fields
 from tapejax.ops.registry import public
 from tapejax.tensor import from_value
@@ -35,7 +36,7 @@ def _splits(lengths: Any) -> np.ndarray:
 def _uniform(key: str, part: Any, total: int) -> int:
     """How many rows of one length there are."""
     if part.length <= 0 or total % part.length:
-        raise bad(f"RaggedFeature {key}: {total} values cannot make rows of {part.length}")
+        raise invalid_value(f"RaggedFeature {key}: {total} values cannot make rows of {part.length}")
     return total // part.length
 
 
@@ -50,7 +51,7 @@ def _row_lengths(key: str, part: Any, example: dict[str, Any], total: int) -> np
                "RowStarts": lambda: np.diff(found, append=total), "RowLimits": lambda: np.diff(found, prepend=0),
                "ValueRowIds": lambda: np.bincount(found) if found.size else found}[kind]()
     if (lengths < 0).any() or lengths.sum() != total:
-        raise bad(f"RaggedFeature {key}: partition {part!r} does not fit {total} values")
+        raise invalid_value(f"RaggedFeature {key}: partition {part!r} does not fit {total} values")
     return lengths
 
 
@@ -88,7 +89,7 @@ def _read(data: bytes, context: set[str], lists: set[str]) -> tuple[dict[str, An
                               for k, listed in io_parse.read_map(part).items() if k in lists}
         return {k: v for k, v in own.items() if v is not None}, sequences
     except (ValueError, TypeError) as e:
-        raise bad(f"Could not parse example input: {e}") from None
+        raise invalid_value(f"Could not parse example input: {e}") from None
 
 
 def _steps(key: str, items: list[Any], dtype: np.dtype) -> list[np.ndarray]:
@@ -102,11 +103,11 @@ def _fixed(key: str, feature: FixedLenSequenceFeature, columns: list[Any], batch
     rows = []
     for items in columns:
         if items is None and not feature.allow_missing:
-            raise bad(f"Feature list '{key}' is required but could not be found. Pass allow_missing=True if it may be "
-                      "missing.")
+            raise invalid_value(f"Feature list '{key}' is required but could not be found. Pass allow_missing=True if "
+                                "it may be missing.")
         steps = _steps(key, items or [], dtype)
         if any(s.size != size for s in steps):
-            raise bad(f"Key: {key}: number of values != expected; expected shape {list(shape)} at each step")
+            raise invalid_value(f"Key: {key}: number of values != expected; expected shape {list(shape)} at each step")
         rows.append(np.concatenate(steps) if steps else np.empty(0, dtype))
     lengths = np.array([r.size // size if size else 0 for r in rows], np.int64)
     if not batched:

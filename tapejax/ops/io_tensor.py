@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 
 from tapejax import dtypes, errors
-from tapejax.convert import to_tensor
+from tapejax.convert import constant, to_tensor
 from tapejax.ops.io_files import one_bytes, string_array
 from tapejax.ops.io_message import read_floats, read_ints
 from tapejax.ops.io_wire import BYTES, FIXED64, field, fields, signed, varint
 from tapejax.ops.registry import public
+from tapejax.shape import TensorShape
 from tapejax.tensor import from_value
 
-__all__ = ["parse_tensor", "pack", "serialize_tensor", "unpack"]
+__all__ = ["TensorProto", "make_ndarray", "make_tensor_proto", "pack", "parse_tensor", "serialize_tensor", "unpack"]
 
 # Fields of TensorProto.
 _DTYPE, _SHAPE, _CONTENT = 1, 2, 4
@@ -134,3 +135,88 @@ def parse_tensor(serialized: Any, out_type: Any, name: Any = None) -> Any:
             message=f"Type mismatch between parsed tensor ({dtypes.from_numpy(array.dtype).name}) and dtype "
                     f"({dtypes.from_numpy(wanted).name})")
     return from_value(array)
+
+
+class TensorProto:
+    """A tensor in TensorFlow's protobuf message, as `make_tensor_proto` gives it.
+
+    Attributes:
+      dtype: TensorFlow's number of the dtype.
+      tensor_shape: a `TensorShape`.
+    """
+
+    def __init__(self, data: bytes):
+        array = unpack(data)
+        self._data = data
+        self.dtype = dtypes.from_numpy(array.dtype).as_datatype_enum
+        self.tensor_shape = TensorShape(array.shape)
+
+    def SerializeToString(self) -> bytes:  # noqa: N802 (protobuf's name)
+        """The message as bytes: what TensorFlow reads."""
+        return self._data
+
+    @classmethod
+    def FromString(cls, data: bytes) -> "TensorProto":  # noqa: N802
+        """The message of such bytes.
+
+        Raises:
+          ValueError: it is no such message.
+        """
+        return cls(bytes(data))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TensorProto) and self._data == other._data
+
+    def __hash__(self) -> int:
+        return hash(self._data)
+
+
+@public("make_tensor_proto")
+def make_tensor_proto(values: Any, dtype: Any = None, shape: Any = None, verify_shape: bool = False,
+                      allow_broadcast: bool = False) -> TensorProto:
+    """Numbers or strings as a protobuf message of TensorFlow's.
+
+    Args:
+      values: number, string, (nested) list, array, or a tensor with a value.
+      dtype: wanted `DType`. shape: wanted shape; a single value is repeated.
+      verify_shape: raise if the values have another shape.
+      allow_broadcast: as in TensorFlow: with `verify_shape` it is refused.
+
+    Raises:
+      TypeError: values that do not fit `dtype` or `shape`. ValueError: a ragged list, or too many values.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/make_tensor_proto
+
+    >>> make_ndarray(make_tensor_proto([1.0, 2.0])).tolist()
+    [1.0, 2.0]
+    """
+    if verify_shape and allow_broadcast:
+        raise ValueError("allow_broadcast and verify_shape are not both allowed.")
+    array = np.asarray(constant(values, dtype))
+    if shape is None:
+        return TensorProto(pack(array))
+    wanted = tuple(int(n) for n in np.atleast_1d(np.asarray(shape, np.int64)))
+    if verify_shape and wanted != array.shape:
+        raise TypeError(f"Expected Tensor's shape: {wanted}, but got {array.shape}.")
+    size = math.prod(wanted)
+    if array.size > size:
+        raise ValueError(f"Too many elements provided. Needed at most {size}, but received {array.size}")
+    flat = array.reshape(-1)
+    if array.size < size:  # the last one stands for the rest
+        flat = np.concatenate([flat, np.repeat(flat[-1:], size - array.size)])
+    return TensorProto(pack(flat.reshape(wanted)))
+
+
+@public("make_ndarray")
+def make_ndarray(tensor: Any) -> np.ndarray:
+    """The array of a protobuf message, ours or TensorFlow's.
+
+    Raises:
+      AttributeError: another object. ValueError: a message that is no tensor.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/make_ndarray
+
+    >>> make_ndarray(make_tensor_proto(7, shape=[2])).tolist()
+    [7, 7]
+    """
+    return unpack(tensor.SerializeToString())

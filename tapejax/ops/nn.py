@@ -9,6 +9,7 @@ from jax import lax
 
 from tapejax import errors
 from tapejax.ops import random
+from tapejax.ops.kinds import final, need
 from tapejax.ops.registry import Array, Axis, Same, op, public
 
 __all__ = [
@@ -38,6 +39,7 @@ def relu(features: Array, name=None):
     >>> relu([-2.0, 0.0, 3.0]).numpy().tolist()
     [0.0, 0.0, 3.0]
     """
+    need("fiu", features)
     return jax.nn.relu(features)
 
 
@@ -153,9 +155,11 @@ def crelu(features: Array, axis: Axis = -1, name=None):
 def _softmax_axis(logits: Any, axis: Any, where: str) -> int:
     _floating(logits, where)
     axis = -1 if axis is None else axis
+    if not logits.ndim:
+        raise errors.InvalidArgumentError(message=f"logits must have at least one axis [Op:{where}]")
     if not -logits.ndim <= axis < logits.ndim:
-        raise errors.InvalidArgumentError(message=f"axis must be in [-{logits.ndim}, {logits.ndim}), got axis={axis} "
-                                                  f"[Op:{where}]")
+        raise final(errors.InvalidArgumentError(
+            message=f"axis must be in [-{logits.ndim}, {logits.ndim}), got axis={axis} [Op:{where}]"))
     return axis
 
 
@@ -202,11 +206,9 @@ def sigmoid_cross_entropy_with_logits(labels: Same, logits: Same, name=None):
     return largest - logits * labels + jnp.log1p(jnp.exp(jnp.where(positive, -logits, logits)))
 
 
-def _final(text: str) -> ValueError:
+def _final(text: str) -> Exception:
     """A ValueError that stays one, where TensorFlow checks in Python."""
-    error = ValueError(text)
-    error.is_final = True  # type: ignore[attr-defined]
-    return error
+    return final(ValueError(text))
 
 
 @jax.custom_jvp
@@ -277,11 +279,15 @@ def sparse_softmax_cross_entropy_with_logits(labels: Array, logits: Array, name=
     if labels.shape != logits.shape[:-1]:
         raise _final("`labels.shape` must equal `logits.shape` except for the last dimension. Received: "
                      f"labels.shape={labels.shape} and logits.shape={logits.shape}")
-    logs = jax.nn.log_softmax(_wide(logits))
+    wide = _wide(logits)
     valid = (labels >= 0) & (labels < logits.shape[-1])
     index = jnp.where(valid, labels, 0).astype(jnp.int32)
-    chosen = jnp.take_along_axis(logs, index[..., None], axis=-1, mode="clip")[..., 0]
-    return jnp.where(valid, -chosen, jnp.asarray(jnp.nan, logs.dtype)).astype(logits.dtype)
+    # Chosen before the logarithm of the softmax, not after, so that the gradient passes once over the classes.
+    chosen = jnp.take_along_axis(wide, index[..., None], axis=-1, mode="clip")
+    largest = lax.stop_gradient(jnp.max(wide, axis=-1, keepdims=True, initial=-jnp.inf))
+    total = jnp.sum(jnp.exp(wide - largest), axis=-1, keepdims=True)
+    loss = jnp.squeeze(jnp.log(total) - (chosen - largest), -1)
+    return jnp.where(valid, loss, jnp.asarray(jnp.nan, loss.dtype)).astype(logits.dtype)
 
 
 @op("nn.l2_loss")

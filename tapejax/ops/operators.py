@@ -167,4 +167,5 @@ def attach(cls: type) -> None:
         setattr(cls, name, method)
 
 
+Tensor.OVERLOADABLE_OPERATORS = set(_METHODS) - {"__hash__", "__iter__"}  # type: ignore[attr-defined]
 attach(Tensor)

@@ -13,7 +13,7 @@ from jax import lax
 from tapejax import dtypes
 from tapejax.convert import to_tensor
 from tapejax.engine import stream
-from tapejax.ops.array import host_value, identity, invalid
+from tapejax.ops.array import host_value, identity, invalid, invalid_value
 from tapejax.ops.gathering import check_positions, gather
 from tapejax.ops.registry import Array, Arrays, DType, op, public
 from tapejax.ops.strings import objects
@@ -57,7 +57,7 @@ def dynamic_partition(data: Any, partitions: Any, num_partitions: int, name: str
     bad = (values < 0) | (values >= num_partitions)
     if bad.any():
         at = np.argwhere(bad)[0].tolist()
-        raise invalid(f"partitions{at} = {values[tuple(at)]} is not in [0, {num_partitions})")
+        raise invalid_value(f"partitions{at} = {values[tuple(at)]} is not in [0, {num_partitions})")
     flat = values.ravel()
     host = host_value(t)
     if host is not None and host.dtype == object:
@@ -123,7 +123,7 @@ def dynamic_stitch(indices: Any, data: Any, name: str | None = None) -> Tensor:
             raise invalid(f"data[{m}].shape = {list(t.aval.shape)} does not start with indices[{m}].shape = "
                           f"{list(i.shape)}")
         if i.size and i.min() < 0:
-            raise invalid(f"indices[{m}] is out of range")
+            raise invalid_value(f"indices[{m}] is out of range")
         rests.append(t.aval.shape[i.ndim:])
     if len(set(rests)) > 1:
         raise invalid(f"Need the same shapes behind those of the indices, got {rests}")

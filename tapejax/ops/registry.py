@@ -24,7 +24,7 @@ from tapejax.engine import stream
 from tapejax.engine.op import NO_STATIC, Op, Static, static
 from tapejax.tensor import Tensor, from_value
 
-__all__ = ["Array", "Arrays", "Axis", "DType", "Same", "Shape", "names", "namespace", "op", "public"]
+__all__ = ["Array", "Arrays", "Axis", "DType", "Same", "Shape", "invalid", "names", "namespace", "op", "public"]
 
 Array = Annotated[Any, "array"]  # a tensor
 Same = Annotated[Any, "same"]  # a tensor of the dtype that all `Same` parameters share; a Python number takes it
@@ -162,7 +162,8 @@ def _static_value(value: Any) -> Any:
 
 _STATIC: dict[str, Callable[[Any], Any]] = {
     "axis": _static_axis, "shape": _static_shape, "dtype": _static_dtype, "value": _static_value}
-_OP_ERRORS = (TypeError, ValueError, ZeroDivisionError, IndexError, AssertionError)
+_OP_ERRORS = (TypeError, ValueError, ZeroDivisionError, IndexError, AssertionError, errors.InvalidArgumentError,
+              errors.FailedPreconditionError)
 _PLAIN = frozenset({int, bool, str, type(None), dtypes.DType})
 _HOST_LIMIT = 64  # elements
 
@@ -287,19 +288,27 @@ class _Caller:
             if dtype is None:
                 dtype = own
             elif own != dtype:
-                text = (f"cannot compute {self.op.name} as input #{i}(zero-based) was expected to be a "
-                        f"{dtypes.from_numpy(dtype).name} tensor but is a {dtypes.from_numpy(own).name} tensor "
-                        f"[Op:{self.op.name}]")
-                if stream.current().symbolic:
-                    raise TypeError(text)
-                raise errors.InvalidArgumentError(message=text)
+                raise invalid(f"cannot compute {self.op.name} as input #{i}(zero-based) was expected to be a "
+                              f"{dtypes.from_numpy(dtype).name} tensor but is a {dtypes.from_numpy(own).name} tensor "
+                              f"[Op:{self.op.name}]")
 
     def error(self, e: Exception) -> Exception:
         """What the user sees when the op refuses its inputs: TensorFlow's class."""
-        if isinstance(e, errors.OpError) or getattr(e, "is_final", False):
+        if getattr(e, "is_final", False):
             return e
-        text = f"{{{{function_node __wrapped__{self.op.name}}}}} {e} [Op:{self.op.name}]"
-        return ValueError(text) if stream.current().symbolic else errors.InvalidArgumentError(message=text)
+        if isinstance(e, errors.OpError):
+            return invalid(str(e)) if stream.current().symbolic else e
+        return invalid(f"{{{{function_node __wrapped__{self.op.name}}}}} {e} [Op:{self.op.name}]")
+
+
+def invalid(text: str) -> Exception:
+    """The error for arguments of wrong shapes or dtypes: eagerly a kernel's, in a captured graph that of inference."""
+    if not stream.current().symbolic:
+        return errors.InvalidArgumentError(message=text)
+    return TypeError(text) if _ABOUT_DTYPES.search(text) else ValueError(text)
+
+
+_ABOUT_DTYPES = re.compile("for attr '(T|dtype|out)|was expected to be a")
 
 
 def _on_host(t: Any) -> bool:

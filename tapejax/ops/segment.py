@@ -1,5 +1,6 @@
 """Reductions of the rows of a tensor by segment: row i goes into the result's row ``segment_ids[i]``."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -8,11 +9,12 @@ import numpy as np
 
 from tapejax.convert import to_tensor
 from tapejax.engine import stream
-from tapejax.ops.array import host_value, invalid
+from tapejax.ops.array import host_value, invalid, invalid_value
 from tapejax.ops.elementwise import divide
 from tapejax.ops.gathering import put_extreme
 from tapejax.ops.kinds import is_integer, need
 from tapejax.ops.registry import Array, op, public
+from tapejax.ops.rows import described
 from tapejax.ops.transcendental import sqrt
 from tapejax.tensor import Tensor
 
@@ -83,9 +85,9 @@ def _sorted(data: Any, segment_ids: Any, how: str) -> Tensor:
     if not t.ndim or values.ndim != 1:
         raise invalid("input must be at least rank 1" if not t.ndim else "segment_ids should be a vector.")
     if values.dtype.kind == "i" and values.size and values[0] < 0:
-        raise invalid("segment ids must be >= 0")
+        raise invalid_value("segment ids must be >= 0")
     if (values[1:] < values[:-1]).any():
-        raise invalid("segment ids are not increasing")
+        raise invalid_value("segment ids are not increasing")
     return _segment(t, ids, int(values[-1]) + 1 if values.size else 0, how, True)
 
 
@@ -96,7 +98,7 @@ def _unsorted(data: Any, segment_ids: Any, num_segments: Any, how: str) -> Tenso
     host = host_value(ids)
     if host is not None and host.dtype.kind == "i" and (bad := host >= n).any():
         at = np.argwhere(bad)[0].tolist()
-        raise invalid(f"segment_ids{at} = {host[tuple(at)]} is out of range [0, {n})")
+        raise invalid_value(f"segment_ids{at} = {host[tuple(at)]} is out of range [0, {n})")
     return _segment(t, ids, n, how, False)
 
 
@@ -123,60 +125,22 @@ def segment_sum(data: Any, segment_ids: Any, name: str | None = None) -> Tensor:
     return _sorted(data, segment_ids, "sum")
 
 
-@public("math.segment_mean")
-def segment_mean(data: Any, segment_ids: Any, name: str | None = None) -> Tensor:
-    """The means (of integers rounded towards zero) of the rows with equal ids, which are in order. Numeric dtypes.
+def _in_order(how: str, what: str, kinds: str, empty: int, example: str) -> Callable[..., Tensor]:
+    """One like `segment_sum`."""
 
-    Arguments and errors as of `segment_sum`. A segment without rows gives 0.
+    def segment(data: Any, segment_ids: Any, name: str | None = None) -> Tensor:
+        return _sorted(data, segment_ids, how)
 
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/segment_mean
-
-    >>> segment_mean([1, 3, 5], [0, 0, 1]).numpy().tolist()
-    [2, 5]
-    """
-    return _sorted(data, segment_ids, "mean")
+    text = (f"The {what} of the rows with equal ids, which are in order. {kinds} dtypes.\n\n"
+            f"    Arguments and errors as of `segment_sum`. A segment without rows gives {empty}.")
+    name = f"math.segment_{how}"
+    return public(name)(described(segment, text, "[1, 3, 5], [0, 0, 1]", example, name))
 
 
-@public("math.segment_max")
-def segment_max(data: Any, segment_ids: Any, name: str | None = None) -> Tensor:
-    """The maxima; equal ones share the gradient of the rows with equal ids, which are in order. Real dtypes.
-
-    Arguments and errors as of `segment_sum`. A segment without rows gives 0.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/segment_max
-
-    >>> segment_max([1, 3, 5], [0, 0, 1]).numpy().tolist()
-    [3, 5]
-    """
-    return _sorted(data, segment_ids, "max")
-
-
-@public("math.segment_min")
-def segment_min(data: Any, segment_ids: Any, name: str | None = None) -> Tensor:
-    """The minima; equal ones share the gradient of the rows with equal ids, which are in order. Real dtypes.
-
-    Arguments and errors as of `segment_sum`. A segment without rows gives 0.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/segment_min
-
-    >>> segment_min([1, 3, 5], [0, 0, 1]).numpy().tolist()
-    [1, 5]
-    """
-    return _sorted(data, segment_ids, "min")
-
-
-@public("math.segment_prod")
-def segment_prod(data: Any, segment_ids: Any, name: str | None = None) -> Tensor:
-    """The products of the rows with equal ids, which are in order. Numeric dtypes.
-
-    Arguments and errors as of `segment_sum`. A segment without rows gives 1.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/segment_prod
-
-    >>> segment_prod([1, 3, 5], [0, 0, 1]).numpy().tolist()
-    [3, 5]
-    """
-    return _sorted(data, segment_ids, "prod")
+segment_mean = _in_order("mean", "means (of integers rounded towards zero)", "Numeric", 0, "[2, 5]")
+segment_max = _in_order("max", "maxima (equal ones share the gradient)", "Real", 0, "[3, 5]")
+segment_min = _in_order("min", "minima (equal ones share the gradient)", "Real", 0, "[1, 5]")
+segment_prod = _in_order("prod", "products", "Numeric", 1, "[3, 5]")
 
 
 @public("math.unsorted_segment_sum")
@@ -204,46 +168,23 @@ def unsorted_segment_sum(data: Any, segment_ids: Any, num_segments: Any, name: s
     return _unsorted(data, segment_ids, num_segments, "sum")
 
 
-@public("math.unsorted_segment_max")
-def unsorted_segment_max(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
-    """The maxima; equal ones share the gradient of the rows with equal ids, in any order. Real dtypes.
+def _in_any_order(how: str, what: str, kinds: str, empty: str, example: str) -> Callable[..., Tensor]:
+    """One like `unsorted_segment_sum`."""
 
-    Arguments and errors as of `unsorted_segment_sum`. A segment without rows gives the dtype's lowest value.
+    def segment(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
+        return _unsorted(data, segment_ids, num_segments, how)
 
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/unsorted_segment_max
-
-    >>> unsorted_segment_max([1, 5, 3], [0, 1, 0], 2).numpy().tolist()
-    [3, 5]
-    """
-    return _unsorted(data, segment_ids, num_segments, "max")
+    text = (f"The {what} of the rows with equal ids, in any order. {kinds} dtypes.\n\n"
+            f"    Arguments and errors as of `unsorted_segment_sum`. A segment without rows gives {empty}.")
+    name = f"math.unsorted_segment_{how}"
+    return public(name)(described(segment, text, "[1, 5, 3], [0, 1, 0], 2", example, name))
 
 
-@public("math.unsorted_segment_min")
-def unsorted_segment_min(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
-    """The minima; equal ones share the gradient of the rows with equal ids, in any order. Real dtypes.
-
-    Arguments and errors as of `unsorted_segment_sum`. A segment without rows gives the dtype's highest value.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/unsorted_segment_min
-
-    >>> unsorted_segment_min([1, 5, 3], [0, 1, 0], 2).numpy().tolist()
-    [1, 5]
-    """
-    return _unsorted(data, segment_ids, num_segments, "min")
-
-
-@public("math.unsorted_segment_prod")
-def unsorted_segment_prod(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
-    """The products of the rows with equal ids, in any order. Numeric dtypes.
-
-    Arguments and errors as of `unsorted_segment_sum`. A segment without rows gives 1.
-
-    Source: https://www.tensorflow.org/api_docs/python/tf/math/unsorted_segment_prod
-
-    >>> unsorted_segment_prod([1, 5, 3], [0, 1, 0], 2).numpy().tolist()
-    [3, 5]
-    """
-    return _unsorted(data, segment_ids, num_segments, "prod")
+unsorted_segment_max = _in_any_order("max", "maxima (equal ones share the gradient)", "Real",
+                                     "the dtype's lowest value", "[3, 5]")
+unsorted_segment_min = _in_any_order("min", "minima (equal ones share the gradient)", "Real",
+                                     "the dtype's highest value", "[1, 5]")
+unsorted_segment_prod = _in_any_order("prod", "products", "Numeric", "1", "[3, 5]")
 
 
 @op(differentiable=False)

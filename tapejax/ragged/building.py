@@ -12,7 +12,8 @@ from tapejax.convert import to_tensor
 from tapejax.engine import stream
 from tapejax.ops.array import invalid
 from tapejax.ops.registry import Array, Same, Shape, op, public
-from tapejax.ragged.tensor import RaggedTensor, integers, ragged, row_ids, splits_from_lengths
+from tapejax.ragged.making import integers, row_ids, splits_from_lengths
+from tapejax.ragged.tensor import RaggedTensor, ragged
 from tapejax.sparse.tensor import SparseTensor, host_indices, reshape, shape_of, sparse, take
 from tapejax.tensor import Tensor, from_value
 

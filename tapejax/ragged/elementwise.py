@@ -13,7 +13,8 @@ from tapejax.ops.array import invalid
 from tapejax.ops.embedding import embedding_lookup
 from tapejax.ragged import indexing, joining, masking
 from tapejax.ragged.building import coordinates
-from tapejax.ragged.tensor import RaggedTensor, row_ids
+from tapejax.ragged.making import row_ids
+from tapejax.ragged.tensor import RaggedTensor
 from tapejax.sparse.arithmetic import softmax_in_groups
 from tapejax.sparse.tensor import reshape, take
 from tapejax.tensor import Tensor, from_value

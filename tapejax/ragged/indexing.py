@@ -11,7 +11,8 @@ from tapejax.ops.array import expand_dims as expand_dense
 from tapejax.ops.array import invalid
 from tapejax.ops.gathering import gather as gather_dense
 from tapejax.ops.indexing import getitem as getitem_dense
-from tapejax.ragged.tensor import RaggedTensor, ragged, row_ids, row_ranges, splits_from_lengths
+from tapejax.ragged.making import row_ids, row_ranges, splits_from_lengths
+from tapejax.ragged.tensor import RaggedTensor, ragged
 from tapejax.sparse.tensor import reshape, take
 from tapejax.tensor import Tensor
 

@@ -11,7 +11,8 @@ from tapejax.ops.gathering import boolean_mask as mask_dense
 from tapejax.ops.registry import public
 from tapejax.ragged.building import to_sparse
 from tapejax.ragged.indexing import take_rows
-from tapejax.ragged.tensor import RaggedTensor, ragged, splits_from_lengths
+from tapejax.ragged.making import splits_from_lengths
+from tapejax.ragged.tensor import RaggedTensor, ragged
 from tapejax.tensor import Tensor, from_value
 
 __all__ = ["boolean_mask", "positions"]

@@ -13,7 +13,8 @@ from tapejax.ops.creation import ones_like
 from tapejax.ops.elementwise import add, divide, square, subtract
 from tapejax.ops.transcendental import exp, log, sqrt
 from tapejax.ragged.indexing import _expanded
-from tapejax.ragged.tensor import RaggedTensor, ragged, row_ids, splits_from_lengths
+from tapejax.ragged.making import row_ids, splits_from_lengths
+from tapejax.ragged.tensor import RaggedTensor, ragged
 from tapejax.tensor import Tensor, from_value
 
 __all__ = ["register"]

@@ -3,13 +3,14 @@
 from typing import Any
 
 from tapejax import dtypes
+from tapejax.function.spec import TypeSpec
 from tapejax.ragged.tensor import RaggedTensor
 from tapejax.shape import TensorShape
 
 __all__ = ["RaggedTensorSpec"]
 
 
-class RaggedTensorSpec:
+class RaggedTensorSpec(TypeSpec):
     """Shape, dtype and ragged axes of a ragged tensor that is to come.
 
     Args:

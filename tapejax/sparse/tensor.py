@@ -13,6 +13,7 @@ from tapejax import dtypes, nest
 from tapejax.convert import refuse_conversion, register_conversion, to_tensor
 from tapejax.engine import stream
 from tapejax.engine.program import is_concrete
+from tapejax.function.spec import TypeSpec
 from tapejax.ops.array import invalid
 from tapejax.ops.array import reshape as reshape_dense
 from tapejax.ops.gathering import gather_nd
@@ -140,7 +141,7 @@ class SparseTensor(nest.CompositeTensor):
 register_conversion(SparseTensor, refuse_conversion)
 
 
-class SparseTensorSpec:
+class SparseTensorSpec(TypeSpec):
     """Shape and dtype of a sparse tensor that is to come.
 
     Args:
