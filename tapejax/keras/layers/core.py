@@ -149,9 +149,10 @@ class Dense(Layer):
         fused = _FUSED.get(self.activation)
         inputs = (x, self.kernel._read()) if self.bias is None else (x, self.kernel._read(), self.bias._read())
         # Under nested tapes gradients that meet before the product are added there, and multiplied once.
-        fuse = fused is not None and len(stream.thread.tapes) < 2
-        out = stream.record(_DENSE, fused if fuse else _FUSED[None], inputs)
-        if fuse or self.activation is activations.linear:
+        if fused is not None and len(stream.thread.tapes) < 2:
+            return stream.record(_DENSE, fused, inputs)
+        out = stream.record(_DENSE, _FUSED[None], inputs)
+        if self.activation is activations.linear:
             return out
         return self.activation(out) if fused is None else stream.record(_ACTIVATE, fused, (out,))
 
