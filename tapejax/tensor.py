@@ -8,6 +8,7 @@ import numpy as np
 from tapejax import dtypes
 from tapejax.engine import stream
 from tapejax.engine.aval import aval
+from tapejax.engine.program import unshared
 from tapejax.shape import TensorShape, known
 
 __all__ = ["Tensor", "from_value", "is_symbolic"]
@@ -99,7 +100,10 @@ class Tensor(stream.Lazy):
         if isinstance(value, np.ndarray):
             with jax.enable_x64(True):
                 return jax.device_put(value)
-        return value
+        own = unshared(value)
+        if own is not value:
+            self._value = own
+        return own
 
     def __dlpack__(self, **kwargs: Any) -> Any:
         return self.__jax_array__().__dlpack__(**kwargs)

@@ -13,7 +13,6 @@ from tapejax import dtypes, errors
 from tapejax.convert import register_conversion, to_tensor
 from tapejax.engine import stream, trie
 from tapejax.engine.capture import lifted
-from tapejax.engine.flush import set_variables
 from tapejax.engine.op import NO_STATIC, Op
 from tapejax.shape import TensorShape, known
 from tapejax.tensor import Reference, Tensor, from_value, is_symbolic
@@ -24,8 +23,6 @@ __all__ = ["Variable", "cut", "variables_by_tensor"]
 # and the variable's tensor is never one that somebody else holds.
 _numbers = itertools.count(1)
 _NOTHING: Final = contextlib.nullcontext()
-# Seconds to wait for another thread's capture, which may in turn wait for this one.
-_PATIENCE: Final = 60.0
 
 
 class _Made(threading.local):
@@ -131,10 +128,10 @@ class Variable:
         trace = getattr(self._tensor, "_trace", None)
         thread = stream.thread
         if (trace is None or not trace.symbolic or trace is thread.trace or trace in thread.below
-                or thread.called_back or not stream.cells_lock.acquire(timeout=_PATIENCE)):
+                or thread.called_back):
             return self._tensor
-        stream.cells_lock.release()
-        return self._tensor
+        with stream.exclusive():
+            return self._tensor
 
     def value(self) -> Tensor:
         """The value now, as a tensor that later assignments do not change."""
@@ -306,7 +303,7 @@ class Variable:
 
 def _exclusive() -> Any:
     """Context for a write: no other thread updates the variable meanwhile, or captures a function that assigns it."""
-    return stream.cells_lock if stream.several_threads() and not stream.thread.called_back else _NOTHING
+    return stream.exclusive() if stream.several_threads() and not stream.thread.called_back else _NOTHING
 
 
 def count() -> int:
@@ -317,9 +314,6 @@ def count() -> int:
 def variables_by_tensor() -> dict[int, Variable]:
     """All variables by the identity of their current tensors."""
     return {id(v._tensor): v for v in list(_all.values())}
-
-
-set_variables(variables_by_tensor)
 
 
 def cut(tensor: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ The thresholds of the tiers live here.
 """
 
 import sys
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from typing import Any, Final
 
 import jax
@@ -14,7 +14,7 @@ from tapejax.engine import explain, trie
 from tapejax.engine.graph import Node, path
 from tapejax.engine.program import OpError, Program, is_concrete, run_op_by_op
 
-__all__ = ["run_pending", "set_error_translator", "set_variables"]
+__all__ = ["run_pending", "set_error_translator"]
 
 # Programs made of the same set of ops that were each seen once: after this many, the next new one runs op by op
 # until it comes again. Measured on a loop whose shape changes each turn: whole programs cost 50 to 500 ms each,
@@ -38,15 +38,6 @@ def set_error_translator(translate: Callable[[Exception, str], Exception]) -> No
     """How an error of a running op, and a text that says where it was recorded, become the user's exception."""
     global _translate
     _translate = translate
-
-
-_variables: Callable[[], Container[int]] = frozenset
-
-
-def set_variables(by_tensor: Callable[[], Container[int]]) -> None:
-    """What gives the identities of the tensors that variables hold."""
-    global _variables
-    _variables = by_tensor
 
 
 def run_pending(trace: Any, reason: str, only: Any = None) -> None:
@@ -126,7 +117,7 @@ def _run(trace: Any, node: Node, slots: tuple[int, ...], reason: str, may_donate
     program = _find(node, slots, donated)
     if program is None:
         if _worth_compiling(node, reason):
-            program = _compile(node, slots, donated, trace)
+            program = _compile(node, slots, donated, trace.scalars)
         else:
             node.seen += 1
             explain.stats.op_by_op += 1
@@ -179,16 +170,13 @@ def _find(node: Node, slots: tuple[int, ...], donated: tuple[int, ...]) -> Progr
     return None
 
 
-def _compile(node: Node, slots: tuple[int, ...], donated: tuple[int, ...], trace: Any) -> Program:
+def _compile(node: Node, slots: tuple[int, ...], donated: tuple[int, ...], scalars: list[Any]) -> Program:
     if len(node.programs) >= MAX_VARIANTS:
         # What is wanted keeps changing: one program that returns all of it ends that.
         slots = tuple(sorted({*slots, *(s for p in node.programs for s in p.outputs)}))
         donated = tuple(i for i in donated if all(i in p.donated for p in node.programs))
         node.programs.clear()
-    held = _variables()
-    own = {cell._tensor._slot for cell, _ in trace.assigned.values()}
-    own.update(slot for t, slot in trace.entered.items() if t in held)
-    program = Program(node, slots, donated, trace.scalars, own)
+    program = Program(node, slots, donated, scalars)
     trie.register_program(program)
     return program
 

@@ -1,17 +1,19 @@
 """`Program`: a recorded program compiled whole by XLA, and the op-by-op way to run one that is not worth it."""
 
 import time
-from collections.abc import Collection, Sequence
+import weakref
+from collections.abc import Sequence
 from typing import Any, Final
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
 from tapejax.engine.graph import Graph, Node, needed, path
-from tapejax.engine.op import jitted
+from tapejax.engine.op import VjpOp, jitted
 
-__all__ = ["OpError", "Program", "is_concrete", "on_device", "run_op_by_op"]
+__all__ = ["OpError", "Program", "is_concrete", "on_device", "run_op_by_op", "unshared"]
 
 _concrete_type: type | None = None
 
@@ -35,6 +37,24 @@ def on_device(array: Any) -> Any:
         return jax.device_put(array)
 
 
+# Arrays that several tensors hold, by identity.
+_shared: dict[int, weakref.ref] = {}
+
+
+def _note_shared(array: Any) -> None:
+    if type(array) is not np.ndarray:
+        key = id(array)
+        _shared[key] = weakref.ref(array, lambda _: _shared.pop(key, None))
+
+
+def unshared(array: Any) -> Any:
+    """A copy of an array that several tensors hold, any other as it is: a user may donate what he is handed."""
+    if id(array) not in _shared:
+        return array
+    with jax.enable_x64(True), jax.ensure_compile_time_eval():
+        return jnp.copy(array)
+
+
 class Program:
     """One program, for one set of wanted outputs and donated inputs.
 
@@ -43,16 +63,13 @@ class Program:
       outputs: slots to return.
       donated: positions of inputs whose buffers the program may overwrite.
       scalars: the Python numbers of its first run.
-      own: slots, of inputs and outputs, whose buffers are variables': shared, they could not be overwritten in turn.
     """
 
-    __slots__ = ("_call", "_graph", "_own", "_places", "_vectors", "compilations", "donated", "end", "first_seconds",
+    __slots__ = ("_call", "_graph", "_places", "_vectors", "compilations", "donated", "end", "first_seconds",
                  "outputs", "runs")
 
-    def __init__(self, end: Node, outputs: tuple[int, ...], donated: tuple[int, ...], scalars: Sequence[Any] = (),
-                 own: Collection[int] = ()):
+    def __init__(self, end: Node, outputs: tuple[int, ...], donated: tuple[int, ...], scalars: Sequence[Any] = ()):
         self._graph = Graph(path(end), outputs)
-        self._own = frozenset(own)
         self._places: list[int] | None = None
         self.end = end
         self.outputs = outputs
@@ -84,21 +101,22 @@ class Program:
         self.compilations += 1
 
     def _distinct(self, inputs: Sequence[Any], outs: list[Any]) -> list[Any]:
-        """While the program is traced: the outputs but those that are an input, or another output, as they are.
+        """While the program is traced: the outputs but those gradients that are an input, or another one, as they are.
 
-        XLA would copy them; a sum's gradients are all its upstream one.
+        XLA would copy them; a sum's gradients are all its upstream one. Variables' values are no gradients, so their
+        buffers stay their own: shared, the next step could not overwrite them.
         """
-        slots = self._graph.input_slots
-        places = {id(x): i - len(inputs) for i, x in enumerate(inputs)
-                  if i not in self.donated and slots[i] not in self._own}
+        gradients = {slot for node in self._graph.nodes if isinstance(node.op, VjpOp)
+                     for slot in range(node.slot, node.end)}
+        places = {id(x): i - len(inputs) for i, x in enumerate(inputs) if i not in self.donated}
         found: list[Any] = []
         where = []
         for slot, out in zip(self.outputs, outs, strict=True):
-            place = None if slot in self._own else places.get(id(out))
+            place = places.get(id(out)) if slot in gradients else None
             if place is None:
                 place = len(found)
                 found.append(out)
-                if slot not in self._own:
+                if slot in gradients:
                     places[id(out)] = place
             where.append(place)
         self._places = where if len(found) < len(outs) else None
@@ -106,9 +124,13 @@ class Program:
 
     def _spread(self, inputs: list[Any], outs: list[Any]) -> list[Any]:
         """All outputs, of those that the compiled program returns: negative places are inputs'."""
-        if self._places is None:
+        places = self._places
+        if places is None or (outs and not is_concrete(outs[0])):
             return outs
-        return [outs[i] if i >= 0 else on_device(inputs[i]) for i in self._places]
+        for i in places:
+            if i < 0 or places.count(i) > 1:
+                _note_shared(outs[i] if i >= 0 else inputs[i])
+        return [outs[i] if i >= 0 else on_device(inputs[i]) for i in places]
 
     def __call__(self, inputs: list[Any], scalars: list[Any]) -> list[Any]:
         """Runs on concrete arrays. The first call compiles, and one with numbers that were equal and are not any more.

@@ -199,7 +199,20 @@ class _Thread(threading.local):
 _threads = 0
 # Variables are shared: where several threads use tapejax, this is held while one reads and replaces a value.
 cells_lock: Final = threading.RLock()
+# Seconds to wait for another thread that holds it: a function that is captured may in turn wait for this thread.
+_PATIENCE: Final = 30.0
 thread = _Thread()
+
+
+@contextlib.contextmanager
+def exclusive() -> Iterator[None]:
+    """Context in which no other thread updates variables, or captures a function that assigns them."""
+    held = cells_lock.acquire(timeout=_PATIENCE)
+    try:
+        yield
+    finally:
+        if held:
+            cells_lock.release()
 
 
 def several_threads() -> bool:

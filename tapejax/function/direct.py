@@ -50,7 +50,6 @@ class Direct:
         self._waits = end.may_fail  # so that its errors are raised here
         self._called = False
         self._jitted = jax.jit(program, donate_argnums=tuple(range(n_given, n_given + n_donated)))
-        self._marks = [_FILLABLE] * n_donated
 
     def __call__(self, tensors: Sequence[Tensor], cells: Sequence[Any], written: Sequence[Any],
                  constants: Sequence[Tensor], numbers: Sequence[int]) -> list[Tensor]:
@@ -59,7 +58,7 @@ class Direct:
         if trace.node.depth:
             trace.flush("a captured function ran")
         if stream.several_threads() and written:
-            with stream.cells_lock:
+            with stream.exclusive():
                 return self._run(tensors, cells, written, constants, numbers, True)
         return self._run(tensors, cells, written, constants, numbers, False)
 
@@ -76,7 +75,7 @@ class Direct:
         kinds = {*map(type, args)}
         if _ABSENT in kinds:
             if stream.several_threads():
-                with stream.cells_lock:
+                with stream.exclusive():
                     pass  # another thread captures a function that assigns a variable, or runs one
             for t in (*tensors, *(c._tensor for c in cells), *constants):
                 stream.realize(t)  # pending in another thread's stream
@@ -88,22 +87,22 @@ class Direct:
                     args[i] = t._value
         if numbers:
             args.append(np.array(numbers, np.int64))
-        filled = n > 0
-        for t in held:
-            if t._slot != _FILLABLE or _count(t) > _TENSOR or _count(t._value) > _ARRAY:
-                filled = False
-                break
-        if not filled:
-            # Arrays that somebody besides their variable holds are copied, so that the program may overwrite them.
-            for i in range(n):
-                t = held[i]
-                if (_count(t) > _TENSOR or _count(t._value) > _ARRAY) and type(t._value) is not _HOST:
-                    args[self._n_given + i] = jnp.copy(t._value)
         flying: list[int] = []
+        filled = n > 0
         if shared:
-            # The others are copies: what other threads hold stays as it is.
-            flying = [i for i in range(n) if args[self._n_given + i] is held[i]._value]
-            _Flight.begin([held[i] for i in flying])
+            flying = self._take_off(held, args)
+            filled = len(flying) == n and all(t._slot == _FILLABLE for t in held)
+        else:
+            for t in held:
+                if t._slot != _FILLABLE or _count(t) > _TENSOR or _count(t._value) > _ARRAY:
+                    filled = False
+                    break
+            if not filled:
+                # What somebody besides its variable holds is copied, so that the program may overwrite it.
+                for i in range(n):
+                    t = held[i]
+                    if (_count(t) > _TENSOR or _count(t._value) > _ARRAY) and type(t._value) is not _HOST:
+                        args[self._n_given + i] = jnp.copy(t._value)
         start = 0.0 if self._called else time.perf_counter()
         try:
             with jax.enable_x64(True):
@@ -111,7 +110,8 @@ class Direct:
                 if self._waits:
                     jax.block_until_ready(outs)
         except Exception as error:
-            _Flight.end([held[i] for i in flying], [args[self._n_given + i] for i in flying])
+            if flying:
+                _Flight.end([held[i] for i in flying], [args[self._n_given + i] for i in flying])
             if isinstance(error, (TypeError, ValueError)):
                 raise
             raise translate(error, f"[Op:{self._name}]") from error
@@ -119,7 +119,7 @@ class Direct:
             self._called = True
             explain.stats.note_program(self._end, time.perf_counter() - start, len(outs), n,
                                        f"the captured function {self._name}")
-        if shared:
+        if flying:
             _Flight.end([held[i] for i in flying], [outs[i] for i in flying])
         if filled:
             for t, value in zip(held, outs):  # noqa: B905 (the results come after)
@@ -132,6 +132,27 @@ class Direct:
             written[i]._tensor = _tensor(outs[i], self._written[i])
         results = self._results
         return [_tensor(outs[total + i], results[i]) for i in range(len(results))]
+
+    def _take_off(self, held: list[Tensor], args: list[Any]) -> list[int]:
+        """Where other threads read too: hides the arrays that are to be overwritten, and copies those that are shared.
+
+        Hidden first, counted then, or a reader could take one in between.
+
+        Returns:
+          Which of `held` are hidden.
+        """
+        _Flight.begin(held)
+        flying = []
+        for i, t in enumerate(held):
+            at = self._n_given + i
+            alone = _count(t) <= _TENSOR and _count(args[at]) <= _ARRAY - 1 and type(args[at]) is not _HOST
+            if alone:
+                flying.append(i)
+                continue
+            _Flight.end([t], [args[at]])
+            if type(args[at]) is not _HOST:
+                args[at] = jnp.copy(args[at])
+        return flying
 
 
 class _Flight:
