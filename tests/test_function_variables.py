@@ -4,10 +4,12 @@ import gc
 import threading
 import weakref
 
+import numpy as np
 import pytest
 import scenario
 
 import tapejax
+from tapejax.engine import stream
 
 
 def assigned_argument_variables(tf):
@@ -257,6 +259,36 @@ def test_threads_do_not_see_a_capture_that_assigns():
     assert not failures and seen == [1.0, 0, 1.0, "<tf.Variable 'Variable:0' shape=() dtype=int32, numpy=0>", 2.0, 1]
     assert float(v) == 11.0 and int(n) == 7
     assert float(step(tf.constant(2.0))) == 13.0
+
+
+def test_a_capture_may_wait_for_a_thread_that_assigns(monkeypatch):
+    monkeypatch.setattr(stream, "_PATIENCE", 0.5)
+    w = tapejax.Variable(0.0)
+
+    @tapejax.function(autograph=False)
+    def waiting(x):
+        thread = threading.Thread(target=lambda: w.assign(2.0))
+        thread.start()
+        thread.join()
+        return x + 1.0
+
+    assert (float(waiting(tapejax.constant(1.0))), float(w)) == (2.0, 2.0)
+
+
+def test_a_tape_keeps_the_host_array_that_a_step_replaces_beside_threads():
+    tf = tapejax
+    other = threading.Thread(target=lambda: tf.constant(1.0).numpy())
+    other.start()
+    other.join()
+    v = tf.Variable(np.array([3.0, 3.0], np.float32))
+    step = tf.function(lambda: v.assign_add([1.0, 1.0]))
+    with tf.GradientTape() as tape:
+        y = v * v
+    y.numpy()
+    step()
+    assert tape.gradient(y, v).numpy().tolist() == [6.0, 6.0]
+    step()
+    assert v.numpy().tolist() == [5.0, 5.0]
 
 
 def test_a_failed_call_changes_no_variable():
