@@ -64,7 +64,7 @@ class ExponentialMovingAverage:
                     self._averages[v.ref()] = Variable(v.read_value(), trainable=False, name=self.average_name(v))
             average = self._averages[v.ref()]
             away = average - v  # type: ignore[operator]
-            average.assign_sub(away * (1 - cast(self._rate(), v.dtype)))
+            average.assign_sub(away * cast(1 - self._rate(), v.dtype))
 
     def _rate(self) -> Any:
         if self._num_updates is None:

@@ -6,6 +6,7 @@ import weakref
 
 import jax
 import numpy as np
+import pytest
 import scenario
 
 import tapejax
@@ -227,6 +228,50 @@ def test_a_method_does_not_keep_its_instance_alive():
     del model
     gc.collect()
     assert ref() is None and not Model.f._bound
+
+
+def test_a_method_is_one_thing_as_long_as_its_instance_is():
+    class Model:
+        @tapejax.function
+        def f(self, x):
+            return x + 1.0
+
+    @tapejax.function
+    def apply(f, x):
+        return f(x)
+
+    one, two = Model(), Model()
+    assert one.f is one.f and one.f == one.f
+    assert one.f != two.f and one.f != Model.f and len({one.f, two.f, one.f, Model.f}) == 3
+    assert tapejax.function(one.f.python_function) != tapejax.function(one.f.python_function)
+    for _ in range(6):
+        assert float(apply(one.f, tapejax.constant(1.0))) == 2.0
+    assert apply.experimental_get_tracing_count() == 1
+    apply(two.f, tapejax.constant(1.0))
+    assert apply.experimental_get_tracing_count() == 2
+
+
+def test_a_held_method_keeps_its_instance_until_it_is_dropped():
+    class Model:
+        @tapejax.function
+        def f(self, x):
+            return x + 1.0
+
+    method = Model().f
+    ref = weakref.ref(method._instance)
+    assert float(method(tapejax.constant(1.0))) == 2.0 and ref() is not None
+    del method
+    gc.collect()
+    assert ref() is None and not Model.f._bound
+
+
+def test_a_trace_refuses_arrays_in_the_places_of_python_values():
+    x = tapejax.constant(1.0)
+    c = tapejax.function(lambda a, b=None: a).get_concrete_function(x, None)
+    assert float(c(x, None)) == 1.0
+    for value in (np.ones(3), tapejax.ones(3), tapejax.Variable(1.0), 1.0, object()):
+        with pytest.raises(TypeError, match="Can not cast"):
+            c(x, value)
 
 
 def test_host_tensors_survive_jax_transformations():

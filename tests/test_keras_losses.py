@@ -116,6 +116,37 @@ def test_functions_with_arguments(tf):
         np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("call", [
+    lambda t, k, y, x: k.sparse_categorical_crossentropy(y, x, from_logits=True),
+    lambda t, k, y, x: k.sparse_categorical_crossentropy(y, x, from_logits=True, ignore_class=3),
+    lambda t, k, y, x: k.categorical_generalized_cross_entropy(y, x / 16, 0.5), lambda t, k, y, x: k.ctc(
+        y[:, None], t.stack([x, x], 1)),
+], ids=["sparse", "ignoring", "generalized", "ctc"])
+def test_class_numbers_beyond_what_small_floats_tell_apart(tf, call):
+    labels, logits = np.array([1001, 3]), 8 * np.eye(2000, dtype=np.float32)[[1001, 3]]
+    mine, theirs = (t.cast(call(t, t.keras.losses, t.constant(labels), t.constant(logits, dtype=t.bfloat16)),
+                           t.float32).numpy() for t in (ours, tf))
+    np.testing.assert_allclose(mine, theirs, rtol=0.02, atol=0.02)
+
+
+def test_a_loss_object_of_a_small_dtype_keeps_class_numbers():
+    logits = 8 * np.eye(2000, dtype=np.float32)[[1001]]
+    loss = ours.keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype="bfloat16")
+    expected = ours.keras.losses.SparseCategoricalCrossentropy(from_logits=True)([1001], logits)
+    assert float(loss(np.array([1001]), logits)) == pytest.approx(float(expected), rel=0.02)
+
+
+@pytest.mark.parametrize("call", [
+    lambda t, k: k.Huber(delta=t.constant(0.5))(BITS, LOGITS), lambda t, k: k.huber(BITS, LOGITS, t.Variable(0.5)),
+    lambda t, k: k.CategoricalFocalCrossentropy(alpha=[[0.1], [0.2], [0.3]])(ONE_HOT, PROBS),
+    lambda t, k: k.CategoricalFocalCrossentropy(alpha=np.array([0.1, 0.2, 0.3, 0.4]))(ONE_HOT, PROBS),
+    lambda t, k: k.categorical_focal_crossentropy(ONE_HOT, PROBS, alpha=[t.constant(0.1), 0.2, 0.3, 0.4]),
+], ids=["tensor", "variable", "nested list", "array", "list of tensors"])
+def test_arguments_that_are_tensors_and_nested_lists(tf, call):
+    mine, theirs = (call(t, t.keras.losses).numpy() for t in (ours, tf))
+    np.testing.assert_allclose(mine, theirs, rtol=1e-5)
+
+
 @pytest.mark.parametrize("case", CASES + MORE + CIRCLES, ids=lambda c: f"{c[0]}-{c[1]}")
 def test_configurations(tf, case):
     mine, theirs = (getattr(t.keras.losses, case[0])(**case[1]) for t in (ours, tf))

@@ -46,6 +46,19 @@ def captured(tf):
     return [step(), step(), v.numpy()]
 
 
+def at_high_decay(tf):
+    found = []
+    for dtype in (tf.float16, tf.float32, tf.float64):
+        v = tf.Variable([0.0, 1.0], dtype=dtype)
+        averages = tf.train.ExponentialMovingAverage(0.9999)
+        averages.apply([v])
+        v.assign([1000.0, 3.0])
+        for _ in range(3):
+            averages.apply([v])
+        found.append(averages.average(v).numpy())
+    return found
+
+
 def of_a_tensor(tf):
     tf.train.ExponentialMovingAverage(0.5).apply([tf.constant(1.0)])
 
@@ -54,7 +67,7 @@ def of_integers(tf):
     tf.train.ExponentialMovingAverage(0.5).apply([tf.Variable(1)])
 
 
-@pytest.mark.parametrize("scenario", [plain, with_a_count, captured, of_a_tensor, of_integers],
+@pytest.mark.parametrize("scenario", [plain, with_a_count, captured, at_high_decay, of_a_tensor, of_integers],
                          ids=lambda f: f.__name__)
 def test_as_tensorflow(scenario, tf):
     check(scenario, tf)

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from tapejax import dtypes, errors, nest
-from tapejax.function.signature import Arguments, Signature, conform, describe
+from tapejax.function.signature import LITERALS, Arguments, Signature, conform, describe
 from tapejax.function.spec import TensorSpec
 from tapejax.tensor import Tensor
 from tapejax.variable import Variable
@@ -81,7 +81,11 @@ class Fitting:
                 if isinstance(value, (Tensor, Variable)):
                     raise errors.InvalidArgumentError(message=str(self._refusal(e))) from None
                 raise self._refusal(e) from None
-        if value is not spec and (not isinstance(value, Variable) if isinstance(spec, Variable) else value != spec):
+        if isinstance(spec, Variable):
+            fits = isinstance(value, Variable)
+        else:  # what is no literal may have no truth value when compared
+            fits = value is spec or (type(value) in LITERALS and type(spec) in LITERALS and value == spec)
+        if not fits:
             raise self._refusal(f"Can not cast {describe(value)} to {describe(spec)}")
         return value
 

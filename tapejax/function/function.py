@@ -79,7 +79,7 @@ class Function:
         self._fast: dict[tuple, ConcreteFunction] = {}
         self._tracings = 0
         self._recent: deque[int] = deque([0])  # calls since each of the latest tracings
-        self._bound: dict[int, tuple[Any, Function]] = {}
+        self._bound: dict[int, _Method] = {}
 
     @property
     def input_signature(self) -> Any:
@@ -95,15 +95,30 @@ class Function:
         """As a method: a function of its own for each instance, whose traces do not keep the instance alive."""
         if instance is None:
             return self
-        found = self._bound.get(id(instance))
-        method = found[1] if found is not None and found[0]() is instance else self._method(instance)
-        # What is handed out does, so that `Model().call(x)` has an instance to run on.
-        handle = Function.__new__(Function)
-        handle.__dict__ = method.__dict__
-        handle._instance = instance
+        method = self._bound.get(id(instance))
+        if method is None or method.ref() is not instance:
+            method = self._method(instance)
+        handle = method.handle()
+        if handle is None:
+            # What is handed out does, so that `Model().call(x)` has an instance to run on.
+            handle = Function.__new__(Function)
+            handle.__dict__ = method.function.__dict__
+            handle._instance = instance
+            method.handle = weakref.ref(handle)
         return handle
 
-    def _method(self, instance: Any) -> "Function":
+    def __eq__(self, other: object) -> bool:
+        return self._traces is other._traces if isinstance(other, Function) else NotImplemented
+
+    def __hash__(self) -> int:
+        return id(self._traces)
+
+    @property
+    def trace_identity(self) -> Any:
+        """What this is known by as an argument of another function: for a method, what stays as its instance does."""
+        return self.python_function if isinstance(self.python_function, _Bound) else self
+
+    def _method(self, instance: Any) -> "_Method":
         key = id(instance)
         try:
             ref: Any = weakref.ref(instance, lambda _, bound=self._bound: bound.pop(key, None))
@@ -111,8 +126,8 @@ class Function:
             ref = lambda: instance  # noqa: E731
         function = Function(_Bound(self.python_function, ref), self._signature.without_self(), self._convert,
                             self._name)
-        self._bound[key] = (ref, function)
-        return function
+        self._bound[key] = method = _Method(ref, function)
+        return method
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Calls the function: from its trace, or capturing it first."""
@@ -276,6 +291,17 @@ class Function:
 
 
 _MISSING: Any = object()
+
+
+class _Method:
+    """An instance's own `Function`, and the object now handed out for it, if somebody holds it."""
+
+    __slots__ = ("function", "handle", "ref")
+
+    def __init__(self, ref: Callable[[], Any], function: Function):
+        self.ref = ref
+        self.function = function
+        self.handle: Callable[[], Function | None] = lambda: None
 
 
 class _Bound:

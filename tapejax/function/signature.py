@@ -19,9 +19,9 @@ from tapejax.function.spec import TensorSpec
 from tapejax.tensor import Tensor, from_value
 from tapejax.variable import Variable
 
-__all__ = ["Arguments", "Signature", "conform", "describe"]
+__all__ = ["LITERALS", "Arguments", "Signature", "conform", "describe"]
 
-_LITERALS: Final = frozenset({int, float, bool, complex, str, bytes, type(None)})
+LITERALS: Final = frozenset({int, float, bool, complex, str, bytes, type(None)})
 _KEYWORDS: Final = object()  # between the keys of positional and of keyword arguments
 _NAN: Final = object()
 _NONE: Final = object()  # no such default
@@ -56,7 +56,7 @@ class Arguments:
         if kind is Tensor:
             self.tensors.append(value)
             return value.aval
-        if kind in _LITERALS:
+        if kind in LITERALS:
             return value if value == value else _NAN
         if kind is list or kind is tuple:
             return (kind, *[self._key(v) for v in value])
@@ -101,7 +101,10 @@ def _is_tensor(leaf: Any) -> bool:
 
 
 class _Identity:
-    """An object as part of a key: equal only to itself, and to nothing once it is gone."""
+    """An object as part of a key: equal only to itself, and to nothing once it is gone.
+
+    A type whose objects come and go says as `trace_identity` what stays, the same for equal ones.
+    """
 
     __slots__ = ("_get", "_hash")
 
@@ -109,6 +112,8 @@ class _Identity:
         if type(value).__hash__ is None:
             raise TypeError(f"Could not generate a generic TraceType for {value!r}. Please verify that it is "
                             "immutable/hashable: what changes cannot tell calls apart")
+        if hasattr(type(value), "trace_identity"):
+            value = value.trace_identity
         self._hash = id(value)
         try:
             self._get: Callable[[], Any] = weakref.ref(value)
@@ -217,7 +222,7 @@ class Signature:
         for value, default in rest:
             if default is _NONE:
                 raise self._refusal("too many positional arguments", args)
-            if value is not default and (type(value) not in _LITERALS or value != default):
+            if value is not default and (type(value) not in LITERALS or value != default):
                 raise self._refusal(f"Can not cast {describe(value)} to {describe(default)}", args)
         conformed = (self._conform(a, s, args) for a, s in zip(args[first:last], self.specs or (), strict=True))
         return (*args[:first], *conformed, *args[last:])
@@ -278,4 +283,4 @@ def describe(value: Any) -> str:
         return "Dict[" + ", ".join(f"[{k!r}, {describe(v)}]" for k, v in sorted(value.items())) + "]"
     if isinstance(value, (list, tuple)):
         return f"{'List' if isinstance(value, list) else 'Tuple'}[{', '.join(map(describe, value))}]"
-    return f"Literal[{value!r}]" if type(value) in _LITERALS else type(value).__name__
+    return f"Literal[{value!r}]" if type(value) in LITERALS else type(value).__name__

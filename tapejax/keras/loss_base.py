@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -14,8 +15,10 @@ from tapejax.engine.op import Op, static
 from tapejax.keras import backend, keras2
 from tapejax.ops import nn
 from tapejax.tensor import Tensor
+from tapejax.variable import Variable
 
-__all__ = ["FormulaLoss", "Loss", "Reduction", "check_shapes", "clipped", "formula", "positive", "same_rank"]
+__all__ = ["FormulaLoss", "Loss", "Reduction", "check_shapes", "clipped", "formula", "of_classes", "positive",
+           "same_rank"]
 
 _REDUCTIONS = ("sum_over_batch_size", "sum", None, "none", "mean", "mean_with_sample_weight")
 
@@ -59,11 +62,13 @@ def check_shapes(y_true: Any, y_pred: Any) -> None:
 
 
 def formula(fn: Callable) -> Callable[..., Tensor]:
-    """Makes a public loss function of one on JAX arrays, in which the labels have the dtype of the predictions.
+    """Makes a public loss function of one on JAX arrays.
 
-    The function on arrays stays there as the attribute `formula`.
+    The labels have the dtype of the predictions there, but for functions `of_classes`. The function on arrays stays
+    there as the attribute `formula`.
     """
-    op = Op(fn.__name__, lambda y_true, y_pred, **options: fn(y_true.astype(y_pred.dtype), y_pred, **options))
+    op = Op(fn.__name__, lambda y_true, y_pred, **options: fn(
+        y_true.astype(_label_dtype(fn, y_pred.dtype)), y_pred, **options))
     signature = inspect.signature(fn)
 
     @functools.wraps(fn)
@@ -72,15 +77,31 @@ def formula(fn: Callable) -> Callable[..., Tensor]:
         bound.apply_defaults()
         options = dict(bound.arguments)
         y_true, y_pred = options.pop("y_true"), convert.to_tensor(options.pop("y_pred"))
-        target = convert.to_tensor(y_true, None, y_pred.aval.dtype)
+        target = convert.to_tensor(y_true, None, _label_dtype(fn, y_pred.aval.dtype))
         return stream.record(op, static(**_plain(options)), (target, y_pred))
 
     function.formula = fn  # type: ignore[attr-defined]
     return function
 
 
+def of_classes(fn: Callable) -> Callable:
+    """Marks a function whose labels are class numbers: integers there, since small floats do not tell many apart."""
+    fn.of_classes = True  # type: ignore[attr-defined]
+    return fn
+
+
+def _label_dtype(fn: Callable, dtype: np.dtype) -> np.dtype:
+    return np.dtype(np.int64) if getattr(fn, "of_classes", False) else dtype
+
+
 def _plain(options: dict[str, Any]) -> dict[str, Any]:
-    return {k: tuple(np.asarray(v).tolist()) if isinstance(v, (list, np.ndarray)) else v for k, v in options.items()}
+    return {k: _hashable(v) for k, v in options.items()}
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, (Tensor, Variable, np.ndarray, np.generic, jax.Array)):
+        value = np.asarray(value).tolist()
+    return tuple(map(_hashable, value)) if isinstance(value, (list, tuple)) else value
 
 
 def _reduce(losses: Any, weight: Any, reduction: str | None, valid: Any = None) -> Any:
@@ -104,7 +125,7 @@ def _reduce(losses: Any, weight: Any, reduction: str | None, valid: Any = None) 
 
 def _object(y_true: Any, y_pred: Any, *weight: Any, formula: Callable, counted: Callable | None, dtype: np.dtype,
             reduction: str | None, kwargs: tuple) -> Any:
-    y_true, y_pred = same_rank(y_true.astype(dtype), y_pred.astype(dtype))
+    y_true, y_pred = same_rank(y_true.astype(_label_dtype(formula, dtype)), y_pred.astype(dtype))
     options = dict(kwargs)
     losses = formula(y_true, y_pred, **options)
     valid = counted(y_true, y_pred, losses, options) if counted is not None else None

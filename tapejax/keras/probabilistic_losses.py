@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from tapejax.keras import backend
-from tapejax.keras.loss_base import FormulaLoss, check_shapes, clipped, formula
+from tapejax.keras.loss_base import FormulaLoss, check_shapes, clipped, formula, of_classes
 from tapejax.ops import nn
 
 __all__ = [
@@ -102,6 +102,7 @@ def categorical_focal_crossentropy(y_true: Any, y_pred: Any, alpha: Any = 0.25, 
 
 
 @formula
+@of_classes
 def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False,
                                     ignore_class: int | None = None, axis: int = -1) -> Any:
     """Cross entropy of class numbers and distributions over classes along the last axis.
@@ -120,14 +121,15 @@ def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool 
                         f"target.shape={y_true.shape}, output.shape={y_pred.shape}")
     logits = y_pred if from_logits else jnp.log(clipped(y_pred))
     if ignore_class is None:
-        return nn.sparse_softmax_cross_entropy_with_logits.op.fn(y_true.astype(jnp.int64), logits)
+        return nn.sparse_softmax_cross_entropy_with_logits.op.fn(y_true, logits)
     valid = y_true != jnp.asarray(ignore_class, y_true.dtype)
     logits = jnp.where(valid[..., None], logits, 0)
-    losses = nn.sparse_softmax_cross_entropy_with_logits.op.fn(jnp.where(valid, y_true, 0).astype(jnp.int64), logits)
+    losses = nn.sparse_softmax_cross_entropy_with_logits.op.fn(jnp.where(valid, y_true, 0), logits)
     return jnp.where(valid, losses, 0)
 
 
 @formula
+@of_classes
 def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Any:
     """``(1 - p ** q) / q`` for the probability p of the true class, given by its number: robust to wrong labels.
 
@@ -136,7 +138,7 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) ->
     >>> categorical_generalized_cross_entropy([1], [[0.75, 0.25]], 0.5).numpy().tolist()
     [1.0]
     """
-    p = jnp.sum(y_pred * jax.nn.one_hot(y_true.astype(jnp.int32), y_pred.shape[-1], dtype=y_pred.dtype), -1)
+    p = jnp.sum(y_pred * jax.nn.one_hot(y_true, y_pred.shape[-1], dtype=y_pred.dtype), -1)
     return (1 - jnp.power(p, q)) / q
 
 

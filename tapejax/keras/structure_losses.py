@@ -9,7 +9,7 @@ from tapejax import convert
 from tapejax.engine import stream
 from tapejax.engine.op import Op, static
 from tapejax.keras import backend
-from tapejax.keras.loss_base import FormulaLoss, formula, positive
+from tapejax.keras.loss_base import FormulaLoss, formula, of_classes, positive
 from tapejax.ops import nn
 from tapejax.ops.ctc import _ctc
 from tapejax.tensor import Tensor
@@ -47,6 +47,7 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axi
 
 
 @formula
+@of_classes
 def ctc(y_true: Any, y_pred: Any) -> Any:
     """`tf.nn.ctc_loss` of logits [batch, time, classes]; class 0 is the blank, and pads the labels [batch, longest].
 
