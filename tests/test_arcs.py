@@ -1,7 +1,9 @@
 """Inverse trigonometric functions of larger float32 arrays, which have kernels of their own on CPUs."""
 
+import jax
 import numpy as np
 import pytest
+from jax import export
 
 import tapejax
 from tapejax.ops import arcs
@@ -62,3 +64,32 @@ def test_derivatives_of_any_order_are_tensorflows(tf, name):
 
     for ours, theirs in zip(derivatives(tapejax), derivatives(tf), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=1e-5 * np.abs(theirs).max())
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name, slope", [("atan", lambda x: 1 / (1 + x * x)), ("asin", lambda x: (1 - x * x) ** -0.5)])
+def test_gradients_of_jitted_programs_without_64_bit_types(name, slope):
+    x = RNG.uniform(-0.9, 0.9, N).astype(np.float32)
+    f = jax.jit(lambda a: tapejax.reduce_sum(getattr(tapejax, name)(tapejax.convert_to_tensor(a))).__jax_array__())
+    np.testing.assert_allclose(jax.grad(f)(x), slope(x.astype(np.float64)), rtol=1e-6)
+
+
+def test_the_third_derivative_at_zero():
+    # Zeros pass through as subnormal numbers do, but not as constants.
+    slope = jax.jacfwd(jax.jacfwd(jax.jacfwd(arcs.arcsine)))
+    np.testing.assert_allclose(slope(np.zeros((), np.float32)), 1)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_export_with_symbolic_sizes(name):
+    f = jax.jit(lambda a: getattr(tapejax, name)(*[tapejax.convert_to_tensor(a)] * len(ROWS[name])).__jax_array__())
+    exported = export.export(f)(jax.ShapeDtypeStruct(export.symbolic_shape("n, 2"), np.float32))
+    x = RNG.uniform(-0.9, 0.9, (N, 2)).astype(np.float32)
+    np.testing.assert_allclose(exported.call(x), getattr(np, "arc" + name[1:])(*[x] * len(ROWS[name])), rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [2, N])
+@pytest.mark.parametrize("name", ["atan", "asin"])
+def test_subnormal_numbers_are_their_own_arcs_in_arrays_of_any_size(name, size):
+    x = np.full(size, -1e-39, np.float32)
+    np.testing.assert_array_equal(getattr(tapejax, name)(tapejax.constant(x)).numpy(), x)

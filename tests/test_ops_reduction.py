@@ -1,8 +1,10 @@
 """Reductions against real TensorFlow: value, dtype, shape, first and second derivative."""
 
+import jax
 import numpy as np
 import parity
 import pytest
+from jax import export
 from parity import Case, f32
 
 import tapejax
@@ -127,3 +129,11 @@ def test_second_derivative_of_a_product_with_a_zero():
             y = tapejax.reduce_prod(x)
         slope = inner.gradient(y, x)
     np.testing.assert_allclose(outer.gradient(slope, x), [3 + 2, 3 + 0, 2 + 0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["argmax", "argmin", "cumulative_logsumexp"])
+def test_export_with_a_symbolic_axis(name):
+    function = getattr(tapejax.math, name)
+    f = jax.jit(lambda a: function(tapejax.convert_to_tensor(a), axis=1).__jax_array__())
+    exported = export.export(f)(jax.ShapeDtypeStruct(export.symbolic_shape("3, n"), np.float32))
+    np.testing.assert_allclose(exported.call(CUBE[0]), function(CUBE[0], axis=1).numpy(), rtol=1e-6)

@@ -32,6 +32,15 @@ def test_rates_that_have_no_distribution():
     np.testing.assert_array_equal(np.isnan(drawn).all(0), [True, True, False])
 
 
+@pytest.mark.parametrize("shape, parameter", [([0], 1.0), ([0, 3], 2.0), ([0], [1.0, 20.0]), ([2], [])])
+@pytest.mark.parametrize("name", ["gamma", "poisson"])
+def test_no_draws_at_all(tf, name, shape, parameter):
+    for draw in (lambda m, p: getattr(m.random, name)(shape, p),
+                 lambda m, p: getattr(m.random, f"stateless_{name}")([*shape, *p.shape], [1, 2], p)):
+        got, expected = (draw(m, m.constant(parameter, m.float32)) for m in (tapejax, tf))
+        assert (got.shape.as_list(), got.dtype.name) == (expected.shape.as_list(), expected.dtype.name)
+
+
 def test_large_draws_in_double_precision(tf):
     got, expected = (m.random.stateless_gamma([N], [3, 4], 0.7, dtype=m.float64).numpy() for m in (tapejax, tf))
     np.testing.assert_allclose(got, expected, rtol=1e-13)

@@ -1,7 +1,9 @@
 """Sine and cosine of large float32 arrays, which have kernels of their own on CPUs."""
 
+import jax
 import numpy as np
 import pytest
+from jax import export
 
 import tapejax
 from tapejax.ops import sine
@@ -56,3 +58,24 @@ def test_derivatives_of_any_order_are_tensorflows(tf):
 
     for ours, theirs in zip(derivatives(tapejax), derivatives(tf), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name, slope", [("sin", np.cos), ("cos", lambda x: -np.sin(x))])
+def test_gradients_of_jitted_programs_without_64_bit_types(name, slope):
+    x = RNG.uniform(1e5, 1e6, 2 * sine._LARGE).astype(np.float32)
+    f = jax.jit(lambda a: tapejax.reduce_sum(getattr(tapejax, name)(tapejax.convert_to_tensor(a))).__jax_array__())
+    np.testing.assert_allclose(jax.grad(f)(x), slope(x.astype(np.float64)), atol=3e-7)
+
+
+@pytest.mark.parametrize("name", ["sin", "cos"])
+def test_export_with_symbolic_sizes(name):
+    f = jax.jit(lambda a: getattr(tapejax, name)(tapejax.convert_to_tensor(a)).__jax_array__())
+    exported = export.export(f)(jax.ShapeDtypeStruct(export.symbolic_shape("n, 2"), np.float32))
+    x = RNG.normal(size=(sine._LARGE, 2)).astype(np.float32)
+    np.testing.assert_allclose(exported.call(x), getattr(np, name)(x), rtol=1e-6, atol=1e-6)
+
+
+def test_subnormal_numbers_are_their_own_sines():
+    x = np.full(sine._LARGE, 1e-39, np.float32)
+    np.testing.assert_array_equal(tapejax.sin(tapejax.constant(-x)).numpy(), -x)

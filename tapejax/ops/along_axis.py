@@ -34,8 +34,13 @@ def _position(x: Any, axis: Any, dtype: Any, allowed: tuple, find: Callable) -> 
     if not x.shape[axis]:
         raise invalid_value(f"Reduction axis {axis} is empty in shape {list(x.shape)}")
     kept = partial(_finite, most=find is lax.argmax)
-    return for_platform(partial(_position_on_cpu, axis=axis, most=find is lax.argmax),
-                        lambda x: find(kept(x), axis, np.int32))(x).astype(dtype)
+
+    def by_xla(x: Any) -> Any:
+        return find(kept(x), axis, np.int32)
+
+    on_cpu = partial(_position_on_cpu, axis=axis, most=find is lax.argmax)
+    known = isinstance(x.shape[axis], int)  # else symbolic (`jax.export`)
+    return (for_platform(on_cpu, by_xla) if known else by_xla)(x).astype(dtype)
 
 
 def _finite(x: Any, most: bool, otherwise: float | None = None) -> Any:

@@ -174,7 +174,7 @@ def _gamma(stream: Stream, alpha: jax.Array, samples: int) -> jax.Array:
     out = _completed(lambda: _gamma_first(stream, start, a), partial(_gamma_loop, stream), start, a, skipped=other,
                      share=16)
     nan = jnp.full(a.shape, jnp.nan)
-    return jnp.where(other, lax.cond((a == 1).any(), exponential, lambda: nan), out).reshape(samples, -1)
+    return jnp.where(other, lax.cond((a == 1).any(), exponential, lambda: nan), out).reshape(samples, alpha.shape[0])
 
 
 def gamma(stream: Stream, alpha: jax.Array, samples: int) -> jax.Array:
@@ -292,4 +292,4 @@ def poisson(stream: Stream, rate: jax.Array, samples: int) -> jax.Array:
     large = lax.cond(skipped.all(), lambda: counts, lambda: _completed(
         lambda: _poisson_first(stream, start, row), partial(_poisson_loop, stream), start, row, skipped=skipped,
         share=4))
-    return jnp.where(good, jnp.where(small, counts, large), jnp.nan).reshape(samples, -1)
+    return jnp.where(good, jnp.where(small, counts, large), jnp.nan).reshape(samples, rate.shape[0])

@@ -4,6 +4,7 @@ XLA's own kernels stop using vector instructions for arrays above some ten thous
 TensorFlow takes 0.31 and these 0.34. They are exact to 1.5 units in the last place, for every float32.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import jax
@@ -11,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from tapejax.ops.windows import for_platform
+from tapejax.ops.windows import at_least, for_platform
 
-__all__ = ["cosine", "sine"]
+__all__ = ["cosine", "sine", "subnormal"]
 
 # Below, XLA's kernels are as fast.
 _LARGE: Final = 8192
@@ -27,9 +28,7 @@ _BITS: Final = (0xA2F9836E, 0x4E441529, 0xFC2757D1, 0xF534DDC0, 0xDB629599, 0x3C
 @jax.custom_jvp
 def sine(x: Any) -> Any:
     """The sine, of any floating or complex dtype."""
-    if x.dtype != np.float32 or x.size < _LARGE:
-        return jnp.sin(x)
-    return for_platform(lambda x: jnp.where(x == 0, x, _wave(x, 0)), jnp.sin)(x)  # -0 stays -0
+    return _by(lambda x: jnp.where(subnormal(x), x, _wave(x, 0)), jnp.sin, x)
 
 
 @sine.defjvp
@@ -40,14 +39,25 @@ def _sine_jvp(primals: tuple, tangents: tuple) -> tuple:
 @jax.custom_jvp
 def cosine(x: Any) -> Any:
     """The cosine, of any floating or complex dtype."""
-    if x.dtype != np.float32 or x.size < _LARGE:
-        return jnp.cos(x)
-    return for_platform(lambda x: _wave(x, 1), jnp.cos)(x)
+    return _by(lambda x: _wave(x, 1), jnp.cos, x)
 
 
 @cosine.defjvp
 def _cosine_jvp(primals: tuple, tangents: tuple) -> tuple:
     return cosine(*primals), -tangents[0] * sine(*primals)
+
+
+def _by(own: Callable[[Any], Any], xla: Callable[[Any], Any], x: Any) -> Any:
+    if x.dtype != np.float32 or not at_least(_LARGE, x):
+        return xla(x)
+    # JAX traces the rules of derivatives late: perhaps in a program without 64-bit types.
+    with jax.enable_x64(True):
+        return for_platform(own, xla)(x)
+
+
+def subnormal(x: Any) -> Any:
+    """Where float32's exponent bits are 0, as also of zeros: sums and products flush these numbers to 0."""
+    return lax.bitcast_convert_type(x, np.uint32) & np.uint32(0x7F800000) == 0
 
 
 def _wave(x: Any, ahead: int) -> Any:

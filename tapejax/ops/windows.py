@@ -12,8 +12,8 @@ from jax import lax
 from tapejax import errors
 from tapejax.ops.kinds import final
 
-__all__ = ["Window", "channels_last", "flat_batch", "for_platform", "per_axis", "spatial_first", "spatial_last",
-           "spans", "taps", "views", "window"]
+__all__ = ["Window", "at_least", "channels_last", "flat_batch", "for_platform", "per_axis", "spatial_first",
+           "spatial_last", "spans", "taps", "views", "window"]
 
 _FORMATS = {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}
 
@@ -214,3 +214,8 @@ def _places(size: Sequence[int]) -> Iterator[tuple[int, ...]]:
 def for_platform(cpu: Callable[..., Any], default: Callable[..., Any]) -> Callable[..., Any]:
     """One function of arrays on CPUs, another elsewhere; decided when the program is lowered."""
     return lambda *arrays: jax.lax.platform_dependent(*arrays, cpu=cpu, default=default)
+
+
+def at_least(elements: int, *arrays: Any) -> bool:
+    """Whether one of the arrays has so many elements; False where axes are symbolic (`jax.export`)."""
+    return any(all(isinstance(n, int) for n in a.shape) and a.size >= elements for a in arrays)
