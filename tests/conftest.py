@@ -17,6 +17,7 @@ import pytest
 from resident import KNOWN, MB, resident
 
 import tapejax
+from tapejax.engine import flush
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +30,8 @@ def tf() -> Any:
 def fresh_tapejax() -> Iterator[None]:
     """Each test starts with an empty stream, the same random seed and the settings as they were."""
     eager = tapejax.config.eager
+    # Which programs run op by op depends on how many of their like ran before: on the tests before, without this.
+    flush.forget_families()
     tapejax.random.set_seed(0)
     yield
     # Nothing of this test's is alive by now, so this drops what it recorded, and compiles nothing.

@@ -1,5 +1,7 @@
 """Convolutions against real TensorFlow: values, dtypes, two derivatives, error classes; and the ways CPUs run them."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import ml_dtypes
@@ -9,7 +11,7 @@ import pytest
 from parity import Case
 
 import tapejax
-from tapejax.ops import conv_lowering
+from tapejax.ops import conv_lowering, winograd
 from tapejax.ops.windows import window
 
 
@@ -176,28 +178,74 @@ def test_dilations_that_tensorflow_has_only_on_a_gpu():
         tapejax.nn.conv2d_transpose(X, spread, [2, 5, 6, 2], 1), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("pieces", [False, True])
-@pytest.mark.parametrize(("size", "depth"), [(1, 5), (3, 2), (3, 9), (5, 2)])
-def test_cpu_forms_agree_with_xla_in_every_derivative(monkeypatch, size, depth, pieces):
-    if pieces:
-        monkeypatch.setattr(conv_lowering, "_COLUMNS", 1)
+def all_derivatives(convolution, x, w):
+    """Gradients, mixed second derivatives, forward mode and batches of a loss of ``convolution(x, w)``."""
+    def loss(x, w):
+        return jnp.sum(jnp.sin(convolution(x, w)))
+    slope = jax.grad(loss, (0, 1))
+    forward = jax.jvp(loss, (x, w), (x, w))[1]
+    return jax.jit(lambda: [convolution(x, w), slope(x, w), jax.jvp(slope, (x, w), (w.sum() + x, w))[1], forward,
+                            jax.grad(lambda w: jnp.vdot(slope(x, w)[1], w))(w),
+                            jax.vmap(jax.grad(lambda x: loss(x[None], w)))(x)])()
+
+
+def assert_agree(ours, xla, x, w):
+    for a, b in zip(jax.tree.leaves(all_derivatives(ours, x, w)), jax.tree.leaves(all_derivatives(xla, x, w)),
+                    strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * np.abs(b).max())
+
+
+@pytest.mark.parametrize(("size", "depth"), [(1, 5), (3, 2), (3, 9), (5, 2), (5, 1)])
+def test_cpu_forms_agree_with_xla_in_every_derivative(size, depth):
     win = window((6, 5), (size, size), (2, 1), "SAME", (1, 1), True, "test")
     x, w = jnp.asarray(numbers(4, 6, 5, depth)), jnp.asarray(numbers(size, size, depth, 3))
 
-    def results(convolution):
-        def loss(x, w):
-            return jnp.sum(jnp.sin(convolution(x, w, win)))
-        slope = jax.grad(loss, (0, 1))
-        forward = jax.jvp(loss, (x, w), (x, w))[1]
-        return jax.jit(lambda: [slope(x, w), jax.jvp(slope, (x, w), (w.sum() + x, w))[1], forward,
-                                jax.grad(lambda w: jnp.vdot(slope(x, w)[1], w))(w),
-                                jax.vmap(jax.grad(lambda x: loss(x[None], w)))(x)])()
-
     def transposed(form):
-        return lambda x, w, win: form(convolution(x, w, win), w, win=win, shape=x.shape)
+        return lambda x, w: form(conv_lowering._by_xla(x, w, win), w, win=win, shape=x.shape)
 
-    convolution = conv_lowering._by_xla
-    for ours, xla in [(conv_lowering.convolve, convolution),
-                      (transposed(conv_lowering.transposed), transposed(conv_lowering._transposed_by_xla))]:
-        for a, b in zip(jax.tree.leaves(results(ours)), jax.tree.leaves(results(xla)), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * np.abs(b).max())
+    assert_agree(partial(conv_lowering.convolve, win=win), partial(conv_lowering._by_xla, win=win), x, w)
+    assert_agree(transposed(conv_lowering.transposed), transposed(conv_lowering._transposed_by_xla), x, w)
+
+
+@pytest.mark.parametrize("padding", ["SAME", "VALID", [[0, 0], [0, 3], [4, 1], [0, 0]]])
+@pytest.mark.parametrize("size", [(3, 3), (1, 3), (3, 1)])
+@pytest.mark.parametrize("spatial", [(7, 4), (6, 5)])
+def test_tiles_agree_with_xla_in_every_derivative(spatial, size, padding):
+    win = window(spatial, size, (1, 1), padding, (1, 1), True, "test")
+    x, w = jnp.asarray(numbers(2, *spatial, 3)), jnp.asarray(numbers(*size, 3, 4))
+    assert_agree(partial(winograd.by_tiles, win=win), partial(conv_lowering._by_xla, win=win), x, w)
+
+
+def test_large_convolutions_on_cpus_go_by_tiles_and_small_ones_do_not():
+    def calls(batch, channels, strides=(1, 1), size=(3, 3), dtype=jnp.float32):
+        win = window((16, 16), size, strides, "SAME", (1, 1), True, "test")
+        return winograd.pays(jax.ShapeDtypeStruct((batch, 16, 16, channels), dtype),
+                             jax.ShapeDtypeStruct((*size, channels, 32), dtype), win)
+
+    assert calls(32, 32) and calls(32, 64, size=(1, 3))
+    assert not any([calls(1, 32), calls(32, 8), calls(32, 32, strides=(2, 2)), calls(32, 32, size=(5, 5)),
+                    calls(32, 32, dtype=jnp.float64)])
+
+
+def test_tiles_give_tensorflows_numbers(tf):
+    rng = np.random.default_rng(0)
+    x, w = (rng.normal(size=s).astype(np.float32) for s in [(16, 17, 16, 32), (3, 3, 32, 48)])
+    upstream = rng.normal(size=(16, 17, 16, 48)).astype(np.float32)
+
+    def run(t):
+        x_, w_ = t.constant(x), t.constant(w)
+        with t.GradientTape() as tape:
+            tape.watch([x_, w_])
+            y = t.nn.conv2d(x_, w_, 1, "SAME")
+        return [y, *tape.gradient(y, [x_, w_], t.constant(upstream))]
+
+    for ours, theirs in zip(run(tapejax), run(tf), strict=True):
+        assert ours.dtype.name == theirs.dtype.name
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-4, atol=3e-6 * np.abs(theirs.numpy()).max())
+
+
+def test_tiles_keep_whole_numbers_exact():
+    rng = np.random.default_rng(0)
+    x, w = (rng.integers(-8, 8, s).astype(np.float32) for s in [(16, 16, 16, 32), (3, 3, 32, 32)])
+    exact = tapejax.nn.conv2d(x.astype(np.float64), w.astype(np.float64), 1, "SAME")
+    np.testing.assert_array_equal(tapejax.nn.conv2d(x, w, 1, "SAME").numpy(), exact.numpy())

@@ -3,9 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import tapejax as tf
-from tapejax.engine import explain, trie
+from tapejax.engine import explain, flush, trie
 
 
 def pointer(tensor):
@@ -61,7 +62,12 @@ def test_a_variable_that_is_read_the_same_way_as_a_tensor_keeps_its_buffer():
     assert trie.sizes()["programs"] <= programs + 2  # the value's and the elements', no other update
 
 
-def test_a_constant_read_inside_jit_beside_a_traced_result():
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_constant_read_inside_jit_beside_a_traced_result(monkeypatch, whole):
+    """Compiled whole, and op by op (which it is where many programs of the kind ran before, each once)."""
+    if not whole:
+        monkeypatch.setattr(flush, "UNREPEATED", 0)
+        trie.clear()
     a = tf.constant(np.arange(4, dtype=np.float32)) + 0.0
     a.numpy()
 
@@ -73,7 +79,9 @@ def test_a_constant_read_inside_jit_beside_a_traced_result():
         assert float(b[1]) == 1.0
         return x
 
+    before = explain.stats.op_by_op
     assert f(jnp.ones(3)).shape == (3,)
+    assert (explain.stats.op_by_op > before) == (not whole)
 
 
 def test_a_copy_of_a_variable_does_not_keep_its_buffer_from_being_overwritten():

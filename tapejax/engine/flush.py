@@ -14,7 +14,7 @@ from tapejax.engine import explain, trie
 from tapejax.engine.graph import Node, path
 from tapejax.engine.program import OpError, Program, is_concrete, run_op_by_op
 
-__all__ = ["run_pending", "set_error_translator"]
+__all__ = ["forget_families", "run_pending", "set_error_translator"]
 
 # Programs made of the same set of ops that were each seen once: after this many, the next new one runs op by op
 # until it comes again. Measured on a loop whose shape changes each turn: whole programs cost 50 to 500 ms each,
@@ -189,9 +189,14 @@ def _worth_compiling(node: Node, reason: str) -> bool:
         return True
     family = frozenset(id(n.op) for n in path(node))
     if len(_families) >= _MAX_FAMILIES:
-        _families.clear()
+        forget_families()
     _families[family] = _families.get(family, 0) + 1
     return _families[family] <= UNREPEATED
+
+
+def forget_families() -> None:
+    """Starts anew to count the programs that were seen once."""
+    _families.clear()
 
 
 def _donatable(trace: Any, node: Node) -> tuple[int, ...]:

@@ -265,7 +265,12 @@ def run_op_by_op(end: Node, inputs: Sequence[Any], scalars: Sequence[Any], outpu
             continue
         try:
             call = jitted(node.op, node.static) if compiled else node.op.bind(node.static)
-            outs = call(*(env[i] for i in node.inputs))
+            args = [env[i] for i in node.inputs]
+            outs = call(*args)
+            if compiled and outs and not is_concrete(outs[0]):
+                # Inside one of JAX's transformations, which recorded the call instead of making it.
+                with jax.ensure_compile_time_eval():
+                    outs = call(*args)
             if wait:
                 jax.block_until_ready(outs)
         except Exception as e:

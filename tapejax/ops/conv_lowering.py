@@ -1,11 +1,10 @@
 """How convolutions run. XLA's own everywhere, but on CPUs, where some forms of the same sum are several times faster.
 
-Measured with JAX 0.10.2 on two cores, ms as XLA does it / as here: a 1x1 convolution 2.2 / 1.1, its gradient by the
-filter 8.3 / 4.6; a 3x3 convolution of three channels 6.0 / 3.9; the gradient of one of 64 channels by its filter 63 /
-40. 3-D convolutions and the gradient of a transposed one by its filter are ten times faster.
+Measured with JAX 0.10.2 on two cores, ms with all gradients, as XLA does it / as here: strided 3x3 windows as one
+matrix product over unfolded input 15 / 8.6, three channels likewise 14 / 5.3, a 5x5 window on one channel 9.4 / 4.4,
+3x3 windows by tiles (`winograd`) 50 / 26, a transposed convolution of stride 2 as the transpose of a product 35 / 5.
 
-All are written so that JAX derives the gradients, of any order and in both modes: the rule of `_with_own_gradient` says
-the tangent in a form whose transpose is the fast gradient.
+All are written so that JAX derives the gradients, of any order and in both modes.
 """
 
 import math
@@ -19,14 +18,14 @@ from jax.custom_derivatives import SymbolicZero
 
 from tapejax.ops.depthwise_lowering import by_views
 from tapejax.ops.windows import Window, for_platform, taps
+from tapejax.ops.winograd import by_tiles, pays
 
 __all__ = ["convolve", "depthwise", "transposed"]
 
 _FAST = ("float32", "float64")  # narrower types are summed in float32 by XLA
-_COLUMNS = 1 << 18  # elements of one piece of unfolded input: 1 MB stays in the cache, and costs no page faults
-_FEW = 4  # channels up to which (but not for one) a 3x3 window is faster as one matrix product
-_UNROLLED = 25  # window elements up to which a transposed convolution's gradient is written out
-_NARROW = 64  # channels up to which XLA's gradient by the filter is slow
+_FEW = 4  # channels up to which a window is faster as one matrix product
+_SMALL = 9  # elements of a window that may be unfolded: so many times the input, over the strides
+_UNROLLED = 25  # elements up to which a transposed convolution is unfolded
 
 
 def convolve(x: Any, w: Any, win: Window) -> Any:
@@ -40,15 +39,19 @@ def convolve(x: Any, w: Any, win: Window) -> Any:
 
 
 def _on_cpu(x: Any, w: Any, win: Window) -> Any:
-    count, depth = math.prod(win.size), x.shape[-1]
+    count, depth, axes = math.prod(win.size), x.shape[-1], len(win.size)
     if win.is_point:
         return _as_dot(x, w, win)
-    if len(win.size) == 3:
+    if axes == 3:
         return _by_planes(x, w, win)
-    if count <= 9 and 1 < depth <= _FEW:
+    if axes == 1 and pays(x[:, None], w[None], win.as_image()):
+        return by_tiles(x[:, None], w[None], win.as_image())[:, 0]
+    if axes == 2 and pays(x, w, win):
+        return by_tiles(x, w, win)
+    if depth == 1 and axes == 2:
+        return _of_one_channel(x, w, win)
+    if count <= _SMALL and (depth <= _FEW or axes == 1 or max(win.strides) > 1):
         return _as_dot(x, w, win)
-    if len(win.size) == 1 or (count <= 9 and 1 < depth <= _NARROW):
-        return _with_own_gradient(x, w, win)
     return _by_xla(x, w, win)
 
 
@@ -60,11 +63,6 @@ def _by_planes(x: Any, w: Any, win: Window) -> Any:
     w = jnp.moveaxis(w, 0, 2)
     y = _by_xla(jnp.concatenate(planes, -1), w.reshape(*w.shape[:2], -1, w.shape[-1]), across)
     return y.reshape(x.shape[0], *win.output, w.shape[-1])
-
-
-def _as_image(x: Any, w: Any, win: Window) -> Any:
-    """A 1-D convolution as a 2-D one, for which XLA has a library."""
-    return _by_xla(x[:, None], w[None], win.as_image())[:, 0]
 
 
 def depthwise(x: Any, w: Any, win: Window) -> Any:
@@ -82,32 +80,15 @@ def transposed(x: Any, w: Any, win: Window, shape: tuple[int, ...]) -> Any:
     by_xla = partial(_transposed_by_xla, win=win, shape=shape)
     if x.dtype.name not in _FAST or math.prod(win.size) > _UNROLLED:
         return by_xla(x, w)
-    return for_platform(lambda x, w: _transposed(x, w, win, shape), by_xla)(x, w)
+    return for_platform(partial(_transposed_dot, win=win, shape=shape), by_xla)(x, w)
 
 
 def _transposed_by_xla(x: Any, w: Any, win: Window, shape: tuple[int, ...]) -> Any:
     return jax.linear_transpose(lambda y: _by_xla(y, w, win), jax.ShapeDtypeStruct(shape, x.dtype))(x)[0]
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(2, 3))
-def _transposed(x: Any, w: Any, win: Window, shape: tuple[int, ...]) -> Any:
-    return _transposed_by_xla(x, w, win, shape)
-
-
-def _transposed_tangent(win: Window, shape: tuple[int, ...], primals: Any, tangents: Any) -> Any:
-    (x, w), (dx, dw) = primals, tangents
-    y, parts = _transposed(x, w, win, shape), []
-    if not isinstance(dx, SymbolicZero):
-        parts.append(_transposed(dx, w, win, shape))
-    if not isinstance(dw, SymbolicZero):
-        # One product for each element of the window, laid where the window saw it.
-        pieces = [jnp.einsum("...i,oi->...o", x, d) for d in dw.reshape(-1, *dw.shape[-2:])]
-        lay = jax.linear_transpose(lambda y: list(taps(y, win)), jax.ShapeDtypeStruct(shape, x.dtype))
-        parts.append(lay(pieces)[0])
-    return y, sum(parts[1:], parts[0]) if parts else jnp.zeros_like(y)
-
-
-_transposed.defjvp(_transposed_tangent, symbolic_zeros=True)
+def _transposed_dot(x: Any, w: Any, win: Window, shape: tuple[int, ...]) -> Any:
+    return jax.linear_transpose(lambda y: _as_dot(y, w, win), jax.ShapeDtypeStruct(shape, x.dtype))(x)[0]
 
 
 def _by_xla(x: Any, w: Any, win: Window) -> Any:
@@ -127,35 +108,20 @@ def _as_dot(x: Any, w: Any, win: Window) -> Any:
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
-def _with_own_gradient(x: Any, w: Any, win: Window) -> Any:
-    return _as_image(x, w, win) if len(win.size) == 1 else _by_xla(x, w, win)
+def _of_one_channel(x: Any, w: Any, win: Window) -> Any:
+    return _by_xla(x, w, win)
 
 
 def _tangent(win: Window, primals: Any, tangents: Any) -> Any:
     (x, w), (dx, dw) = primals, tangents
-    parts = []
-    if not isinstance(dx, SymbolicZero):
-        parts.append(_with_own_gradient(dx, w, win))
-    if not isinstance(dw, SymbolicZero):
-        # XLA's library is slow for 2-D gradients by the filter, and not used for 1-D ones.
-        parts.append((_by_xla if len(win.size) == 1 else _in_pieces)(x, dw, win))
-    y = _with_own_gradient(x, w, win)
+    # Only the gradient by the input is slow in XLA: its form here is that of a product's.
+    parts = [form(*args, win) for form, *args in ((_as_dot, dx, w), (_of_one_channel, x, dw))
+             if not any(isinstance(a, SymbolicZero) for a in args)]
+    y = _of_one_channel(x, w, win)
     return y, sum(parts[1:], parts[0]) if parts else jnp.zeros_like(y)
 
 
-_with_own_gradient.defjvp(_tangent, symbolic_zeros=True)
-
-
-def _in_pieces(x: Any, dw: Any, win: Window) -> Any:
-    """`_as_dot`, a few images at a time. Unfolded input is made anew for the gradient, not kept."""
-    batch = x.shape[0]
-    each = math.prod(win.output) * math.prod(win.size) * x.shape[-1]
-    images = max(d for d in range(1, batch + 1) if batch % d == 0 and (d == 1 or d * each <= _COLUMNS)) if batch else 0
-    if images in (0, batch):
-        return _as_dot(x, dw, win)
-    one = jax.checkpoint(lambda piece: _as_dot(piece, dw, win), prevent_cse=False)
-    pieces = lax.map(one, x.reshape(-1, images, *x.shape[1:]))
-    return pieces.reshape(batch, *pieces.shape[2:])
+_of_one_channel.defjvp(_tangent, symbolic_zeros=True)
 
 
 def _depthwise_by_xla(x: Any, w: Any, win: Window) -> Any:
