@@ -195,10 +195,13 @@ def assert_agree(ours, xla, x, w):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * np.abs(b).max())
 
 
-@pytest.mark.parametrize(("size", "depth"), [(1, 5), (3, 2), (3, 9), (5, 2), (5, 1)])
-def test_cpu_forms_agree_with_xla_in_every_derivative(size, depth):
-    win = window((6, 5), (size, size), (2, 1), "SAME", (1, 1), True, "test")
-    x, w = jnp.asarray(numbers(4, 6, 5, depth)), jnp.asarray(numbers(size, size, depth, 3))
+@pytest.mark.parametrize(("size", "depth", "features", "strides"), [
+    (1, 5, 3, (2, 1)), (3, 2, 3, (2, 1)), (3, 9, 3, (2, 2)), (5, 2, 3, (1, 3)), (5, 1, 3, (1, 1)), (5, 1, 3, (2, 2)),
+    (3, 9, 3, (1, 1)), (2, 5, 1, (3, 3))])
+@pytest.mark.parametrize("padding", ["SAME", [[0, 0], [0, 3], [4, 1], [0, 0]]])
+def test_cpu_forms_agree_with_xla_in_every_derivative(size, depth, features, strides, padding):
+    win = window((6, 5), (size, size), strides, padding, (1, 1), True, "test")
+    x, w = jnp.asarray(numbers(4, 6, 5, depth)), jnp.asarray(numbers(size, size, depth, features))
 
     def transposed(form):
         return lambda x, w: form(conv_lowering._by_xla(x, w, win), w, win=win, shape=x.shape)
@@ -207,9 +210,9 @@ def test_cpu_forms_agree_with_xla_in_every_derivative(size, depth):
     assert_agree(transposed(conv_lowering.transposed), transposed(conv_lowering._transposed_by_xla), x, w)
 
 
-@pytest.mark.parametrize("padding", ["SAME", "VALID", [[0, 0], [0, 3], [4, 1], [0, 0]]])
-@pytest.mark.parametrize("size", [(3, 3), (1, 3), (3, 1)])
-@pytest.mark.parametrize("spatial", [(7, 4), (6, 5)])
+@pytest.mark.parametrize(("spatial", "size", "padding"), [
+    ((7, 4), (3, 3), "SAME"), ((6, 5), (3, 3), "VALID"), ((6, 5), (3, 3), [[0, 0], [0, 3], [4, 1], [0, 0]]),
+    ((7, 4), (1, 3), "SAME"), ((7, 5), (3, 1), "VALID")])
 def test_tiles_agree_with_xla_in_every_derivative(spatial, size, padding):
     win = window(spatial, size, (1, 1), padding, (1, 1), True, "test")
     x, w = jnp.asarray(numbers(2, *spatial, 3)), jnp.asarray(numbers(*size, 3, 4))

@@ -1,8 +1,8 @@
 """How convolutions run. XLA's own everywhere, but on CPUs, where some forms of the same sum are several times faster.
 
-Measured with JAX 0.10.2 on two cores, ms with all gradients, as XLA does it / as here: strided 3x3 windows as one
-matrix product over unfolded input 15 / 8.6, three channels likewise 14 / 5.3, a 5x5 window on one channel 9.4 / 4.4,
-3x3 windows by tiles (`winograd`) 50 / 26, a transposed convolution of stride 2 as the transpose of a product 35 / 5.
+Measured with JAX 0.10.2 on two cores, ms with all gradients, as XLA does it / as here: 3x3 windows by tiles
+(`winograd`) 50 / 26; as matrix products (`conv_products`) strided 3x3 windows 15 / 8.6, three channels 14 / 5.3, three
+features 12 / 5.5, transposed convolutions of stride 2 35 / 4.4; a 5x5 window on one channel 9.4 / 5.8.
 
 All are written so that JAX derives the gradients, of any order and in both modes.
 """
@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
+from tapejax.ops.conv_products import by_laying, by_unfolding, for_few_features
 from tapejax.ops.depthwise_lowering import by_views
 from tapejax.ops.windows import Window, for_platform, taps
 from tapejax.ops.winograd import by_tiles, pays
@@ -23,9 +24,9 @@ from tapejax.ops.winograd import by_tiles, pays
 __all__ = ["convolve", "depthwise", "transposed"]
 
 _FAST = ("float32", "float64")  # narrower types are summed in float32 by XLA
-_FEW = 4  # channels up to which a window is faster as one matrix product
+_FEW = 4  # channels or features up to which a window is faster as one matrix product
 _SMALL = 9  # elements of a window that may be unfolded: so many times the input, over the strides
-_UNROLLED = 25  # elements up to which a transposed convolution is unfolded
+_UNFOLDED = 25  # ... for few channels or features, and for transposed convolutions
 
 
 def convolve(x: Any, w: Any, win: Window) -> Any:
@@ -39,19 +40,22 @@ def convolve(x: Any, w: Any, win: Window) -> Any:
 
 
 def _on_cpu(x: Any, w: Any, win: Window) -> Any:
-    count, depth, axes = math.prod(win.size), x.shape[-1], len(win.size)
+    count, (depth, features), axes = math.prod(win.size), w.shape[-2:], len(win.size)
     if win.is_point:
-        return _as_dot(x, w, win)
+        return by_unfolding(x, w, win)
     if axes == 3:
         return _by_planes(x, w, win)
     if axes == 1 and pays(x[:, None], w[None], win.as_image()):
         return by_tiles(x[:, None], w[None], win.as_image())[:, 0]
     if axes == 2 and pays(x, w, win):
         return by_tiles(x, w, win)
-    if depth == 1 and axes == 2:
+    strided = max(win.strides) > 1
+    if count <= _UNFOLDED and not strided and features <= _FEW < depth:
+        return for_few_features(x, w, win)
+    if depth == 1 and axes == 2 and not strided:
         return _of_one_channel(x, w, win)
-    if count <= _SMALL and (depth <= _FEW or axes == 1 or max(win.strides) > 1):
-        return _as_dot(x, w, win)
+    if count <= (_UNFOLDED if depth <= _FEW else _SMALL) and (depth <= _FEW or axes == 1 or strided):
+        return by_unfolding(x, w, win)
     return _by_xla(x, w, win)
 
 
@@ -78,17 +82,13 @@ def transposed(x: Any, w: Any, win: Window, shape: tuple[int, ...]) -> Any:
     if not math.prod(win.output) or not math.prod(w.shape):
         return jnp.zeros(shape, x.dtype)
     by_xla = partial(_transposed_by_xla, win=win, shape=shape)
-    if x.dtype.name not in _FAST or math.prod(win.size) > _UNROLLED:
+    if x.dtype.name not in _FAST or math.prod(win.size) > _UNFOLDED:
         return by_xla(x, w)
-    return for_platform(partial(_transposed_dot, win=win, shape=shape), by_xla)(x, w)
+    return for_platform(partial(by_laying, win=win, shape=shape), by_xla)(x, w)
 
 
 def _transposed_by_xla(x: Any, w: Any, win: Window, shape: tuple[int, ...]) -> Any:
     return jax.linear_transpose(lambda y: _by_xla(y, w, win), jax.ShapeDtypeStruct(shape, x.dtype))(x)[0]
-
-
-def _transposed_dot(x: Any, w: Any, win: Window, shape: tuple[int, ...]) -> Any:
-    return jax.linear_transpose(lambda y: _as_dot(y, w, win), jax.ShapeDtypeStruct(shape, x.dtype))(x)[0]
 
 
 def _by_xla(x: Any, w: Any, win: Window) -> Any:
@@ -99,14 +99,6 @@ def _by_xla(x: Any, w: Any, win: Window) -> Any:
         feature_group_count=max(x.shape[-1] // w.shape[-2], 1))
 
 
-def _as_dot(x: Any, w: Any, win: Window) -> Any:
-    seen = list(taps(x, win))
-    columns = jnp.concatenate(seen, -1) if len(seen) > 1 else seen[0]
-    # As matrices: of more axes, the gradient by the filter is half as fast.
-    y = columns.reshape(-1, columns.shape[-1]) @ w.reshape(-1, w.shape[-1])
-    return y.reshape(*columns.shape[:-1], w.shape[-1])
-
-
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
 def _of_one_channel(x: Any, w: Any, win: Window) -> Any:
     return _by_xla(x, w, win)
@@ -115,7 +107,7 @@ def _of_one_channel(x: Any, w: Any, win: Window) -> Any:
 def _tangent(win: Window, primals: Any, tangents: Any) -> Any:
     (x, w), (dx, dw) = primals, tangents
     # Only the gradient by the input is slow in XLA: its form here is that of a product's.
-    parts = [form(*args, win) for form, *args in ((_as_dot, dx, w), (_of_one_channel, x, dw))
+    parts = [form(*args, win) for form, *args in ((by_unfolding, dx, w), (_of_one_channel, x, dw))
              if not any(isinstance(a, SymbolicZero) for a in args)]
     y = _of_one_channel(x, w, win)
     return y, sum(parts[1:], parts[0]) if parts else jnp.zeros_like(y)
