@@ -2,6 +2,7 @@
 
 import expressions
 import numpy as np
+import pytest
 
 import tapejax
 
@@ -111,3 +112,22 @@ def test_positions_on_the_device():
     at = tapejax.argmax([1.0, 2.0])
     assert x[at].numpy().tolist() == [3.0, 4.0]
     assert tapejax.gather(x, [at, at + 5]).numpy().tolist() == [[3.0, 4.0], [0.0, 0.0]]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64"])
+@pytest.mark.parametrize(("shape", "indices"), [((3, 8), [1, 1, 5]), ((2, 3, 5), [[0, 4], [4, 4]]), ((2, 30), [3])])
+def test_two_derivatives_along_the_last_axis(tf, shape, indices, dtype):
+    def run(t):
+        p = t.constant(np.arange(np.prod(shape)).reshape(shape).astype(dtype))
+        with t.GradientTape() as outer:
+            outer.watch(p)
+            with t.GradientTape() as tape:
+                tape.watch(p)
+                y = t.gather(p, indices, axis=-1)
+                z = y * y * y
+            slope = tape.gradient(z, p)
+        return [y, slope, outer.gradient(slope, p)]
+
+    for ours, theirs in zip(run(tapejax), run(tf), strict=True):
+        assert ours.dtype.name == theirs.dtype.name
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-5)

@@ -15,6 +15,7 @@ from tapejax.convert import to_tensor
 from tapejax.engine import stream
 from tapejax.ops.array import check_axis, host_value, invalid, invalid_value, new_dims, reshape
 from tapejax.ops.registry import Array, Same, Shape, op, public
+from tapejax.ops.windows import at_least, for_platform
 from tapejax.tensor import Tensor, from_value
 
 __all__ = ["boolean_mask", "gather", "gather_nd", "scatter_nd", "tensor_scatter_nd_add", "tensor_scatter_nd_max",
@@ -47,14 +48,35 @@ def _take_on_host(params: Any, indices: Any, axis: int, batch_dims: int) -> Any:
 @op(host=_take_on_host)
 def _gather(params: Array, indices: Array, axis: int, batch_dims: int):
     _integers(indices)
-
-    def take(p: Any, i: Any) -> Any:
-        at = p.at[(slice(None),) * (axis - batch_dims) + (i,)]
-        return at.get(mode="fill", fill_value=p.dtype.type(0), wrap_negative_indices=False)
-
+    take = functools.partial(_take, axis=axis - batch_dims)
+    if not batch_dims and axis == params.ndim - 1 and at_least(params.shape[-1] // _DENSE, indices):
+        return for_platform(_take_columns, take)(params, indices)
     for _ in range(batch_dims):
         take = jax.vmap(take)
     return take(params, indices)
+
+
+def _take(params: Any, indices: Any, axis: int) -> Any:
+    at = params.at[(slice(None),) * axis + (indices,)]
+    return at.get(mode="fill", fill_value=params.dtype.type(0), wrap_negative_indices=False)
+
+
+# For the gradient of a look-up along the last axis XLA for CPUs adds element by element, some 16 ns each: from one
+# column in so many on, it is faster by rows of the transpose (512 columns of [256, 1024]: 2.0 ms, by rows .33).
+_DENSE = 8
+
+
+@jax.custom_jvp
+def _take_columns(params: Any, indices: Any) -> Any:
+    return _take(params, indices, params.ndim - 1)
+
+
+@_take_columns.defjvp
+def _tangent_by_rows(primals: Any, tangents: Any) -> tuple:
+    params, indices = primals
+    last = params.ndim - 1
+    rows = _take(jnp.moveaxis(tangents[0], last, 0), indices, 0)
+    return _take_columns(params, indices), jnp.moveaxis(rows, range(indices.ndim), range(last, last + indices.ndim))
 
 
 @op(host=lambda params, indices: np.take(params, indices, 0))
