@@ -329,7 +329,7 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Cons
     if shape is None:
         return tensor
     dims = tuple(int(d) for d in np.atleast_1d(np.asarray(shape, dtype=np.int64)))
-    array = np.asarray(stream.realize(tensor))
+    array = stream.host(tensor)
     size = int(np.prod(dims, dtype=np.int64))
     if array.size == size:
         return from_value(array.reshape(dims))

@@ -60,7 +60,7 @@ class KeyValueTensorInitializer:
         """The keys and values as flat arrays."""
         if self._keys.aval.shape != self._values.aval.shape:
             raise invalid(f"Expected shape {self._keys.shape} for value, got {self._values.shape}")
-        keys, values = (np.asarray(stream.realize(t)).ravel() for t in (self._keys, self._values))
+        keys, values = (stream.host(t).ravel() for t in (self._keys, self._values))
         return keys, values
 
 
@@ -137,7 +137,7 @@ class TextFileInitializer:
                 raise invalid(f"Invalid number of columns in {self._path}: column {index} is missing")
             parts = [s[index] for s in split]
         if dtype == dtypes.string:
-            return np.asarray(stream.realize(objects(parts, [len(parts)])))
+            return stream.host(objects(parts, [len(parts)]))
         try:
             return np.array([float(p) if dtype.is_floating else int(p) for p in parts], dtypes.to_numpy(dtype))
         except ValueError as e:
@@ -192,8 +192,8 @@ class _Table:
         return t
 
     def _look_up(self, keys: Tensor) -> Tensor:
-        default = np.asarray(stream.realize(self._default))
-        values = np.asarray(stream.realize(keys))
+        default = stream.host(self._default)
+        values = stream.host(keys)
         found = [self._known.get(k, default) for k in values.ravel().tolist()]
         shape = values.shape + default.shape
         if self._value_dtype == dtypes.string:
@@ -315,7 +315,7 @@ class StaticVocabularyTable:
         if t.dtype != self._key_dtype:
             raise TypeError(f"Dtype of argument `keys` must be {self._key_dtype!r}, received: {t.dtype!r}")
         known = {} if self._table is None else self._table._known
-        values = np.asarray(stream.realize(t))
+        values = stream.host(t)
         found = [known[k] if k in known else
                  len(known) + fingerprint64(k if isinstance(k, bytes) else str(k).encode()) % self._buckets
                  for k in values.ravel().tolist()]
@@ -357,7 +357,7 @@ class MutableHashTable(_Table):
         v = to_tensor(values, dtypes.to_numpy(self._value_dtype))
         if k.aval.shape + self._default.aval.shape != v.aval.shape:
             raise invalid(f"Expected shape {k.aval.shape + self._default.aval.shape} for value, got {v.aval.shape}")
-        return np.asarray(stream.realize(k)), np.asarray(stream.realize(v))
+        return stream.host(k), stream.host(v)
 
     def insert(self, keys: Any, values: Any, name: str | None = None) -> None:
         """Adds entries, or replaces those with the same keys."""
@@ -368,7 +368,7 @@ class MutableHashTable(_Table):
 
     def remove(self, keys: Any, name: str | None = None) -> None:
         """Takes entries out; keys that the table lacks are let be."""
-        for key in np.asarray(stream.realize(to_tensor(keys, dtypes.to_numpy(self._key_dtype)))).ravel().tolist():
+        for key in stream.host(to_tensor(keys, dtypes.to_numpy(self._key_dtype))).ravel().tolist():
             self._check_key(key)
             self._known.pop(key, None)
 
@@ -412,7 +412,7 @@ class DenseHashTable(MutableHashTable):
                  experimental_is_anonymous: bool = False):
         super().__init__(key_dtype, value_dtype, default_value, name, checkpoint)
         wanted = dtypes.to_numpy(key_dtype)
-        self._reserved = [np.asarray(stream.realize(to_tensor(k, wanted))).item() for k in (empty_key, deleted_key)]
+        self._reserved = [stream.host(to_tensor(k, wanted)).item() for k in (empty_key, deleted_key)]
         if self._reserved[0] == self._reserved[1]:
             raise invalid("Empty and deleted keys cannot be equal")
 

@@ -77,7 +77,7 @@ class Tensor(stream.Lazy):
 
     def numpy(self) -> Any:
         """The value as a NumPy array, or a NumPy scalar for shape (). The array is a copy."""
-        value = np.asarray(stream.realize(self))
+        value = stream.host(self)
         return value[()] if value.ndim == 0 else value.copy()
 
     def ref(self) -> Any:
@@ -87,7 +87,7 @@ class Tensor(stream.Lazy):
     experimental_ref = ref
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        value = np.asarray(stream.realize(self))
+        value = stream.host(self)
         if copy:
             return np.array(value, dtype=dtype)
         # A view where no conversion is asked for, as TensorFlow's is: read-only, for tensors do not change.
@@ -113,7 +113,7 @@ class Tensor(stream.Lazy):
         return array.__dlpack_device__()
 
     def __bool__(self) -> bool:
-        value = np.asarray(stream.realize(self))
+        value = stream.host(self)
         if value.size > 1:
             raise ValueError("The truth value of an array with more than one element is ambiguous. "
                              "Use a.any() or a.all()")
@@ -136,7 +136,7 @@ class Tensor(stream.Lazy):
     def _single(self, what: str) -> Any:
         if self.aval.shape and np.prod(self.aval.shape) != 1:
             raise TypeError(f"only length-1 arrays can be converted to Python scalars ({what} of shape {self.shape})")
-        return np.asarray(stream.realize(self)).reshape(())[()]
+        return stream.host(self).reshape(())[()]
 
     def __len__(self) -> int:
         if not self.aval.shape:
@@ -157,7 +157,7 @@ class Tensor(stream.Lazy):
         return f"<tf.Tensor: shape={self.shape}, dtype={self.dtype.name}, numpy={self._text(repr)}>"
 
     def _text(self, form: Any = str) -> str:
-        value = np.asarray(stream.realize(self))
+        value = stream.host(self)
         if self.aval.dtype == object and value.ndim == 0:
             return repr(value[()])
         if value.ndim == 0:
@@ -171,7 +171,7 @@ class Tensor(stream.Lazy):
         return self
 
     def __reduce__(self) -> Any:
-        return from_value, (np.asarray(stream.realize(self)),)
+        return from_value, (stream.host(self),)
 
 
 class Reference:

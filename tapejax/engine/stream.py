@@ -17,9 +17,9 @@ from tapejax.engine.aval import Aval, ScalarKind
 from tapejax.engine.flush import run_pending
 from tapejax.engine.graph import Node
 from tapejax.engine.op import Op, Static
-from tapejax.engine.program import is_concrete, on_device
+from tapejax.engine.program import is_concrete, on_device, on_host
 
-__all__ = ["Lazy", "Trace", "Watcher", "assign", "current", "record", "set_tensor_type", "sync", "thread"]
+__all__ = ["Lazy", "Trace", "Watcher", "assign", "current", "host", "record", "set_tensor_type", "sync", "thread"]
 
 # A program longer than this is cut and runs op by op: no training step is that long, a loop that never reads a
 # value is. In op-by-op mode (TAPEJAX_EAGER=1) the limit is 0.
@@ -384,6 +384,12 @@ def realize(t: Any) -> Any:
     if t._value is None:
         t._trace.resolve(t)
     return t._value
+
+
+def host(t: Any) -> np.ndarray:
+    """The value of a tensor on the host, computed if it is pending. Not a copy."""
+    value = t._value
+    return on_host(realize(t) if value is None else value)
 
 
 def assign(cell: Cell, tensor: Any) -> None:

@@ -167,7 +167,7 @@ def range_(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, nam
     """
     if limit is None:
         start, limit = 0, start
-    given = [np.asarray(stream.realize(to_tensor(v))) for v in (start, limit, delta)]
+    given = [stream.host(to_tensor(v)) for v in (start, limit, delta)]
     for what, v in zip(("start", "limit", "delta"), given, strict=True):
         if v.ndim:
             raise invalid(f"{what} must be a scalar, not shape {list(v.shape)}")
@@ -328,7 +328,7 @@ def sequence_mask(lengths: Any, maxlen: Any = None, dtype: Any = dtypes.bool, na
     """
     t = to_tensor(lengths)
     if maxlen is None:
-        maxlen = np.max(np.asarray(stream.realize(t)), initial=0)
+        maxlen = np.max(stream.host(t), initial=0)
     mask = _sequence_mask(t, int(maxlen))
     wanted = dtypes.to_numpy(dtype)
     return mask if wanted == np.bool_ else _as(mask, wanted)

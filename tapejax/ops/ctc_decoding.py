@@ -33,7 +33,7 @@ def _on_host(inputs: Any, sequence_length: Any) -> tuple[np.ndarray, np.ndarray]
         raise errors.FailedPreconditionError(
             message=f"len(sequence_length) != batch_size. sequence_length has shape {lengths.shape}, batch_size is "
                     f"{batch}")
-    logits, counts = np.asarray(stream.realize(given)), np.asarray(stream.realize(lengths))
+    logits, counts = stream.host(given), stream.host(lengths)
     if wrong := [i for i, n in enumerate(counts) if n > steps]:
         raise errors.FailedPreconditionError(message=f"sequence_length({wrong[0]}) <= {steps}")
     return np.swapaxes(logits, 0, 1), counts
@@ -255,7 +255,7 @@ def collapse_repeated(labels: Any, seq_length: Any, name: str | None = None) -> 
     >>> [t.numpy().tolist() for t in collapse_repeated([[1, 1, 2, 2, 1], [4, 4, 4, 0, 0]], [5, 3])]
     [[[1, 2, 1], [4, 0, 0]], [3, 1]]
     """
-    given, lengths = (np.asarray(stream.realize(to_tensor(t))) for t in (labels, seq_length))
+    given, lengths = (stream.host(to_tensor(t)) for t in (labels, seq_length))
     if given.ndim != 2:
         raise invalid(f"`labels` must be a matrix, got shape {given.shape}")
     kept = np.arange(given.shape[1]) < lengths[:, None]

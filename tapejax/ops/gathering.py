@@ -216,7 +216,7 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
     if (x is None) != (y is None):
         raise ValueError("x and y must both be non-None or both be None.")
     if x is None:
-        return from_value(np.argwhere(np.asarray(stream.realize(to_tensor(condition)))).astype(np.int64))
+        return from_value(np.argwhere(stream.host(to_tensor(condition))).astype(np.int64))
     return _where(condition, x, y)
 
 

@@ -61,7 +61,7 @@ def bincount(arr: Any, weights: Any = None, minlength: Any = None, maxlength: An
         raise ValueError("Arguments `binary_output` and `weights` are mutually exclusive. Please specify only one.")
     t = to_tensor(arr)
     t = t if t.aval.dtype.kind in "iu" else cast(t, dtypes.int32)
-    values = np.asarray(stream.realize(t))
+    values = stream.host(t)
     if values.size and values.min() < 0:
         raise invalid_value("Input arr must be non-negative!")
     w = None if weights is None else to_tensor(weights)
@@ -179,7 +179,7 @@ def confusion_matrix(labels: Any, predictions: Any, num_classes: Any = None, wei
     [[1, 0], [1, 1]]
     """
     true, guess = (_squeezed(t, o) for t, o in ((labels, predictions), (predictions, labels)))
-    seen = [np.asarray(stream.realize(t)) for t in (true, guess)]
+    seen = [stream.host(t) for t in (true, guess)]
     if seen[0].shape != seen[1].shape:
         raise invalid(f"Shapes of all inputs must match: {true.shape} and {guess.shape}")
     most = max((int(v.max()) for v in seen if v.size), default=-1)

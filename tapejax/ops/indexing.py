@@ -107,7 +107,7 @@ def _bound(value: Any) -> int | None:
     if value is None or type(value) is int:
         return value
     at = _position(value)
-    return at if type(at) is int else int(np.asarray(stream.realize(at)))
+    return at if type(at) is int else int(stream.host(at))
 
 
 def _is_mask(key: Any) -> bool:

@@ -50,7 +50,7 @@ def dynamic_partition(data: Any, partitions: Any, num_partitions: int, name: str
     if numbers.aval.dtype != np.int32:
         raise (TypeError if not isinstance(partitions, Tensor) else invalid)(
             f"Cannot convert {partitions!r} to EagerTensor of dtype int32")
-    values = np.asarray(stream.realize(numbers))
+    values = stream.host(numbers)
     if t.aval.shape[:values.ndim] != values.shape:
         raise invalid(f"data.shape must start with partitions.shape, got data.shape = {list(t.aval.shape)}, "
                       f"partitions.shape = {list(values.shape)}")
@@ -115,7 +115,7 @@ def dynamic_stitch(indices: Any, data: Any, name: str | None = None) -> Tensor:
     """
     if not indices or len(indices) != len(data):
         raise invalid(f"dynamic_stitch needs as many indices as data, and at least one: {len(indices)}, {len(data)}")
-    found = [np.asarray(stream.realize(to_tensor(i, None, np.dtype(np.int32)))) for i in indices]
+    found = [stream.host(to_tensor(i, None, np.dtype(np.int32))) for i in indices]
     tensors = [to_tensor(d) for d in data]
     rests = []
     for m, (i, t) in enumerate(zip(found, tensors, strict=True)):

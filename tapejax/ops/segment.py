@@ -81,7 +81,7 @@ def _segment(data: Array, segment_ids: Array, n: int, how: str, ordered: bool):
 
 def _sorted(data: Any, segment_ids: Any, how: str) -> Tensor:
     t, ids = to_tensor(data), to_tensor(segment_ids)
-    values = np.asarray(stream.realize(ids))
+    values = stream.host(ids)
     if not t.ndim or values.ndim != 1:
         raise invalid("input must be at least rank 1" if not t.ndim else "segment_ids should be a vector.")
     if values.dtype.kind == "i" and values.size and values[0] < 0:

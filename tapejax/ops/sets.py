@@ -19,14 +19,14 @@ _ALLOWED = ("int8", "int16", "int32", "int64", "uint8", "uint16", "string")
 def _groups(value: Any) -> tuple[dict[tuple, set], tuple[int, ...], np.dtype]:
     """The sets by their place, the shape that holds them, and the dtype."""
     if hasattr(value, "dense_shape"):
-        places, values, shape = (np.asarray(stream.realize(to_tensor(v)))
+        places, values, shape = (stream.host(to_tensor(v))
                                  for v in (value.indices, value.values, value.dense_shape))
         pairs = zip(map(tuple, places.tolist()), values.tolist(), strict=True)
         groups: dict[tuple, set] = {}
         for place, v in pairs:
             groups.setdefault(place[:-1], set()).add(v)
         return groups, tuple(shape.tolist()[:-1]), values.dtype
-    array = np.asarray(stream.realize(to_tensor(value)))
+    array = stream.host(to_tensor(value))
     if array.ndim < 2:
         raise invalid(f"Shape rank {array.ndim} < 2")
     return {place: set(array[place].tolist()) for place in np.ndindex(array.shape[:-1])}, array.shape[:-1], array.dtype

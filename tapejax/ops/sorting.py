@@ -193,7 +193,7 @@ def searchsorted(sorted_sequence: Any, values: Any, side: str = "left", out_type
 
 
 def _unique(x: Any, out_idx: Any) -> tuple[Tensor, Tensor, Tensor]:
-    values = np.asarray(stream.realize(to_tensor(x)))
+    values = stream.host(to_tensor(x))
     if values.ndim != 1:
         raise invalid("unique expects a 1D vector.")
     found, first, inverse, counts = np.unique(values, return_index=True, return_inverse=True, return_counts=True,

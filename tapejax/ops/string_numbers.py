@@ -52,7 +52,7 @@ def as_string(input: Any, precision: int = -1, scientific: bool = False, shortes
             raise invalid(f"precision not supported for datatype {t.dtype.name}")
     size = (fill + str(width) if width >= 0 else "") + (f".{precision}" if precision >= 0 else "")
     form = "%" + size + ("e" if scientific else "g" if shortest else "f")
-    values = np.asarray(stream.realize(t))
+    values = stream.host(t)
     flat = values.ravel().tolist()
     if letter == "b":
         found = ["true" if v else "false" for v in flat]
@@ -131,7 +131,7 @@ def summary(value: Any, summarize: int = 3) -> str:
     """
     t = to_tensor(value)
     letter = kind(t.aval.dtype)
-    array = np.asarray(stream.realize(t))
+    array = stream.host(t)
 
     def text(part: Any, depth: int) -> str:
         if depth == array.ndim:

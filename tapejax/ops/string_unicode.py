@@ -187,7 +187,7 @@ def unicode_encode(input: Any, output_encoding: str, errors: str = "replace", re
         codes, ends = np.asarray(input.values).tolist(), np.asarray(input.row_splits).tolist()
         found = [codes[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
         return objects([_encoded(part, codec, errors, replacement_char) for part in found], [len(found)])
-    array = np.asarray(stream.realize(to_tensor(input)))
+    array = stream.host(to_tensor(input))
     if not array.ndim:
         raise ValueError("input_tensor's rank must be at least 1.")
     flat = array.reshape(int(np.prod(array.shape[:-1])), array.shape[-1]).tolist()

@@ -26,7 +26,7 @@ def texts(value: Any) -> np.ndarray:
     t = to_tensor(value) if isinstance(value, Tensor) or not np.size(value) else to_tensor(value, _STRING)
     if t.aval.dtype != _STRING:
         raise invalid(f"expected a string tensor but got a {t.dtype.name} tensor")
-    return np.asarray(stream.realize(t))
+    return stream.host(t)
 
 
 def objects(values: Sequence[Any], shape: Sequence[int]) -> Tensor:
@@ -261,7 +261,7 @@ def substr(input: Any, pos: Any, len: Any, unit: str = "BYTE", name: str | None 
     b'ell'
     """
     _check_unit(unit)
-    array, start, size = texts(input), *(np.asarray(stream.realize(to_tensor(v))) for v in (pos, len))
+    array, start, size = texts(input), *(stream.host(to_tensor(v)) for v in (pos, len))
     if start.dtype not in (np.int32, np.int64) or size.dtype not in (np.int32, np.int64):
         raise invalid("`pos` and `len` must be int32 or int64")
     if start.shape != size.shape:
@@ -323,7 +323,7 @@ def fingerprint(data: Any, method: Any = "farmhash64", name: str | None = None) 
     """
     if method not in ("farmhash64", b"farmhash64"):
         raise invalid(f"Unsupported fingerprint method: {method}")
-    array = np.asarray(stream.realize(to_tensor(data)))
+    array = stream.host(to_tensor(data))
     if not array.ndim:
         raise invalid("`data` must be at least 1-D")
     if array.dtype == _STRING and array.ndim > 1:

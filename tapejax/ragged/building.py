@@ -59,7 +59,7 @@ def _lengths(t: Tensor, padding: Any) -> np.ndarray:
     pad = to_tensor(padding, t.aval.dtype)
     if pad.aval.shape != t.aval.shape[2:]:
         raise ValueError(f"Shapes {pad.aval.shape} and {t.aval.shape[2:]} are incompatible")
-    other = np.asarray(stream.realize(t)) != np.asarray(stream.realize(pad))
+    other = stream.host(t) != stream.host(pad)
     other = other.reshape(*t.aval.shape[:2], -1).any(-1)
     return np.where(other, np.arange(1, other.shape[1] + 1), 0).max(1, initial=0)
 
@@ -268,7 +268,7 @@ def range_(starts: Any, limits: Any = None, deltas: Any = 1, dtype: Any = None, 
     """
     if limits is None:
         starts, limits = 0, starts
-    given = [np.asarray(stream.realize(to_tensor(v))) for v in (starts, limits, deltas)]
+    given = [stream.host(to_tensor(v)) for v in (starts, limits, deltas)]
     kind = np.result_type(*given) if dtype is None else dtypes.to_numpy(dtype)
     if kind == np.float64 and not any(g.dtype == np.float64 for g in given):
         kind = np.dtype(np.float32)
@@ -336,7 +336,7 @@ def stack_dynamic_partitions(data: Any, partitions: Any, num_partitions: Any, na
     >>> stack_dynamic_partitions([1, 2, 3], [1, 0, 1], 2)
     <tf.RaggedTensor [[2], [1, 3]]>
     """
-    t, ids = to_tensor(data), np.asarray(stream.realize(to_tensor(partitions)))
+    t, ids = to_tensor(data), stream.host(to_tensor(partitions))
     count = int(np.asarray(num_partitions))
     if t.aval.shape[:ids.ndim] != ids.shape:
         raise ValueError(f"Shapes {t.aval.shape} and {ids.shape} are incompatible")

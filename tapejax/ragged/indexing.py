@@ -83,7 +83,7 @@ def _key(k: Any) -> Any:
     if isinstance(k, slice):
         return slice(*(None if v is None else int(_key(v)) for v in (k.start, k.stop, k.step)))
     if not isinstance(k, (bool, np.bool_, RaggedTensor, str, float)):
-        array = np.asarray(stream.realize(k)) if isinstance(k, Tensor) else np.asarray(k)
+        array = stream.host(k) if isinstance(k, Tensor) else np.asarray(k)
         if array.ndim == 0 and array.dtype.kind in "iu":
             return int(array)
     raise TypeError("Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar tf.int32/tf.int64 "
@@ -165,7 +165,7 @@ def gather(params: Any, indices: Any, validate_indices: Any = None, axis: Any = 
         return indices.with_values(gather(params, indices._values))
     if not isinstance(params, RaggedTensor):
         return gather_dense(params, indices)
-    at = np.asarray(stream.realize(to_tensor(indices)))
+    at = stream.host(to_tensor(indices))
     rows = params._row_splits.aval.shape[0] - 1
     if (bad := (at < 0) | (at >= rows)).any():
         raise invalid(f"indices[{np.argwhere(bad)[0].tolist()}] = {at[bad][0]} is not in [0, {rows})")
@@ -182,12 +182,12 @@ def _gather_in_rows(params: Any, indices: Any) -> Any:
     if not isinstance(params, RaggedTensor):
         params = RaggedTensor.from_tensor(params)
     splits = params._splits()
-    dense = None if isinstance(indices, RaggedTensor) else np.asarray(stream.realize(to_tensor(indices)))
+    dense = None if isinstance(indices, RaggedTensor) else stream.host(to_tensor(indices))
     if dense is not None:
         rows = np.arange(len(dense)).repeat(int(np.prod(dense.shape[1:])))
         at = dense.ravel()
     else:
-        rows, at = row_ids(indices._splits()), np.asarray(stream.realize(indices.flat_values))
+        rows, at = row_ids(indices._splits()), stream.host(indices.flat_values)
         if indices.ragged_rank > 1 or at.ndim > 1:
             raise ValueError("tf.gather with batch_dims=1 needs indices of rank 2")
     # As in TensorFlow, an index that leaves its row finds another's element; only one that leaves all is refused.

@@ -39,7 +39,7 @@ def integers(value: Any, what: str) -> np.ndarray:
     Raises:
       ValueError: another dtype.
     """
-    array = np.asarray(stream.realize(value)) if isinstance(value, Tensor) else np.asarray(value)
+    array = stream.host(value) if isinstance(value, Tensor) else np.asarray(value)
     if not array.size and array.dtype.kind == "f" and not hasattr(value, "dtype"):
         array = array.astype(np.int64)
     if array.dtype.kind not in "iu":
@@ -87,7 +87,7 @@ class Rows(nest.CompositeTensor):
         if splits.aval.shape[0] == 0:
             raise ValueError("row_splits tensor may not be empty.")
         if validate and not stream.current().symbolic:
-            found = np.asarray(stream.realize(splits))
+            found = stream.host(splits)
             if found[0] != 0 or (np.diff(found) < 0).any():
                 raise invalid(f"Arguments to from_row_splits do not form a valid RaggedTensor: {found.tolist()}")
             if found[-1] != count_of(values):

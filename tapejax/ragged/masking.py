@@ -51,7 +51,7 @@ def _masked(values: Any, mask: Any) -> Any:
     if isinstance(mask, Tensor) and len(mask.aval.shape) == 1:
         if isinstance(values, Tensor):
             return mask_dense(values, mask)
-        keep = np.asarray(stream.realize(mask))
+        keep = stream.host(mask)
         if len(keep) != len(values._splits()) - 1:
             raise ValueError(f"Shapes {keep.shape} and ({len(values._splits()) - 1},) are incompatible")
         return take_rows(values, np.flatnonzero(keep))
@@ -62,11 +62,11 @@ def _masked(values: Any, mask: Any) -> Any:
     inner = _masked(values._values, mask._values)
     if not isinstance(mask._values, Tensor) or len(mask._values.aval.shape) > 1:
         return ragged(inner, values._row_splits)
-    kept = np.concatenate([[0], np.cumsum(np.asarray(stream.realize(mask._values)), dtype=splits.dtype)])[splits]
+    kept = np.concatenate([[0], np.cumsum(stream.host(mask._values), dtype=splits.dtype)])[splits]
     return ragged(inner, splits_from_lengths(np.diff(kept).astype(splits.dtype)))
 
 
 def positions(condition: RaggedTensor) -> Tensor:
     """`tf.where` of a ragged condition alone: the coordinates of what is true."""
     sp = to_sparse(condition)
-    return from_value(np.asarray(sp.indices)[np.asarray(stream.realize(sp.values)).astype(bool)])
+    return from_value(np.asarray(sp.indices)[stream.host(sp.values).astype(bool)])

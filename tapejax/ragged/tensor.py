@@ -73,7 +73,7 @@ class RaggedTensor(Rows):
 
     def _splits(self) -> np.ndarray:
         """The splits, read."""
-        return np.asarray(stream.realize(self._row_splits))
+        return stream.host(self._row_splits)
 
     def _number(self, value: Any) -> Tensor:
         return from_value(np.asarray(value, self._row_splits.aval.dtype))
@@ -185,14 +185,14 @@ class RaggedTensor(Rows):
         """The values as nested Python lists."""
         splits = self._splits().tolist()
         inner = (self._values.to_list() if isinstance(self._values, RaggedTensor)
-                 else np.asarray(stream.realize(self._values)).tolist())
+                 else stream.host(self._values).tolist())
         return [inner[a:b] for a, b in zip(splits, splits[1:], strict=False)]
 
     def numpy(self) -> np.ndarray:
         """A NumPy array: of rows, as objects, if their lengths differ, otherwise an ordinary one."""
         splits = self._splits()
         inner = (self._values.numpy() if isinstance(self._values, RaggedTensor)
-                 else np.asarray(stream.realize(self._values)))
+                 else stream.host(self._values))
         rows = [inner[a:b] for a, b in zip(splits, splits[1:], strict=False)]
         if not rows:
             return np.zeros((0, 0, *inner.shape[1:]), inner.dtype)

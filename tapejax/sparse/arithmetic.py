@@ -86,7 +86,7 @@ def add(a: Any, b: Any, threshold: Any = 0) -> Any:
     out = sparse(indices, _grouped(join([a.values, b.values]), groups, len(indices), "sum"), shape_of(a))
     least = float(np.asarray(threshold))
     if least > 0:
-        keep = np.flatnonzero(np.abs(np.asarray(stream.realize(out.values))) >= least)
+        keep = np.flatnonzero(np.abs(stream.host(out.values)) >= least)
         return sparse(indices[keep], take(out.values, keep), shape_of(a))
     return out
 

@@ -207,7 +207,7 @@ def retain(sp_input: Any, to_retain: Any) -> SparseTensor:
     [6]
     """
     sp = need_sparse(sp_input)
-    keep = np.asarray(stream.realize(to_tensor(to_retain)))
+    keep = stream.host(to_tensor(to_retain))
     indices = host_indices(sp)
     if keep.shape != (len(indices),):
         raise ValueError(f"Shapes {keep.shape} and {(len(indices),)} are incompatible")
@@ -304,7 +304,7 @@ def to_indicator(sp_input: Any, vocab_size: Any, name: str | None = None) -> Ten
     [[False, False, True]]
     """
     sp = need_sparse(sp_input)
-    ids, indices = np.asarray(stream.realize(sp.values)), host_indices(sp)
+    ids, indices = stream.host(sp.values), host_indices(sp)
     out = np.zeros((*shape_of(sp)[:-1], int(vocab_size)), bool)
     bad = (ids < 0) | (ids >= int(vocab_size))
     if bad.any():
@@ -324,6 +324,6 @@ def mask(a: Any, mask_indices: Any, name: str | None = None) -> IndexedSlices:
     >>> mask(rows, [4]).indices.numpy().tolist()
     [7]
     """
-    at = np.asarray(stream.realize(a.indices))
-    keep = np.flatnonzero(~np.isin(at, np.asarray(stream.realize(to_tensor(mask_indices)))))
+    at = stream.host(a.indices)
+    keep = np.flatnonzero(~np.isin(at, stream.host(to_tensor(mask_indices))))
     return IndexedSlices(take(a.values, keep), from_value(at[keep]), a.dense_shape)

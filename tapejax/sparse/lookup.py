@@ -29,7 +29,7 @@ def _rows(data: Array, indices: Array):
 
 
 def _segments(data: Any, indices: Any, segment_ids: Any, num_segments: Any, how: str) -> Tensor:
-    ids = np.asarray(stream.realize(to_tensor(segment_ids)))
+    ids = stream.host(to_tensor(segment_ids))
     at = to_tensor(indices)
     if ids.ndim != 1 or at.aval.shape != ids.shape:
         raise invalid(f"indices and segment_ids should be vectors of the same size, got {at.shape} and {ids.shape}")
@@ -182,9 +182,9 @@ def safe_embedding_lookup_sparse(embedding_weights: Any, sparse_ids: Any, sparse
     outer = shape_of(ids)[:-1]
     ids = _as_rows(ids)
     weights = None if sparse_weights is None else _as_rows(need_sparse(sparse_weights))
-    keep = np.asarray(stream.realize(ids.values)) >= 0
+    keep = stream.host(ids.values) >= 0
     if weights is not None and combiner != "sum":
-        keep &= np.asarray(stream.realize(weights.values)) > 0
+        keep &= stream.host(weights.values) > 0
     ids = retain(ids, keep)
     weights = None if weights is None else retain(weights, keep)
     ids, empty = fill_empty_rows(ids, default_id or 0)
@@ -236,7 +236,7 @@ def bincount(values: Any, weights: Any = None, axis: Any = 0, minlength: Any = N
         raise ValueError("Arguments `binary_output` and `weights` are mutually exclusive.")
     is_sparse = isinstance(values, SparseTensor)
     t = values.values if is_sparse else to_tensor(values)
-    ids = np.asarray(stream.realize(t))
+    ids = stream.host(t)
     per_row = axis == -1 and (len(shape_of(values)) if is_sparse else ids.ndim) == 2
     rows = (host_indices(values)[:, 0] if is_sparse else np.repeat(np.arange(ids.shape[0]), ids.shape[-1])
             ) if per_row else np.zeros(ids.size, np.int64)
@@ -246,7 +246,7 @@ def bincount(values: Any, weights: Any = None, axis: Any = 0, minlength: Any = N
     sums = None
     if weights is not None:
         given = weights.values if isinstance(weights, SparseTensor) else to_tensor(weights)
-        sums = np.asarray(stream.realize(given)).ravel()
+        sums = stream.host(given).ravel()
         if sums.shape != ids.shape:
             raise invalid(f"Weights and values must have the same shape, got {sums.shape} and {ids.shape}")
     if maxlength is not None:

@@ -215,7 +215,7 @@ def need_sparse(value: Any) -> SparseTensor:
 
 def host_indices(sp: SparseTensor) -> np.ndarray:
     """The indices, read."""
-    return np.asarray(stream.realize(sp.indices))
+    return stream.host(sp.indices)
 
 
 def flat_indices(indices: np.ndarray, shape: Any) -> np.ndarray:
@@ -227,7 +227,7 @@ def flat_indices(indices: np.ndarray, shape: Any) -> np.ndarray:
 
 def shape_of(sp: SparseTensor) -> tuple[int, ...]:
     """The dense shape, read."""
-    return tuple(np.asarray(stream.realize(sp.dense_shape)).tolist())
+    return tuple(stream.host(sp.dense_shape).tolist())
 
 
 @op()
@@ -273,7 +273,7 @@ def from_dense(tensor: Any, name: str | None = None) -> SparseTensor:
     [[0, 1]]
     """
     t = to_tensor(tensor)
-    array = np.asarray(stream.realize(t))
+    array = stream.host(t)
     found = np.argwhere(array != b"" if array.dtype == object else array)
     values = from_value(array[tuple(found.T)]) if array.dtype == object else gather_nd(t, from_value(found))
     return sparse(found, values, t.aval.shape)
