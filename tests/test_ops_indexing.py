@@ -1,8 +1,10 @@
 """Indexing, gathering, choosing and scattering against real TensorFlow."""
 
 import expressions
+import jax
 import numpy as np
 import pytest
+from jax import export
 
 import tapejax
 
@@ -131,3 +133,12 @@ def test_two_derivatives_along_the_last_axis(tf, shape, indices, dtype):
     for ours, theirs in zip(run(tapejax), run(tf), strict=True):
         assert ours.dtype.name == theirs.dtype.name
         np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-5)
+
+
+def test_look_ups_along_a_symbolic_last_axis_are_exported():
+    def f(x):
+        return tapejax.gather(x, [0, 2], axis=-1).__jax_array__()
+
+    x = np.arange(20, dtype=np.float32).reshape(2, 10)
+    exported = export.export(jax.jit(f))(jax.ShapeDtypeStruct(export.symbolic_shape("2, n + 8"), np.float32))
+    np.testing.assert_array_equal(exported.call(x), x[:, [0, 2]])

@@ -117,3 +117,11 @@ def test_an_array_read_from_a_tensor_is_a_read_only_view():
     assert np.array(t).flags.writeable and t.numpy().flags.writeable
     assert np.asarray(t, np.float64).dtype == np.float64
     assert np.asarray(tf.Variable([1.0])).flags.writeable
+
+
+def test_reading_an_array_that_was_deleted_raises():
+    t = tf.range(4.0) + 1.0
+    t.numpy()
+    t.__jax_array__().delete()
+    with pytest.raises(RuntimeError, match="deleted"):
+        t.numpy()

@@ -4,6 +4,7 @@ Measured with JAX 0.10.2 on two cores, ms with all gradients, as XLA does it / a
 (`winograd`) 50 / 26; as matrix products (`conv_products`) strided 3x3 windows 15 / 8.6, three channels 14 / 5.3, three
 features 12 / 5.5, transposed convolutions of stride 2 35 / 4.4; a 5x5 window on one channel 9.4 / 5.8.
 
+They hold a few times the input in memory, and only where that is little (`affordable`).
 All are written so that JAX derives the gradients, of any order and in both modes.
 """
 
@@ -18,7 +19,7 @@ from jax.custom_derivatives import SymbolicZero
 
 from tapejax.ops.conv_products import by_laying, by_unfolding, for_few_features
 from tapejax.ops.depthwise_lowering import by_views
-from tapejax.ops.windows import Window, for_platform, taps
+from tapejax.ops.windows import Window, affordable, for_platform, taps
 from tapejax.ops.winograd import by_tiles, pays
 
 __all__ = ["convolve", "depthwise", "transposed"]
@@ -41,6 +42,7 @@ def convolve(x: Any, w: Any, win: Window) -> Any:
 
 def _on_cpu(x: Any, w: Any, win: Window) -> Any:
     count, (depth, features), axes = math.prod(win.size), w.shape[-2:], len(win.size)
+    strided = max(win.strides) > 1
     if win.is_point:
         return by_unfolding(x, w, win)
     if axes == 3:
@@ -49,12 +51,12 @@ def _on_cpu(x: Any, w: Any, win: Window) -> Any:
         return by_tiles(x[:, None], w[None], win.as_image())[:, 0]
     if axes == 2 and pays(x, w, win):
         return by_tiles(x, w, win)
-    strided = max(win.strides) > 1
-    if count <= _UNFOLDED and not strided and features <= _FEW < depth:
+    if count <= _UNFOLDED and not strided and features <= _FEW < depth and affordable(*x.shape[:-1], count, features):
         return for_few_features(x, w, win)
-    if depth == 1 and axes == 2 and not strided:
+    if count <= _UNFOLDED and not strided and depth == 1 and axes == 2:
         return _of_one_channel(x, w, win)
-    if count <= (_UNFOLDED if depth <= _FEW else _SMALL) and (depth <= _FEW or axes == 1 or strided):
+    if count <= (_UNFOLDED if depth <= _FEW else _SMALL) and (depth <= _FEW or axes == 1 or strided) and affordable(
+            x.shape[0], *win.output, count, depth):
         return by_unfolding(x, w, win)
     return _by_xla(x, w, win)
 
@@ -63,7 +65,9 @@ def _by_planes(x: Any, w: Any, win: Window) -> Any:
     """A 3-D convolution as a 2-D one: places along the first axis join the batch, what each sees the channels."""
     fields: Any = win
     along, across = Window(*(f[:1] for f in fields)), Window(*(f[1:] for f in fields))
-    planes = [seen.reshape(-1, *x.shape[2:]) for seen in taps(x.reshape(*x.shape[:2], -1), along)]
+    images = x.shape[0] * win.output[0]
+    flat = x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
+    planes = [seen.reshape(images, *x.shape[2:]) for seen in taps(flat, along)]
     w = jnp.moveaxis(w, 0, 2)
     y = _by_xla(jnp.concatenate(planes, -1), w.reshape(*w.shape[:2], -1, w.shape[-1]), across)
     return y.reshape(x.shape[0], *win.output, w.shape[-1])
@@ -82,7 +86,9 @@ def transposed(x: Any, w: Any, win: Window, shape: tuple[int, ...]) -> Any:
     if not math.prod(win.output) or not math.prod(w.shape):
         return jnp.zeros(shape, x.dtype)
     by_xla = partial(_transposed_by_xla, win=win, shape=shape)
-    if x.dtype.name not in _FAST or math.prod(win.size) > _UNFOLDED:
+    count = math.prod(win.size)
+    if x.dtype.name not in _FAST or count > _UNFOLDED or max(win.strides) == 1 or not affordable(
+            *x.shape[:-1], count, shape[-1]):
         return by_xla(x, w)
     return for_platform(partial(by_laying, win=win, shape=shape), by_xla)(x, w)
 

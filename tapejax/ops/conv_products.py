@@ -71,6 +71,11 @@ by_laying.defjvp(_laying_tangent, symbolic_zeros=True)
 
 
 def _unfolded(x: Any, w: Any, win: Window) -> Any:
+    if not win.is_point:
+        # The barrier keeps XLA from computing what makes `x` anew for each element of the window.
+        pads = [(0, 0, 0), *((before, after, 0) for before, after in win.padding), (0, 0, 0)]
+        x = lax.optimization_barrier(lax.pad(x, jnp.zeros((), x.dtype), pads))
+        win = win._replace(padding=((0, 0),) * len(win.size))
     seen = list(taps(x, win))
     columns = jnp.concatenate(seen, -1) if len(seen) > 1 else seen[0]
     # As matrices: of more axes, the gradient by the filter is half as fast.

@@ -49,7 +49,8 @@ def _take_on_host(params: Any, indices: Any, axis: int, batch_dims: int) -> Any:
 def _gather(params: Array, indices: Array, axis: int, batch_dims: int):
     _integers(indices)
     take = functools.partial(_take, axis=axis - batch_dims)
-    if not batch_dims and axis == params.ndim - 1 and at_least(params.shape[-1] // _DENSE, indices):
+    if not batch_dims and axis == params.ndim - 1 and at_least(0, params) and at_least(
+            params.shape[-1] // _DENSE, indices):
         return for_platform(_take_columns, take)(params, indices)
     for _ in range(batch_dims):
         take = jax.vmap(take)
@@ -238,7 +239,7 @@ def boolean_mask(tensor: Any, mask: Any, axis: Any = None, name: str = "boolean_
     [1, 3]
     """
     t = to_tensor(tensor)
-    chosen = np.asarray(stream.realize(to_tensor(mask)) if not isinstance(mask, np.ndarray) else mask)
+    chosen = mask if isinstance(mask, np.ndarray) else stream.host(to_tensor(mask))
     if chosen.ndim == 0:
         raise ValueError("mask cannot be scalar.")
     start = 0 if axis is None else int(axis)

@@ -12,8 +12,8 @@ from jax import lax
 from tapejax import errors
 from tapejax.ops.kinds import final
 
-__all__ = ["Window", "at_least", "channels_last", "flat_batch", "for_platform", "per_axis", "spatial_first",
-           "spatial_last", "spans", "taps", "views", "window"]
+__all__ = ["Window", "affordable", "at_least", "channels_last", "flat_batch", "for_platform", "per_axis",
+           "spatial_first", "spatial_last", "spans", "taps", "views", "window"]
 
 _FORMATS = {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}
 
@@ -219,3 +219,8 @@ def for_platform(cpu: Callable[..., Any], default: Callable[..., Any]) -> Callab
 def at_least(elements: int, *arrays: Any) -> bool:
     """Whether one of the arrays has so many elements; False where axes are symbolic (`jax.export`)."""
     return any(all(isinstance(n, int) for n in a.shape) and a.size >= elements for a in arrays)
+
+
+def affordable(*sizes: Any) -> bool:
+    """Whether an array of these sizes, symbolic ones left out, may be made to save time: 256 MB of float32 at most."""
+    return math.prod(n for n in sizes if isinstance(n, int)) <= 1 << 26

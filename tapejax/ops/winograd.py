@@ -25,7 +25,7 @@ import numpy as np
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
-from tapejax.ops.windows import Window
+from tapejax.ops.windows import Window, affordable
 
 __all__ = ["by_tiles", "pays"]
 
@@ -46,7 +46,8 @@ def pays(x: Any, w: Any, win: Window) -> bool:
     return (win.size in ((3, 3), (1, 3), (3, 1)) and win.strides == win.dilations == (1, 1)
             and x.dtype.name == "float32" and all(isinstance(n, int) for n in shape)
             and min(shape[-2:]) >= _CHANNELS and math.prod(shape[-2:]) >= _PAIRS
-            and shape[0] * math.prod(win.output) * math.prod(w.shape) >= _PRODUCTS)
+            and shape[0] * math.prod(win.output) * math.prod(w.shape) >= _PRODUCTS
+            and affordable(2 ** sum(k == 3 for k in win.size), *shape[:-2], max(shape[-2:])))
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
