@@ -268,6 +268,11 @@ def test_what_would_take_much_memory_is_left_to_xla(monkeypatch):
                                        (16, 256, (5, 5, 64, 3), (1, 1)), (64, 256, (3, 3, 64, 64), (2, 2))]:
         assert goes_to_xla((batch, spatial, spatial, w[2]), w, strides)
         assert not goes_to_xla((4, 32, 32, w[2]), w, strides)
+    # One channel: XLA's too, but the gradient by the input unfolds.
+    own = []
+    monkeypatch.setattr(conv_lowering, "_of_one_channel", lambda *args: own.append(args) or by_xla(*args))
+    assert goes_to_xla((64, 512, 512, 1), (5, 5, 1, 8), (1, 1)) and not own
+    assert not goes_to_xla((4, 32, 32, 1), (5, 5, 1, 8), (1, 1)) and own
 
 
 def test_an_empty_batch_of_volumes(tf):

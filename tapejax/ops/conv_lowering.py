@@ -51,12 +51,14 @@ def _on_cpu(x: Any, w: Any, win: Window) -> Any:
         return by_tiles(x[:, None], w[None], win.as_image())[:, 0]
     if axes == 2 and pays(x, w, win):
         return by_tiles(x, w, win)
-    if count <= _UNFOLDED and not strided and features <= _FEW < depth and affordable(*x.shape[:-1], count, features):
-        return for_few_features(x, w, win)
-    if count <= _UNFOLDED and not strided and depth == 1 and axes == 2:
-        return _of_one_channel(x, w, win)
-    if count <= (_UNFOLDED if depth <= _FEW else _SMALL) and (depth <= _FEW or axes == 1 or strided) and affordable(
-            x.shape[0], *win.output, count, depth):
+    unfolded = affordable(x.shape[0], *win.output, count, depth)
+    if not strided and count <= _UNFOLDED:
+        if features <= _FEW < depth and affordable(*x.shape[:-1], count, features):
+            return for_few_features(x, w, win)
+        if depth == 1 and axes == 2 and unfolded:
+            return _of_one_channel(x, w, win)
+    few = depth <= _FEW
+    if unfolded and count <= (_UNFOLDED if few else _SMALL) and (few or axes == 1 or strided):
         return by_unfolding(x, w, win)
     return _by_xla(x, w, win)
 
