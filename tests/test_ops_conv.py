@@ -223,17 +223,17 @@ def test_large_convolutions_on_cpus_go_by_tiles_and_small_ones_do_not():
     def calls(batch, channels, strides=(1, 1), size=(3, 3), dtype=jnp.float32):
         win = window((16, 16), size, strides, "SAME", (1, 1), True, "test")
         return winograd.pays(jax.ShapeDtypeStruct((batch, 16, 16, channels), dtype),
-                             jax.ShapeDtypeStruct((*size, channels, 32), dtype), win)
+                             jax.ShapeDtypeStruct((*size, channels, 128), dtype), win)
 
-    assert calls(32, 32) and calls(32, 64, size=(1, 3))
-    assert not any([calls(1, 32), calls(32, 8), calls(32, 32, strides=(2, 2)), calls(32, 32, size=(5, 5)),
-                    calls(32, 32, dtype=jnp.float64)])
+    assert calls(32, 128) and calls(32, 256, size=(1, 3))
+    assert not any([calls(0, 128), calls(32, 64), calls(32, 128, strides=(2, 2)), calls(32, 128, size=(5, 5)),
+                    calls(32, 128, dtype=jnp.float64)])
 
 
 def test_tiles_give_tensorflows_numbers(tf):
     rng = np.random.default_rng(0)
-    x, w = (rng.normal(size=s).astype(np.float32) for s in [(16, 17, 16, 32), (3, 3, 32, 48)])
-    upstream = rng.normal(size=(16, 17, 16, 48)).astype(np.float32)
+    x, w = (rng.normal(size=s).astype(np.float32) for s in [(4, 17, 16, 128), (3, 3, 128, 144)])
+    upstream = rng.normal(size=(4, 17, 16, 144)).astype(np.float32)
 
     def run(t):
         x_, w_ = t.constant(x), t.constant(w)
@@ -249,30 +249,23 @@ def test_tiles_give_tensorflows_numbers(tf):
 
 def test_tiles_keep_whole_numbers_exact():
     rng = np.random.default_rng(0)
-    x, w = (rng.integers(-8, 8, s).astype(np.float32) for s in [(16, 16, 16, 32), (3, 3, 32, 32)])
+    x, w = (rng.integers(-8, 8, s).astype(np.float32) for s in [(2, 16, 16, 128), (3, 3, 128, 128)])
     exact = tapejax.nn.conv2d(x.astype(np.float64), w.astype(np.float64), 1, "SAME")
     np.testing.assert_array_equal(tapejax.nn.conv2d(x, w, 1, "SAME").numpy(), exact.numpy())
 
 
-def test_what_would_take_much_memory_is_left_to_xla(monkeypatch):
+def test_what_would_take_much_memory_is_left_to_xla():
     """Unfolding, laying out and tiles hold several times the input: not of large ones."""
-    def goes_to_xla(x, w, strides):
-        calls = []
-        monkeypatch.setattr(conv_lowering, "_by_xla", lambda *args: calls.append(args) or by_xla(*args))
-        win = window(x[1:3], w[:2], strides, "SAME", (1, 1), True, "test")
-        jax.eval_shape(partial(conv_lowering._on_cpu, win=win), *(jax.ShapeDtypeStruct(s, jnp.float32) for s in (x, w)))
-        return bool(calls)
+    def chosen(batch, spatial, w, strides=1):
+        win = window((spatial, spatial), w[:2], (strides, strides), "SAME", (1, 1), True, "test")
+        shapes = (batch, spatial, spatial, w[2]), w
+        return conv_lowering._for_cpus(*(jax.ShapeDtypeStruct(s, jnp.float32) for s in shapes), win).__name__
 
-    by_xla = conv_lowering._by_xla
-    for batch, spatial, w, strides in [(32, 224, (3, 3, 64, 64), (1, 1)), (32, 256, (5, 5, 3, 32), (1, 1)),
-                                       (16, 256, (5, 5, 64, 3), (1, 1)), (64, 256, (3, 3, 64, 64), (2, 2))]:
-        assert goes_to_xla((batch, spatial, spatial, w[2]), w, strides)
-        assert not goes_to_xla((4, 32, 32, w[2]), w, strides)
-    # One channel: XLA's too, but the gradient by the input unfolds.
-    own = []
-    monkeypatch.setattr(conv_lowering, "_of_one_channel", lambda *args: own.append(args) or by_xla(*args))
-    assert goes_to_xla((64, 512, 512, 1), (5, 5, 1, 8), (1, 1)) and not own
-    assert not goes_to_xla((4, 32, 32, 1), (5, 5, 1, 8), (1, 1)) and own
+    for spatial, w, strides, form in [(224, (3, 3, 128, 128), 1, "by_tiles"), (512, (5, 5, 3, 32), 1, "_laying_back"),
+                                      (512, (5, 5, 64, 3), 1, "for_few_features"),
+                                      (512, (3, 3, 64, 64), 2, "by_unfolding")]:
+        assert chosen(4, 32, w, strides) == form
+        assert chosen(32, spatial, w, strides) == "_by_xla"
 
 
 def test_an_empty_batch_of_volumes(tf):

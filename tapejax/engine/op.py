@@ -15,6 +15,7 @@ import numpy as np
 from jax import lax
 
 from tapejax.engine.aval import Aval, aval
+from tapejax.engine.compiler import jit
 
 __all__ = ["NO_STATIC", "Op", "Static", "VjpOp", "jitted", "linearize", "pull_back", "replay", "static"]
 
@@ -230,7 +231,7 @@ def jitted(op: Op, static: Static) -> Callable[..., tuple[Array, ...]]:
     if found is None:
         if len(_jitted) >= _MAX_JITTED:
             _jitted.popitem(last=False)
-        found = _jitted[key] = jax.jit(op.bind(static))
+        found = _jitted[key] = jit(op.bind(static))
     return found
 
 

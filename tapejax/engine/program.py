@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from tapejax.engine.compiler import jit
 from tapejax.engine.graph import Graph, Node, needed, path
 from tapejax.engine.op import VjpOp, jitted
 
@@ -115,7 +116,7 @@ class Program:
             return self._distinct(args[:n_inputs], graph(args[:n_inputs], scalars))
 
         run.__name__ = run.__qualname__ = _name(graph)
-        self._call = jax.jit(run, donate_argnums=self.donated)
+        self._call = jit(run, self.donated)
         self.compilations += 1
 
     def _distinct(self, inputs: Sequence[Any], outs: list[Any]) -> list[Any]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from tapejax.engine import explain, stream
 from tapejax.engine.aval import Aval
+from tapejax.engine.compiler import jit
 from tapejax.engine.graph import Node
 from tapejax.ops.registry import translate
 from tapejax.tensor import Tensor, from_value
@@ -49,7 +50,7 @@ class Direct:
         self._end = end
         self._waits = end.may_fail  # so that its errors are raised here
         self._called = False
-        self._jitted = jax.jit(program, donate_argnums=tuple(range(n_given, n_given + n_donated)))
+        self._jitted = jit(program, range(n_given, n_given + n_donated))
 
     def __call__(self, tensors: Sequence[Tensor], cells: Sequence[Any], written: Sequence[Any],
                  constants: Sequence[Tensor], numbers: Sequence[int]) -> list[Tensor]:

@@ -1,14 +1,16 @@
 """How convolutions run. XLA's own everywhere, but on CPUs, where some forms of the same sum are several times faster.
 
-Measured with JAX 0.10.2 on two cores, ms with all gradients, as XLA does it / as here: 3x3 windows by tiles
-(`winograd`) 50 / 26; as matrix products (`conv_products`) strided 3x3 windows 15 / 8.6, three channels 14 / 5.3, three
-features 12 / 5.5, transposed convolutions of stride 2 35 / 4.4; a 5x5 window on one channel 9.4 / 5.8.
+Measured with JAX 0.10.2 on two cores, ms with all gradients, as XLA does it / as here: 3x3 windows on many channels by
+tiles (`winograd`) 36 / 23; as matrix products (`conv_products`) three channels 11.3 / 6.3, three features 8.9 / 3.2,
+transposed convolutions of stride 2 35 / 5; a 5x5 window on one channel 10.2 / 5.4. With strides the unfolded input is
+there for the gradient by the filter: ResNet-18's step takes 550 instead of 575.
 
 They hold a few times the input in memory, and only where that is little (`affordable`).
 All are written so that JAX derives the gradients, of any order and in both modes.
 """
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -28,6 +30,7 @@ _FAST = ("float32", "float64")  # narrower types are summed in float32 by XLA
 _FEW = 4  # channels or features up to which a window is faster as one matrix product
 _SMALL = 9  # elements of a window that may be unfolded: so many times the input, over the strides
 _UNFOLDED = 25  # ... for few channels or features, and for transposed convolutions
+_SHORT = 32  # products in a sum, up to which it is faster unfolded
 
 
 def convolve(x: Any, w: Any, win: Window) -> Any:
@@ -37,30 +40,31 @@ def convolve(x: Any, w: Any, win: Window) -> Any:
         return depthwise(x, w.reshape(*win.size, channels, -1), win)
     if x.dtype.name not in _FAST or depth != channels or not math.prod(w.shape) or not math.prod(win.output):
         return _by_xla(x, w, win)
-    return for_platform(partial(_on_cpu, win=win), partial(_by_xla, win=win))(x, w)
+    form = _for_cpus(x, w, win)
+    if form is _by_xla:
+        return _by_xla(x, w, win)
+    return for_platform(partial(form, win=win), partial(_by_xla, win=win))(x, w)
 
 
-def _on_cpu(x: Any, w: Any, win: Window) -> Any:
+def _for_cpus(x: Any, w: Any, win: Window) -> Callable[..., Any]:
+    """The fastest way on CPUs, a function of the same arguments."""
     count, (depth, features), axes = math.prod(win.size), w.shape[-2:], len(win.size)
-    strided = max(win.strides) > 1
+    few, strided = depth <= _FEW, max(win.strides) > 1
     if win.is_point:
-        return by_unfolding(x, w, win)
+        return by_unfolding
     if axes == 3:
-        return _by_planes(x, w, win)
-    if axes == 1 and pays(x[:, None], w[None], win.as_image()):
-        return by_tiles(x[:, None], w[None], win.as_image())[:, 0]
+        return _by_planes
     if axes == 2 and pays(x, w, win):
-        return by_tiles(x, w, win)
-    unfolded = affordable(x.shape[0], *win.output, count, depth)
-    if not strided and count <= _UNFOLDED:
-        if features <= _FEW < depth and affordable(*x.shape[:-1], count, features):
-            return for_few_features(x, w, win)
-        if depth == 1 and axes == 2 and unfolded:
-            return _of_one_channel(x, w, win)
-    few = depth <= _FEW
-    if unfolded and count <= (_UNFOLDED if few else _SMALL) and (few or axes == 1 or strided):
-        return by_unfolding(x, w, win)
-    return _by_xla(x, w, win)
+        return by_tiles
+    if features <= _FEW < depth and not strided and count <= _UNFOLDED and affordable(
+            *x.shape[:-1], count, features):
+        return for_few_features
+    if affordable(x.shape[0], *win.output, count, depth):
+        if few and count <= _UNFOLDED:
+            return _laying_back
+        if strided and count <= _SMALL:  # unfolded once for the product and the gradient by the filter
+            return by_unfolding
+    return _by_xla
 
 
 def _by_planes(x: Any, w: Any, win: Window) -> Any:
@@ -108,20 +112,22 @@ def _by_xla(x: Any, w: Any, win: Window) -> Any:
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
-def _of_one_channel(x: Any, w: Any, win: Window) -> Any:
-    return _by_xla(x, w, win)
+def _laying_back(x: Any, w: Any, win: Window) -> Any:
+    """XLA's way, but for the gradient by the input, and for very small sums."""
+    form = by_unfolding if math.prod(w.shape[:-1]) <= _SHORT else _by_xla
+    return form(x, w, win)
 
 
 def _tangent(win: Window, primals: Any, tangents: Any) -> Any:
     (x, w), (dx, dw) = primals, tangents
-    # Only the gradient by the input is slow in XLA: its form here is that of a product's.
-    parts = [form(*args, win) for form, *args in ((by_unfolding, dx, w), (_of_one_channel, x, dw))
-             if not any(isinstance(a, SymbolicZero) for a in args)]
-    y = _of_one_channel(x, w, win)
+    # `by_unfolding` transposed, for the gradient by the input, is `by_laying`.
+    parts = [form(a, b, win) for form, a, b in ((by_unfolding, dx, w), (_by_xla, x, dw))
+             if not isinstance(a, SymbolicZero) and not isinstance(b, SymbolicZero)]
+    y = _laying_back(x, w, win)
     return y, sum(parts[1:], parts[0]) if parts else jnp.zeros_like(y)
 
 
-_of_one_channel.defjvp(_tangent, symbolic_zeros=True)
+_laying_back.defjvp(_tangent, symbolic_zeros=True)
 
 
 def _depthwise_by_xla(x: Any, w: Any, win: Window) -> Any:

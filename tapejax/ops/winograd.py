@@ -3,9 +3,9 @@
 The output is cut into tiles of 2x2 (of 2 for windows of 3x1 and 1x3). Tile, filter and the 4x4 pixels that the tile
 sees are each transformed, to 16 matrices; multiplied pairwise over the channels, those of the pixels and of the filter
 give the tile's (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016: F(2x2, 3x3), whose
-transforms are sums and halves, so that errors stay at those of the plain sum). XLA's matrix products are twice as fast
-as its convolutions on CPUs, which adds to the gain: [64, 16, 16, 64] by [3, 3, 64, 64] with JAX 0.10.2 on two cores, ms
-as XLA does it / as here: 11.7 / 7.6, gradient by the input 12.1 / 7.4, by the filter 18 / 12.
+transforms are sums and halves, so that errors stay at those of the plain sum). Measured with JAX 0.10.2 on two cores,
+[32, 8, 8, 256] by [3, 3, 256, 256], ms as XLA does it / as here: 12.8 / 8.2, gradient by the input 13.2 / 8.2, by the
+filter 13.9 / 9.9. With 64 channels or fewer the transforms cost what the products save.
 
 A transform is one loop over its stacked results, a sum of parts times constants. Written as 16 expressions it runs
 faster (the three take 19 ms then, 26 so), but XLA compiles each of them: ResNet-18 took 19 s to start instead of 5, and
@@ -29,8 +29,7 @@ from tapejax.ops.windows import Window, affordable
 
 __all__ = ["by_tiles", "pays"]
 
-_CHANNELS: Final = 16  # the fewest, in and out
-_PAIRS: Final = 512  # of a channel in and one out, the fewest: the transforms' cost is that of so many
+_CHANNELS: Final = 128  # the fewest, in and out: with fewer the transforms cost what they save
 _PRODUCTS: Final = 1 << 24  # of the plain sum, the fewest: below it, starting the kernels costs what they save
 
 # By the window's size along an axis: the tile's size, and the transforms of what stands along that axis.
@@ -45,7 +44,7 @@ def pays(x: Any, w: Any, win: Window) -> bool:
     shape = (*x.shape, w.shape[-1])
     return (win.size in ((3, 3), (1, 3), (3, 1)) and win.strides == win.dilations == (1, 1)
             and x.dtype.name == "float32" and all(isinstance(n, int) for n in shape)
-            and min(shape[-2:]) >= _CHANNELS and math.prod(shape[-2:]) >= _PAIRS
+            and min(shape[-2:]) >= _CHANNELS
             and shape[0] * math.prod(win.output) * math.prod(w.shape) >= _PRODUCTS
             and affordable(2 ** sum(k == 3 for k in win.size), *shape[:-2], max(shape[-2:])))
 
