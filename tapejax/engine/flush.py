@@ -149,10 +149,6 @@ def _call(program: Program, node: Node, arrays: list[Any], scalars: list[Any]) -
     compiled = program.compilations if program.runs else 0
     with jax.enable_x64(True):
         outs = program(arrays, scalars)
-        if outs and not is_concrete(outs[0]):
-            # Inside one of JAX's transformations, which recorded the call instead of making it.
-            with jax.ensure_compile_time_eval():
-                outs = Program(node, program.outputs, ())(arrays, scalars)
     if program.compilations != compiled:
         explain.stats.note_compile(program)
     return outs

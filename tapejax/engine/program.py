@@ -14,7 +14,8 @@ from tapejax.engine.compiler import jit
 from tapejax.engine.graph import Graph, Node, needed, path
 from tapejax.engine.op import VjpOp, jitted
 
-__all__ = ["OpError", "Program", "is_concrete", "on_device", "on_host", "run_op_by_op", "unshared"]
+__all__ = ["OpError", "Program", "call_now", "copied", "is_concrete", "on_device", "on_host", "run_op_by_op",
+           "unshared"]
 
 _concrete_type: type | None = None
 
@@ -28,6 +29,21 @@ def is_concrete(x: Any) -> bool:
             _concrete_type = type(jax.device_put(np.zeros((), np.float32)))
     kind = type(x)
     return kind is _concrete_type or kind is np.ndarray
+
+
+def call_now(jitted: Any, args: Sequence[Any]) -> Any:
+    """Calls a jitted function, also inside one of JAX's transformations, which would record the call on arrays."""
+    try:
+        outs = jitted(*args)
+        if not outs or is_concrete(outs[0]):
+            return outs
+    except ValueError:  # compiler options are for outermost programs
+        if is_concrete(jnp.zeros(())):
+            raise
+    if not all(map(is_concrete, args)):
+        return jitted.__wrapped__(*args)  # on tracers it is to be recorded
+    with jax.ensure_compile_time_eval():
+        return jitted(*args)
 
 
 def on_device(array: Any) -> Any:
@@ -68,8 +84,11 @@ def _note_shared(array: Any) -> None:
 
 def unshared(array: Any) -> Any:
     """A copy of an array that several tensors hold, any other as it is: a user may donate what he is handed."""
-    if id(array) not in _shared:
-        return array
+    return copied(array) if id(array) in _shared else array
+
+
+def copied(array: Any) -> Any:
+    """An array of its own with the same values; inside jax.jit too an array, no tracer."""
     with jax.enable_x64(True), jax.ensure_compile_time_eval():
         return jnp.copy(array)
 
@@ -144,7 +163,7 @@ class Program:
     def _spread(self, inputs: list[Any], outs: list[Any]) -> list[Any]:
         """All outputs, of those that the compiled program returns: negative places are inputs'."""
         places = self._places
-        if places is None or (outs and not is_concrete(outs[0])):
+        if places is None:
             return outs
         for i in places:
             if i < 0 or places.count(i) > 1:
@@ -166,10 +185,10 @@ class Program:
             args = [*inputs, *vectors]
         self.runs += 1
         if self.runs > 1 and before == self.compilations:
-            outs = self._call(*args)
+            outs = call_now(self._call, args)
             return outs if self._places is None else self._spread(inputs, outs)
         start = time.perf_counter()
-        outs = self._call(*args)
+        outs = call_now(self._call, args)
         self.first_seconds = time.perf_counter() - start
         return self._spread(inputs, outs)
 
@@ -283,13 +302,8 @@ def run_op_by_op(end: Node, inputs: Sequence[Any], scalars: Sequence[Any], outpu
         if wanted is not None and node not in wanted:
             continue
         try:
-            call = jitted(node.op, node.static) if compiled else node.op.bind(node.static)
             args = [env[i] for i in node.inputs]
-            outs = call(*args)
-            if compiled and outs and not is_concrete(outs[0]):
-                # Inside one of JAX's transformations, which recorded the call instead of making it.
-                with jax.ensure_compile_time_eval():
-                    outs = call(*args)
+            outs = call_now(jitted(node.op, node.static), args) if compiled else node.op.bind(node.static)(*args)
             if wait:
                 jax.block_until_ready(outs)
         except Exception as e:

@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from tapejax.engine import explain, stream
 from tapejax.engine.aval import Aval
 from tapejax.engine.compiler import jit
 from tapejax.engine.graph import Node
+from tapejax.engine.program import call_now, copied
 from tapejax.ops.registry import translate
 from tapejax.tensor import Tensor, from_value
 
@@ -103,11 +103,11 @@ class Direct:
                 for i in range(n):
                     t = held[i]
                     if (_count(t) > _TENSOR or _count(t._value) > _ARRAY) and type(t._value) is not _HOST:
-                        args[self._n_given + i] = jnp.copy(t._value)
+                        args[self._n_given + i] = copied(t._value)
         start = 0.0 if self._called else time.perf_counter()
         try:
             with jax.enable_x64(True):
-                outs = self._jitted(*args)
+                outs = call_now(self._jitted, args)
                 if self._waits:
                     jax.block_until_ready(outs)
         except Exception as error:
@@ -152,7 +152,7 @@ class Direct:
                 continue
             _Flight.end([t], [args[at]])
             if type(args[at]) is not _HOST:
-                args[at] = jnp.copy(args[at])
+                args[at] = copied(args[at])
         return flying
 
 

@@ -253,3 +253,23 @@ def test_optax_update_on_tensors():
         y = tf.reduce_sum(x * x)
     updates, _ = opt.update({"w": jnp.asarray(tape.gradient(y, x))}, opt.init(params))
     assert optax.apply_updates(params, updates)["w"].tolist() == [0.0, 0.0]
+
+
+def test_a_captured_function_on_values_inside_jit_runs_once_and_leaves_values():
+    total = tf.Variable(1.0)
+
+    @tf.function
+    def add(x):
+        total.assign_add(x)
+        return total * x
+
+    add(tf.constant(2.0))
+    doubled = jax.jit(lambda a: a * 2 + jnp.asarray(add(tf.constant(2.0))))
+    assert [float(doubled(x)) for x in (3.0, 4.0)] == [16.0, 18.0]  # traced once: the second call adds nothing
+    assert float(total) == 5.0
+
+
+def test_a_captured_function_on_tracers_becomes_part_of_the_jit():
+    square = tf.function(lambda x: x * x)
+    square(tf.constant(2.0))
+    assert [float(jax.jit(lambda a: jnp.asarray(square(tf.constant(a))))(x)) for x in (3.0, 4.0)] == [9.0, 16.0]
