@@ -6,6 +6,8 @@ import json
 import pathlib
 import pkgutil
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -91,3 +93,11 @@ def test_missing_is_sorted_by_use(capsys, monkeypatch):
     assert names.index("tf.exp") < len(names) and {"tf.add", "tf.exp"} <= set(names)
     uses = [int(row.split()[-1].replace(",", "")) for row in rows]
     assert uses == sorted(uses, reverse=True)
+
+
+def test_a_reader_that_has_seen_enough_ends_the_command_quietly():
+    with subprocess.Popen([sys.executable, "-m", "tapejax", "coverage"], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as command:
+        assert command.stdout and command.stderr
+        command.stdout.close()
+        assert command.stderr.read() == "" and command.wait() == 141

@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
       The exit status: 0 for success, 1 for a program that raised, 2 for a command line that makes no sense
-      (the last by `SystemExit`, as `argparse` does).
+      (the last by `SystemExit`, as `argparse` does), 141 where the reader of the output has gone (`| head`).
     """
     words = list(sys.argv[1:] if argv is None else argv)
     parser = _parser()
@@ -59,7 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = f"; to run a script: tapejax run {command}" if os.path.exists(command) else ""
         parser.error(f"unknown command {command!r} (there are: {', '.join(COMMANDS)}){hint}")
     parser.parse_args([command])  # an option ends here: --help, --version, or one that there is not
-    return importlib.import_module(COMMANDS[command][1]).main(rest) or 0
+    try:
+        status = importlib.import_module(COMMANDS[command][1]).main(rest) or 0
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python itself still flushes at exit
+        return 128 + 13  # as a shell reports SIGPIPE
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
