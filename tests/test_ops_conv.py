@@ -226,14 +226,14 @@ def test_large_convolutions_on_cpus_go_by_tiles_and_small_ones_do_not():
                              jax.ShapeDtypeStruct((*size, channels, 128), dtype), win)
 
     assert calls(32, 128) and calls(32, 256, size=(1, 3))
-    assert not any([calls(0, 128), calls(32, 64), calls(32, 128, strides=(2, 2)), calls(32, 128, size=(5, 5)),
+    assert not any([calls(8, 128), calls(32, 64), calls(32, 128, strides=(2, 2)), calls(32, 128, size=(5, 5)),
                     calls(32, 128, dtype=jnp.float64)])
 
 
 def test_tiles_give_tensorflows_numbers(tf):
     rng = np.random.default_rng(0)
-    x, w = (rng.normal(size=s).astype(np.float32) for s in [(4, 17, 16, 128), (3, 3, 128, 144)])
-    upstream = rng.normal(size=(4, 17, 16, 144)).astype(np.float32)
+    x, w = (rng.normal(size=s).astype(np.float32) for s in [(16, 17, 16, 128), (3, 3, 128, 144)])
+    upstream = rng.normal(size=(16, 17, 16, 144)).astype(np.float32)
 
     def run(t):
         x_, w_ = t.constant(x), t.constant(w)
@@ -249,7 +249,7 @@ def test_tiles_give_tensorflows_numbers(tf):
 
 def test_tiles_keep_whole_numbers_exact():
     rng = np.random.default_rng(0)
-    x, w = (rng.integers(-8, 8, s).astype(np.float32) for s in [(2, 16, 16, 128), (3, 3, 128, 128)])
+    x, w = (rng.integers(-8, 8, s).astype(np.float32) for s in [(16, 16, 16, 128), (3, 3, 128, 128)])
     exact = tapejax.nn.conv2d(x.astype(np.float64), w.astype(np.float64), 1, "SAME")
     np.testing.assert_array_equal(tapejax.nn.conv2d(x, w, 1, "SAME").numpy(), exact.numpy())
 
@@ -262,6 +262,7 @@ def test_what_would_take_much_memory_is_left_to_xla():
         return conv_lowering._for_cpus(*(jax.ShapeDtypeStruct(s, jnp.float32) for s in shapes), win).__name__
 
     for spatial, w, strides, form in [(224, (3, 3, 128, 128), 1, "by_tiles"), (512, (5, 5, 3, 32), 1, "_laying_back"),
+                                      (512, (3, 3, 3, 32), 1, "_adding"),
                                       (512, (5, 5, 64, 3), 1, "for_few_features"),
                                       (512, (3, 3, 64, 64), 2, "by_unfolding")]:
         assert chosen(4, 32, w, strides) == form

@@ -2,8 +2,8 @@
 
 Measured with JAX 0.10.2 on two cores, ms with all gradients, as XLA does it / as here: 3x3 windows on many channels by
 tiles (`winograd`) 36 / 23; as matrix products (`conv_products`) three channels 11.3 / 6.3, three features 8.9 / 3.2,
-transposed convolutions of stride 2 35 / 5; a 5x5 window on one channel 10.2 / 5.4. With strides the unfolded input is
-there for the gradient by the filter: ResNet-18's step takes 550 instead of 575.
+transposed ones of stride 2 35 / 5; a 5x5 window on one channel 10.2 / 5.4, and without gradients 2.7 / 0.8. With
+strides the unfolded input is there for the gradient by the filter: ResNet-18's step takes 550 instead of 575.
 
 They hold a few times the input in memory, and only where that is little (`affordable`).
 All are written so that JAX derives the gradients, of any order and in both modes.
@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
-from tapejax.ops.conv_products import by_laying, by_unfolding, for_few_features
+from tapejax.ops.conv_products import by_laying, by_terms, by_unfolding, for_few_features
 from tapejax.ops.depthwise_lowering import by_views
 from tapejax.ops.windows import Window, affordable, for_platform, taps
 from tapejax.ops.winograd import by_tiles, pays
@@ -30,7 +30,7 @@ _FAST = ("float32", "float64")  # narrower types are summed in float32 by XLA
 _FEW = 4  # channels or features up to which a window is faster as one matrix product
 _SMALL = 9  # elements of a window that may be unfolded: so many times the input, over the strides
 _UNFOLDED = 25  # ... for few channels or features, and for transposed convolutions
-_SHORT = 32  # products in a sum, up to which it is faster unfolded
+_SHORT = 32  # terms of a sum, up to which XLA's convolutions are slow
 
 
 def convolve(x: Any, w: Any, win: Window) -> Any:
@@ -61,7 +61,7 @@ def _for_cpus(x: Any, w: Any, win: Window) -> Callable[..., Any]:
         return for_few_features
     if affordable(x.shape[0], *win.output, count, depth):
         if few and count <= _UNFOLDED:
-            return _laying_back
+            return _adding if count * depth <= _SHORT else _laying_back
         if strided and count <= _SMALL:  # unfolded once for the product and the gradient by the filter
             return by_unfolding
     return _by_xla
@@ -112,8 +112,14 @@ def _by_xla(x: Any, w: Any, win: Window) -> Any:
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
+def _adding(x: Any, w: Any, win: Window) -> Any:
+    """`by_terms`, unless there are gradients: the activation and its gradient would each compute the sums anew."""
+    return by_terms(x, w, win)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(2,))
 def _laying_back(x: Any, w: Any, win: Window) -> Any:
-    """XLA's way, but for the gradient by the input, and for very small sums."""
+    """XLA's way, but for the gradient by the input, and for short sums."""
     form = by_unfolding if math.prod(w.shape[:-1]) <= _SHORT else _by_xla
     return form(x, w, win)
 
@@ -127,6 +133,7 @@ def _tangent(win: Window, primals: Any, tangents: Any) -> Any:
     return y, sum(parts[1:], parts[0]) if parts else jnp.zeros_like(y)
 
 
+_adding.defjvp(_tangent, symbolic_zeros=True)
 _laying_back.defjvp(_tangent, symbolic_zeros=True)
 
 

@@ -19,7 +19,7 @@ from jax.custom_derivatives import SymbolicZero
 
 from tapejax.ops.windows import Window, taps
 
-__all__ = ["by_laying", "by_unfolding", "for_few_features"]
+__all__ = ["by_laying", "by_terms", "by_unfolding", "for_few_features"]
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
@@ -32,6 +32,13 @@ def by_unfolding(x: Any, w: Any, win: Window) -> Any:
 def by_laying(x: Any, w: Any, win: Window, shape: tuple[int, ...]) -> Any:
     """The transpose of a convolution by [*window, out, in]: from [batch, *window.output, in] to `shape`."""
     return _laid(x, w, win, shape)
+
+
+def by_terms(x: Any, w: Any, win: Window) -> Any:
+    """`by_unfolding` for sums of few terms: one loop that adds them up, without a copy of the input for each."""
+    seen = _taps_of_padded(x, win)
+    w = w.reshape(len(seen), *w.shape[-2:])
+    return sum(elements[..., c, None] * w[i, c] for i, elements in enumerate(seen) for c in range(x.shape[-1]))
 
 
 def for_few_features(x: Any, w: Any, win: Window) -> Any:
@@ -71,16 +78,21 @@ by_laying.defjvp(_laying_tangent, symbolic_zeros=True)
 
 
 def _unfolded(x: Any, w: Any, win: Window) -> Any:
+    seen = _taps_of_padded(x, win)
+    columns = jnp.concatenate(seen, -1) if len(seen) > 1 else seen[0]
+    # As matrices: of more axes, the gradient by the filter is half as fast.
+    y = columns.reshape(-1, columns.shape[-1]) @ w.reshape(-1, w.shape[-1])
+    return y.reshape(*columns.shape[:-1], w.shape[-1])
+
+
+def _taps_of_padded(x: Any, win: Window) -> list[Any]:
+    """What each element of the window sees."""
     if not win.is_point:
         # The barrier keeps XLA from computing what makes `x` anew for each element of the window.
         pads = [(0, 0, 0), *((before, after, 0) for before, after in win.padding), (0, 0, 0)]
         x = lax.optimization_barrier(lax.pad(x, jnp.zeros((), x.dtype), pads))
         win = win._replace(padding=((0, 0),) * len(win.size))
-    seen = list(taps(x, win))
-    columns = jnp.concatenate(seen, -1) if len(seen) > 1 else seen[0]
-    # As matrices: of more axes, the gradient by the filter is half as fast.
-    y = columns.reshape(-1, columns.shape[-1]) @ w.reshape(-1, w.shape[-1])
-    return y.reshape(*columns.shape[:-1], w.shape[-1])
+    return list(taps(x, win))
 
 
 def _laid(x: Any, w: Any, win: Window, shape: tuple[int, ...]) -> Any:

@@ -30,7 +30,7 @@ from tapejax.ops.windows import Window, affordable
 __all__ = ["by_tiles", "pays"]
 
 _CHANNELS: Final = 128  # the fewest, in and out: with fewer the transforms cost what they save
-_PRODUCTS: Final = 1 << 24  # of the plain sum, the fewest: below it, starting the kernels costs what they save
+_PRODUCTS: Final = 1 << 29  # of the plain sum, the fewest: below it, starting the kernels costs what they save
 
 # By the window's size along an axis: the tile's size, and the transforms of what stands along that axis.
 _STEP: Final = {1: 1, 3: 2}
