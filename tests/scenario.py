@@ -5,6 +5,7 @@ raises. Both must give the same structure, values and dtypes, or an exception of
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,18 @@ import tapejax
 
 
 def outcome(scenario: Callable[[Any], Any], tf: Any) -> Any:
-    """What `scenario` returns, or ("raises", name of the exception's class)."""
+    """What `scenario` returns, or ("raises", name of the exception's class).
+
+    TensorFlow keeps its open scopes and graphs per thread, and gets a new one: what an earlier test left open, or the
+    garbage collector closes meanwhile, is not seen there.
+    """
+    if tf is tapejax:
+        return _outcome(scenario, tf)
+    with ThreadPoolExecutor(1) as fresh:
+        return fresh.submit(_outcome, scenario, tf).result()
+
+
+def _outcome(scenario: Callable[[Any], Any], tf: Any) -> Any:
     try:
         return _plain(scenario(tf))
     except Exception as e:

@@ -60,6 +60,6 @@ def test_scopes_reach_the_compiled_program():
         with tapejax.name_scope("encoder"):
             return tapejax.tanh(x)
 
-    f(tapejax.ones(3))
+    f(tapejax.ones([3, 1, 7, 1]))  # a shape of its own: a scope is that of who recorded an op first
     (concrete,) = f._concretes()
     assert "encoder" in str(concrete.jaxpr().pretty_print(name_stack=True))
