@@ -143,14 +143,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--slice", type=float, default=0.05, metavar="S",
                         help="seconds of one turn (default: %(default)s)")
     parser.add_argument("--keep-memory", action="store_true",
-                        help="keep freed memory, as `tapejax run` does (`tapejax.malloc`)")
+                        help="keep freed memory, as `tapejax run` does (`tapejax._src.core.malloc`)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers here")
     options = parser.parse_args(arguments)
     chosen = list(selected(options.names))
     if not chosen:
         parser.error(f"no op is called {' or '.join(options.names)}; families are {', '.join(op_cases())}")
     if options.keep_memory:
-        from tapejax.malloc import keep_memory
+        from tapejax._src.core.malloc import keep_memory
 
         keep_memory()
     import tensorflow

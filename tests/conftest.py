@@ -17,7 +17,7 @@ import pytest
 from resident import KNOWN, MB, resident
 
 import tapejax
-from tapejax.engine import flush
+from tapejax._src.engine import flush
 
 
 @pytest.fixture(scope="session")
@@ -47,8 +47,8 @@ def bounded_memory() -> Iterator[None]:
     if KNOWN and resident() > 2500 * MB:
         import jax
 
-        from tapejax import malloc
-        from tapejax.engine import trie
+        from tapejax._src.core import malloc
+        from tapejax._src.engine import trie
 
         trie.clear()
         jax.clear_caches()

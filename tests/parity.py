@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import tapejax
-from tapejax.engine.capture import SymbolicValueError
+from tapejax._src.engine.capture import SymbolicValueError
 
 __all__ = ["MODES", "Case", "Outcome", "Table", "check", "check_error", "f32", "test_of"]
 

@@ -17,7 +17,7 @@ import pytest
 import scenario
 
 import tapejax
-from tapejax.function import autograph
+from tapejax._src.function.autograph import conversion as autograph
 
 __all__ = ["Cases"]
 

@@ -6,7 +6,7 @@ import pytest
 from jax import export
 
 import tapejax
-from tapejax.ops import arcs
+from tapejax._src.kernels.cpu import arcs
 
 RNG = np.random.default_rng(11)
 N = 2 * arcs._LARGE

@@ -336,7 +336,7 @@ def test_recompute_is_one_op():
     f = tapejax.recompute_grad(lambda x: tapejax.sin(x) * x + 1.0)
     with tapejax.GradientTape() as tape:
         y = f(x)
-    node = tapejax.engine.stream.current().node
+    node = tapejax._src.engine.stream.current().node
     assert node.op.name == "recompute_grad"
     np.testing.assert_allclose(tape.gradient(y, x), np.sin([1, 2]) + np.cos([1, 2]) * [1, 2], rtol=1e-6)
 

@@ -10,7 +10,7 @@ import optax
 import pytest
 
 import tapejax as tf
-from tapejax.autodiff import from_jax as module
+from tapejax._src.autodiff import from_jax as module
 
 
 @pytest.fixture(params=["recorded", "eager"])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tapejax as tf
-from tapejax.autodiff import reads
+from tapejax._src.autodiff import reads
 
 
 def _kept(tape):
@@ -72,8 +72,8 @@ def test_gradients_are_those_of_an_uncut_program(program):
 
 
 def test_which_inputs_a_gradient_reads():
-    from tapejax.engine.aval import aval
-    from tapejax.engine.op import NO_STATIC
+    from tapejax._src.engine.aval import aval
+    from tapejax._src.engine.op import NO_STATIC
 
     a = aval((3,), np.dtype(np.float32))
     product = tf.multiply.op.vjp((0,), (True,))

@@ -12,7 +12,8 @@ import pytest
 import scenario
 
 import tapejax
-from tapejax.function import autograph, autograph_transform
+from tapejax._src.function.autograph import conversion as autograph
+from tapejax._src.function.autograph import transform as autograph_transform
 
 
 def _helper(x):

@@ -12,8 +12,8 @@ import sys
 import pytest
 
 import tapejax
+from tapejax._src.core import public
 from tapejax.cli import coverage, main
-from tapejax.ops import registry
 
 # Registered names that no test names, each with the reason.
 UNTESTED = {
@@ -27,7 +27,7 @@ def everything_registered():
     for module in pkgutil.iter_modules(ops.__path__):
         importlib.import_module(f"tapejax.ops.{module.name}")
     found = {}
-    for name, fn in registry.names.items():
+    for name, fn in public.names.items():
         found.setdefault(id(fn), (fn, []))[1].append(name)
     return list(found.values())
 

@@ -13,7 +13,7 @@ import pytest
 import scenario
 
 import tapejax
-from tapejax.function import counting, lowering, staging
+from tapejax._src.function.control_flow import counting, lowering, staging
 
 # Calls of a module and of x = 3.0, e = [1, 2, 3]; a result, or an exception of the same class.
 CALLS: dict[str, Callable[..., Any]] = {

@@ -16,7 +16,7 @@ _MODULES = [".".join(path.relative_to(_ROOT).with_suffix("").parts).removesuffix
             for path in sorted((_ROOT / "tapejax").rglob("*.py")) if ">>> " in path.read_text(encoding="utf-8")]
 
 # They install tapejax as TensorFlow, which other tests have imported.
-_ALONE = ["tapejax.aliases"]
+_ALONE = ["tapejax._src.compat.aliases"]
 
 
 @pytest.mark.skipif(not _README.exists(), reason="installed without its README")

@@ -126,7 +126,7 @@ test_same_as_tensorflow = scenario.test_of(globals())
 
 
 def test_retracing_is_warned_of_and_bounded(caplog):
-    from tapejax.function.function import MAX_TRACES
+    from tapejax._src.function.tracing.function import MAX_TRACES
 
     f = tapejax.function(lambda x, n: x)
     x = tapejax.constant(1.0)

@@ -9,7 +9,7 @@ import pytest
 import scenario
 
 import tapejax
-from tapejax.engine import stream
+from tapejax._src.engine import stream
 
 
 def assigned_argument_variables(tf):

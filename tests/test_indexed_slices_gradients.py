@@ -301,7 +301,7 @@ def test_a_warm_step_compiles_nothing_and_walks_nothing(monkeypatch):
     for _ in range(3):
         step(ids)
     compiled = tapejax.explain().programs_compiled
-    from tapejax.autodiff import backward
+    from tapejax._src.autodiff import backward
 
     monkeypatch.setattr(backward, "_walk", None)
     losses = [step(ids) for _ in range(3)]

@@ -188,14 +188,14 @@ def test_records_are_exchanged_with_tensorflow(tf, tmp_path, compression):
             writer.flush()
     read = tf.data.TFRecordDataset(str(tmp_path / "ours"), compression_type=compression)
     assert [r.numpy() for r in read] == records
-    from tapejax.ops.io_records import read_records
+    from tapejax._src.ops.io.records import read_records
 
     assert list(read_records(str(tmp_path / "real"), compression)) == records
     assert compression or (tmp_path / "ours").read_bytes() == (tmp_path / "real").read_bytes()
 
 
 def test_damaged_records_are_noticed(tmp_path):
-    from tapejax.ops.io_records import read_records
+    from tapejax._src.ops.io.records import read_records
 
     path = tmp_path / "records"
     with tapejax.io.TFRecordWriter(path) as writer:

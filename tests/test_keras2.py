@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import tapejax
+from tapejax._src.keras import keras2
 from tapejax.cli import symbols
-from tapejax.keras import keras2
 
 layers, optimizers = tapejax.keras.layers, tapejax.keras.optimizers
 

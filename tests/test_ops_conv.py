@@ -11,8 +11,9 @@ import pytest
 from parity import Case
 
 import tapejax
-from tapejax.ops import conv_lowering, winograd
-from tapejax.ops.windows import window
+from tapejax._src.kernels.cpu import conv as conv_lowering
+from tapejax._src.kernels.cpu import winograd
+from tapejax._src.kernels.windows import window
 
 
 def numbers(*shape, dtype=np.float32):

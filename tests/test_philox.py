@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tapejax.ops import philox, philox_draws
-from tapejax.ops.philox import Stream, fold_in, generator_stream, split, stateful_stream
-from tapejax.ops.philox_seeds import (
+from tapejax._src.ops.random import philox, philox_draws
+from tapejax._src.ops.random.philox import Stream, fold_in, generator_stream, split, stateful_stream
+from tapejax._src.ops.random.philox_seeds import (
     GraphSeeds,
     SeedState,
     categorical_calls,

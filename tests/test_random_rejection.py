@@ -8,7 +8,8 @@ import pytest
 import scipy.special
 
 import tapejax
-from tapejax.ops import philox_rejection, vector64
+from tapejax._src.kernels.cpu import vector64
+from tapejax._src.ops.random import philox_rejection
 
 N = 3 * philox_rejection._TOGETHER
 DRAWS = [("gamma", 2.0), ("gamma", 0.3), ("gamma", [0.05, 1.0, 7.0, 1e4]), ("gamma", [0.5, -1.0]), ("poisson", 0.0),

@@ -1,4 +1,4 @@
-"""`tapejax.shape` and `tapejax.dimension` against real TensorFlow: the same expressions in both.
+"""`tapejax.shape` and `tapejax._src.core.dimension` against real TensorFlow: the same expressions in both.
 
 An expression is evaluated with `T` and `D` bound to TensorShape and Dimension, once ours and once
 TensorFlow's, and what it prints is compared. Where TensorFlow raises, the class of the exception must be the
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tapejax.shape import TensorShape, known
+from tapejax._src.core.shape import TensorShape, known
 
 shape_module = sys.modules["tapejax.shape"]  # the attribute `tapejax.shape` is the op tf.shape
 

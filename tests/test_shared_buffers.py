@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tapejax as tf
-from tapejax.engine import explain, flush, trie
+from tapejax._src.engine import explain, flush, trie
 
 
 def pointer(tensor):

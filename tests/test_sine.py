@@ -6,7 +6,7 @@ import pytest
 from jax import export
 
 import tapejax
-from tapejax.ops import sine
+from tapejax._src.kernels.cpu import sine
 
 RNG = np.random.default_rng(7)
 

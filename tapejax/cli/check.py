@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tapejax import missing
+from tapejax._src.core import missing
+from tapejax._src.keras import keras2
 from tapejax.cli import notebook, source, symbols
 from tapejax.cli.programs import NotFound
-from tapejax.keras import keras2
 
 __all__ = ["Finding", "Result", "check"]
 

@@ -116,10 +116,11 @@ def _run(name: str, folder: Path, command: list[str], words: list[str]) -> Outco
 
 def run_tapejax() -> None:
     """The program of the second process: a script under tapejax, whose variables start from the first one's values."""
-    from tapejax import aliases, malloc
-    from tapejax import variable as variables
+    from tapejax._src.compat import aliases
+    from tapejax._src.core import malloc
+    from tapejax._src.core import variable as variables
+    from tapejax._src.core.tensor import from_value
     from tapejax.cli import cache, programs, run
-    from tapejax.tensor import from_value
 
     folder, seed, given, started, *words = sys.argv[1:]
     malloc.keep_memory()

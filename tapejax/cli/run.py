@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 
 import tapejax
-from tapejax import aliases, malloc
+from tapejax._src.compat import aliases
+from tapejax._src.core import malloc
 from tapejax.cli import cache, programs, tracebacks
 
 _USAGE = """tapejax run [options] script.py [arguments of the script]

@@ -8,7 +8,7 @@ import sysconfig
 import traceback
 from types import FrameType, TracebackType
 
-from tapejax import missing
+from tapejax._src.core import missing
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _CLI = os.path.dirname(os.path.abspath(__file__)) + os.sep

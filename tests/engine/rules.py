@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 import tapejax as tf
-from tapejax.ops.registry import Array, Same, op
+from tapejax._src.ops.registry import Array, Same, op
 
 
 @op("testing.scale")

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from tapejax.engine import compiler
+from tapejax._src.engine import compiler
 
 
 @pytest.mark.parametrize(("release", "backend", "flags", "any_"), [

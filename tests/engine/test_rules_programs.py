@@ -6,7 +6,7 @@ import pytest
 from rules import compiled_by, scale
 
 import tapejax as tf
-from tapejax.engine.op import static
+from tapejax._src.engine.op import static
 
 # 1. The key is complete and compared in full.
 

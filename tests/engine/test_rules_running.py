@@ -14,9 +14,9 @@ from resident import KNOWN, MB, resident
 from rules import compiled_by, fails_if_negative, scale
 
 import tapejax as tf
-from tapejax.engine import stream, trie
-from tapejax.engine.aval import aval
-from tapejax.engine.op import NO_STATIC, Op
+from tapejax._src.engine import stream, trie
+from tapejax._src.engine.aval import aval
+from tapejax._src.engine.op import NO_STATIC, Op
 
 # 5. Nothing unbounded.
 

@@ -1,0 +1,197 @@
+"""The backward walk: from what a tape noted of the stream to gradients, emitted into the stream as vjp ops."""
+
+import weakref
+from typing import Any
+
+import jax.numpy as jnp
+
+from tapejax._src.autodiff.indexed_slices import IndexedSlices, Rows, densified, known_slices, passes_on, slice_rules
+from tapejax._src.autodiff.reads import connected, is_call
+from tapejax._src.autodiff.record import Entry, Key, Record, unread
+from tapejax._src.core.tensor import Tensor
+from tapejax._src.engine import stream
+from tapejax._src.engine.aval import Aval
+from tapejax._src.engine.op import NO_STATIC, Op, VjpOp
+
+__all__ = ["backward", "gradients", "ones_like", "zeros_like"]
+
+_ONES_LIKE = Op("ones_like", jnp.ones_like, differentiable=False)
+_ZEROS_LIKE = Op("zeros_like", jnp.zeros_like, differentiable=False)
+_ADD = Op("add_gradients", jnp.add)
+
+
+def ones_like(t: Any) -> Tensor:
+    """Ones of a tensor's shape and dtype."""
+    return stream.record(_ONES_LIKE, NO_STATIC, (t,))
+
+
+def zeros_like(t: Any) -> Tensor:
+    """Zeros of a tensor's or variable's shape and dtype."""
+    return stream.record(_ZEROS_LIKE, NO_STATIC, (getattr(t, "_tensor", t),))
+
+
+def backward(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
+             sources: list[Any]) -> list[Any]:
+    """Gradients of the targets with respect to the sources: a tensor, slices, or None where there is no path.
+
+    When everything happened in the program that is being recorded, what the walk emits depends only on the
+    trie node and on which slots are asked for: it is remembered there, and the next time costs one look-up.
+    """
+    trace = stream.current()
+    wanted = _wanted(record, sources)
+    plan = _plan_key(record, trace, targets, seeds, wanted)
+    if plan is None:
+        record.plan = None
+        grads = _finished(_walk(record, targets, seeds, wanted))
+        record.gaps = any(g is None for g in grads)
+        return grads
+    record.plan = (trace, plan)
+    start = trace.node
+    found = start.memo.get(plan)
+    if found is None:
+        before = len(trace.inputs), len(trace.scalars)
+        grads = _finished(_walk(record, targets, seeds, wanted))
+        record.gaps = any(g is None for g in grads)
+        if (stream.current() is trace and before == (len(trace.inputs), len(trace.scalars)) and len(start.memo) < 64
+                and all(getattr(g, "_trace", trace) is trace for g in grads)):  # no output gradient itself
+            start.memo[plan] = (trace.node, [_noted(g) for g in grads], record.gaps)
+        return grads
+    trace.node, results, record.gaps = found
+    return [None if result is None else _placed(trace, *result) for result in results]
+
+
+def gradients(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
+              sources: list[Any]) -> list[Tensor | None]:
+    """As `backward`, always walking, and dense: for backward passes that are captured."""
+    return [densified(g) for g in _walk(record, targets, seeds, _wanted(record, sources))]
+
+
+def _finished(grads: list[Tensor | Rows | None]) -> list[Any]:
+    return [g.slices() if type(g) is Rows else g for g in grads]
+
+
+def _noted(grad: Any) -> Any:
+    """What is remembered of a gradient: the arguments of `_placed`."""
+    if grad is None:
+        return None
+    if type(grad) is IndexedSlices:
+        values, indices = grad.values, grad.indices
+        return values._slot, values.aval, indices._slot, indices.aval, grad.sizes()
+    return grad._slot, grad.aval
+
+
+def _placed(trace: Any, slot: int, aval: Aval, *rest: Any) -> Any:
+    tensor = stream.place(trace, slot, aval)
+    trace.refs.append(weakref.ref(tensor))
+    return known_slices(tensor, _placed(trace, *rest[:2]), rest[2]) if rest else tensor
+
+
+def _sum(held: Any, grad: Any) -> Any:
+    """Slices stay slices only among themselves."""
+    if type(held) is Rows and type(grad) is Rows:
+        return Rows(held.shape, held.parts + grad.parts)
+    return stream.record(_ADD, NO_STATIC, (densified(held), densified(grad)))
+
+
+def _wanted(record: Record, sources: list[Any]) -> list[list[Tensor]]:
+    """The tensors that each source stands for: a variable for all that were read of it."""
+    return [record.reads[id(s)][1] if id(s) in record.reads else [getattr(s, "_tensor", s)] for s in sources]
+
+
+def _plan_key(record: Record, trace: Any, targets: list[Tensor], seeds: list[Tensor] | None,
+              wanted: list[list[Tensor]]) -> Any:
+    """What the emission depends on besides the trie node, or None if it depends on more."""
+    active = [s for s in record.segments if s.entries is None or s.entries]
+    if record.tracked or len(active) != 1 or active[0].trace is not trace or trace.customs or trace.symbolic:
+        return None
+    segment = active[0]
+    entered = trace.entered
+
+    def slot(t: Tensor) -> Any:
+        return t._slot if t._trace is trace else entered.get(id(t), -1)
+
+    target_slots = tuple([slot(t) for t in targets])
+    seed_slots = None if seeds is None else tuple([slot(t) for t in seeds])
+    if -1 in target_slots or (seed_slots is not None and -1 in seed_slots):
+        return None
+    return (tuple([tuple(r) for r in segment.ranges]), tuple([(d, slot(t)) for d, t in segment.events]),
+            tuple([slot(t) for t in record._watched_tensors]), target_slots, seed_slots,
+            tuple([tuple([slot(t) for t in ts]) for ts in wanted]))
+
+
+def _walk(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
+          wanted: list[list[Tensor]]) -> list[Tensor | Rows | None]:
+    tracked = set(record.tracked)
+    entries: list[Entry] = []
+    for segment in record.segments:
+        if segment.entries is None:
+            entries += record._sweep(segment, tracked)
+        else:
+            entries += segment.entries
+    cotangents: dict[Key, Any] = {}
+
+    def add(key: Key, value: Any) -> None:
+        held = cotangents.get(key)
+        cotangents[key] = value if held is None else _sum(held, value)
+
+    for i, target in enumerate(targets):
+        key = record.key(target)
+        if target.aval.inexact and key in tracked:
+            add(key, ones_like(target) if seeds is None else seeds[i])
+    for entry in reversed(entries):
+        given = tuple(k in cotangents for k in entry.outputs)
+        if not any(given):
+            continue
+        node = entry.node
+        if node.op in passes_on and type(cotangents[entry.outputs[0]]) is Rows:
+            add(entry.inputs[0], cotangents[entry.outputs[0]])
+            continue
+        cotangents.update({k: densified(cotangents[k]) for k in entry.outputs if k in cotangents})
+        if entry.custom is not None:
+            grads = entry.custom([cotangents.get(k) for k in entry.outputs])
+            for key, grad in zip(entry.inputs, grads, strict=False):
+                if grad is not None and key in tracked:
+                    add(key, grad)
+            continue
+        avals = node.input_avals
+        wrt = tuple(i for i, (k, a) in enumerate(zip(entry.inputs, avals, strict=True)) if k in tracked and a.inexact)
+        if not wrt:
+            continue
+        if entry.wrt is not None and not set(wrt) <= set(entry.wrt):
+            raise RuntimeError("a tensor was watched after it had been used and a value had been read: its use cannot "
+                               "be differentiated any more; watch it before it is used")
+        assert node.op is not None
+        rule = slice_rules.get(node.op)
+        rows = None if rule is None else rule(node.static, avals)
+        if rows is not None:
+            ids = entry.value(node.inputs[1], avals[1])
+            part = stream.record(rows, NO_STATIC, (cotangents[entry.outputs[0]], ids))
+            add(entry.inputs[0], Rows(avals[0].shape, [part]))
+            continue
+        inputs = [entry.value(slot, a) for slot, a in zip(node.inputs, avals, strict=True)]
+        cts = [cotangents[k] for k in entry.outputs if k in cotangents]
+        if isinstance(node.op, VjpOp) or is_call(node.op):
+            # None where TensorFlow knows of no path; of a function, zeros where some other result has one.
+            full = tuple(a.inexact for a in node.avals) if is_call(node.op) else given
+            upstream = [a for a, g in zip(node.avals, full, strict=True) if g]
+            live = connected(node.op.vjp(wrt, full), node.static, (*avals, *upstream))
+            if isinstance(node.op, VjpOp) and node.op.base.flat:
+                for i in (i for i, c in zip(wrt, live, strict=True) if not c):
+                    add(entry.inputs[i], unread(avals[i]))
+            wrt = tuple(i for i, c in zip(wrt, live, strict=True) if c)
+            if not wrt:
+                continue
+        grads = stream.record(node.op.vjp(wrt, given), node.static, (*inputs, *cts))
+        if node.op.may_fail and is_call(node.op):
+            stream.current().calls_python = True
+        for i, grad in zip(wrt, grads, strict=True):
+            add(entry.inputs[i], grad)
+    results: list[Tensor | Rows | None] = []
+    for tensors in wanted:
+        total: Any = None
+        for t in tensors:
+            part = cotangents.get(record.key(t))
+            if part is not None and t.aval.inexact:
+                total = part if total is None else _sum(total, part)
+        results.append(total)
+    return results

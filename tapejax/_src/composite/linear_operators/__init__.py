@@ -1,0 +1,23 @@
+"""The ``tf.linalg.LinearOperator`` classes: matrices that know their structure."""
+
+from tapejax._src.composite.linear_operators.base import LinearOperator, LinearOperatorAdjoint, LinearOperatorInversion
+from tapejax._src.composite.linear_operators.combinations import (
+    LinearOperatorBlockDiag,
+    LinearOperatorComposition,
+    LinearOperatorKronecker,
+    LinearOperatorLowRankUpdate,
+)
+from tapejax._src.composite.linear_operators.matrices import (
+    LinearOperatorDiag,
+    LinearOperatorFullMatrix,
+    LinearOperatorIdentity,
+    LinearOperatorLowerTriangular,
+    LinearOperatorScaledIdentity,
+    LinearOperatorZeros,
+)
+
+__all__ = [
+    "LinearOperator", "LinearOperatorAdjoint", "LinearOperatorBlockDiag", "LinearOperatorComposition",
+    "LinearOperatorDiag", "LinearOperatorFullMatrix", "LinearOperatorIdentity", "LinearOperatorInversion",
+    "LinearOperatorKronecker", "LinearOperatorLowRankUpdate", "LinearOperatorLowerTriangular",
+    "LinearOperatorScaledIdentity", "LinearOperatorZeros"]

@@ -1,0 +1,152 @@
+"""Small things of the ``tf`` namespace that make no ops: scopes, queries, grouping, printing."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tapejax._src.core import nest
+from tapejax._src.core.errors import UnsupportedError
+from tapejax._src.core.public import public
+from tapejax._src.core.tensor import Tensor, is_symbolic
+from tapejax._src.core.variable import Variable
+from tapejax._src.engine import stream
+
+__all__: list[str] = []
+
+
+@public("get_logger")
+def get_logger() -> logging.Logger:
+    """The logger of tapejax's warnings (TensorFlow's is named "tensorflow").
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/get_logger
+
+    >>> get_logger().name
+    'tapejax'
+    """
+    return logging.getLogger("tapejax")
+
+
+@public("executing_eagerly")
+def executing_eagerly() -> bool:
+    """Whether operations give values: True except while a graph is captured.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/executing_eagerly
+
+    >>> executing_eagerly()
+    True
+    """
+    return not stream.current().symbolic
+
+
+@public("is_tensor")
+def is_tensor(x: Any) -> bool:
+    """Whether `x` is a tensor, a variable or another TensorFlow-native value.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/is_tensor
+
+    >>> is_tensor(Variable(1.0)), is_tensor(1.0)
+    (True, False)
+    """
+    return isinstance(x, (Tensor, Variable, nest.CompositeTensor))
+
+
+@public("control_dependencies")
+@contextlib.contextmanager
+def control_dependencies(control_inputs: Any) -> Iterator[None]:
+    """Context whose operations come after `control_inputs`: what is recorded runs in order anyway.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/control_dependencies
+
+    >>> with control_dependencies([]):
+    ...     print("in order")
+    in order
+    """
+    if callable(control_inputs):
+        control_inputs()
+    yield
+
+
+@public("init_scope")
+@contextlib.contextmanager
+def init_scope() -> Iterator[None]:
+    """Context that lifts operations out of the functions that are being captured: they run once, at once.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/init_scope
+
+    >>> with init_scope():
+    ...     executing_eagerly()
+    True
+    """
+    with stream.outside_captures():
+        yield
+
+
+@public("device")
+@contextlib.contextmanager
+def device(device_name: Any) -> Iterator[None]:
+    """Context that asks for a device: "CPU:0", "/GPU:1"...; new arrays are put there.
+
+    Raises:
+      UnsupportedError: the device does not exist here.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/device
+
+    >>> with device("CPU:0"):
+    ...     print(float(Variable(1.0) * 2.0))
+    2.0
+    """
+    import jax
+
+    if device_name is None:
+        yield
+        return
+    kind, _, number = str(device_name).upper().rsplit("/", 1)[-1].replace("DEVICE:", "").partition(":")
+    platform = {"CPU": "cpu", "GPU": "gpu", "TPU": "tpu"}.get(kind)
+    try:
+        found = jax.devices(platform)[int(number or 0)]
+    except (RuntimeError, IndexError):
+        raise UnsupportedError(f"tf.device({device_name!r})", f"JAX sees {jax.devices()}",
+                               "name one of these") from None
+    stream.sync("the device changed")
+    with jax.default_device(found):
+        yield
+        stream.sync("the device changed")
+
+
+@public("no_op")
+def no_op(name: str | None = None) -> None:
+    """Does nothing.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/no_op
+
+    >>> no_op()
+    """
+
+
+@public("group")
+def group(*inputs: Any, name: str | None = None) -> None:
+    """Groups operations, which have been recorded already: nothing is left to do.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/group
+
+    >>> group()
+    """
+
+
+@public("get_static_value")
+def get_static_value(tensor: Any, partial: bool = False) -> Any:
+    """The value as a NumPy array, or None for a tensor of a graph that is being captured.
+
+    Args:
+      tensor: a tensor.
+      partial: of no effect: a value is known as a whole or not at all.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/get_static_value
+
+    >>> get_static_value(Variable([1, 2]) + 1)
+    array([2, 3], dtype=int32)
+    """
+    return None if isinstance(tensor, Tensor) and is_symbolic(tensor) else np.asarray(tensor)

@@ -1,0 +1,234 @@
+"""What a flush does: which results are wanted, which buffers may be reused, compiled whole or op by op.
+
+The thresholds of the tiers live here.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+import jax
+import numpy as np
+
+from tapejax._src.engine import explain, trie
+from tapejax._src.engine.graph import Node, path
+from tapejax._src.engine.program import OpError, Program, is_concrete, run_op_by_op
+
+__all__ = ["forget_families", "run_pending", "set_error_translator"]
+
+# Programs made of the same set of ops that were each seen once: after this many, the next new one runs op by op
+# until it comes again. Measured on a loop whose shape changes each turn: whole programs cost 50 to 500 ms each,
+# the cached ops some 10 us each.
+UNREPEATED: Final = 4
+_MAX_FAMILIES: Final = 4096
+# Variants of one program (other outputs wanted, other buffers free) before one that serves all is made.
+MAX_VARIANTS: Final = 3
+
+_families: dict[frozenset, int] = {}
+
+
+def _as_it_is(error: Exception, where: str) -> Exception:
+    return error
+
+
+_translate: Callable[[Exception, str], Exception] = _as_it_is
+
+
+def set_error_translator(translate: Callable[[Exception, str], Exception]) -> None:
+    """How an error of a running op, and a text that says where it was recorded, become the user's exception."""
+    global _translate
+    _translate = translate
+
+
+def run_pending(trace: Any, reason: str, only: Any = None) -> None:
+    """Computes what is pending in `trace` and hands the values to its tensors and tapes.
+
+    Args:
+      trace: the trace. Its lock is held.
+      reason: for `explain`.
+      only: compute just this tensor and leave the trace as it is (for another thread).
+    """
+    node = trace.node
+    if node.depth == len(trace.inputs):
+        # Nothing but inputs.
+        trace.done = only is None
+        return
+    if only is not None:
+        tensors, watchers = [only], []
+    else:
+        tensors = [t for r in trace.refs if (t := r()) is not None]
+        watchers = [w for r in trace.watchers if (w := r()) is not None]
+    slots = tuple([t._slot for t in tensors])
+    if watchers:
+        inputs = set(trace.entered.values())
+        kept = sorted({s for w in watchers for s in w.needs(trace)} - inputs - set(slots))
+        slots += tuple(kept)
+    if not slots and not node.acts:
+        # Nobody holds a result any more (weights drawn and then overwritten, say): nothing to compute.
+        trace.done = only is None
+        return
+    explain.stats.note_flush(reason, node.depth - len(trace.inputs))
+    try:
+        values = _run(trace, node, slots, reason, only is None)
+    except OpError as failure:
+        if only is not None:
+            raise _user_error(failure) from failure.cause
+        _settle(tensors, failure.env)
+        _roll_back(trace, failure)
+        trace.done = True
+        trace.error = _user_error(failure)
+        raise trace.error from failure.cause
+    _settle(tensors, values)
+    trace.done = only is None
+    for w in watchers:
+        w.keep(trace, values)
+
+
+def _user_error(failure: OpError) -> Exception:
+    where = failure.node.where
+    place = f"{where[0]}:{where[1]} in {where[2]}" if where else "an unknown place"
+    return _translate(failure.cause, f"[Op:{failure.node.op}] recorded at {place}")
+
+
+def _roll_back(trace: Any, failure: OpError) -> None:
+    """Variables whose new value was not computed get their old one back."""
+    for cell, old in trace.assigned.values():
+        if cell._tensor._value is None and cell._tensor._trace is trace:
+            cell._tensor = old
+
+
+def _settle(tensors: list[Any], values: dict[int, Any]) -> None:
+    for t in tensors:
+        value = values.get(t._slot)
+        if value is not None:
+            t._value = value
+
+
+def _run(trace: Any, node: Node, slots: tuple[int, ...], reason: str, may_donate: bool) -> dict[int, Any]:
+    """Values by slot."""
+    arrays = [t._value for t in trace.inputs]
+    if trace.immediate:
+        concrete = all(map(is_concrete, arrays))
+        with jax.enable_x64(True):
+            return run_op_by_op(node, arrays, trace.scalars, slots, compiled=concrete)
+    if node.acts and not may_donate:
+        return _run_beside(node, arrays, trace.scalars, slots)
+    donated = _donatable(trace, node) if may_donate and not node.may_fail else ()
+    program = _find(node, slots, donated)
+    if program is None:
+        if _worth_compiling(node, reason):
+            program = _compile(node, slots, donated, trace.scalars)
+        else:
+            node.seen += 1
+            explain.stats.op_by_op += 1
+            with jax.enable_x64(True):
+                return run_op_by_op(node, arrays, trace.scalars, slots, wait=node.may_fail)
+    try:
+        outs = _call(program, node, arrays, trace.scalars)
+        if node.may_fail:
+            jax.block_until_ready(outs)
+    except Exception as error:
+        explain.stats.note_failure(program)
+        if program in node.programs and not program.first_seconds:
+            node.programs.remove(program)
+        if any(type(a) is not np.ndarray and a.is_deleted() for a in arrays):
+            raise OpError(node, {}, error) from error  # the buffers are gone: no second try
+        # Find the op that failed, and save what comes before it.
+        with jax.enable_x64(True):
+            return run_op_by_op(node, arrays, trace.scalars, slots, wait=True)
+    return dict(zip(program.outputs, outs, strict=True))
+
+
+def _run_beside(node: Node, arrays: list[Any], scalars: list[Any], slots: tuple[int, ...]) -> dict[int, Any]:
+    """Values of a program that itself runs later, or is running: what acts in it does not act now."""
+    with jax.enable_x64(True):
+        return run_op_by_op(node, arrays, scalars, slots, acting=False)
+
+
+def _call(program: Program, node: Node, arrays: list[Any], scalars: list[Any]) -> list[Any]:
+    compiled = program.compilations if program.runs else 0
+    with jax.enable_x64(True):
+        outs = program(arrays, scalars)
+    if program.compilations != compiled:
+        explain.stats.note_compile(program)
+    return outs
+
+
+def _find(node: Node, slots: tuple[int, ...], donated: tuple[int, ...]) -> Program | None:
+    """An executable that returns at least `slots` and overwrites at most `donated`."""
+    programs = node.programs
+    for program in programs:
+        if program.outputs == slots and program.donated == donated:
+            return program
+    for program in programs:
+        if set(slots) <= set(program.outputs) and set(program.donated) <= set(donated):
+            return program
+    return None
+
+
+def _compile(node: Node, slots: tuple[int, ...], donated: tuple[int, ...], scalars: list[Any]) -> Program:
+    if len(node.programs) >= MAX_VARIANTS:
+        # What is wanted keeps changing: one program that returns all of it ends that.
+        slots = tuple(sorted({*slots, *(s for p in node.programs for s in p.outputs)}))
+        donated = tuple(i for i in donated if all(i in p.donated for p in node.programs))
+        node.programs.clear()
+    program = Program(node, slots, donated, scalars)
+    trie.register_program(program)
+    return program
+
+
+def _worth_compiling(node: Node, reason: str) -> bool:
+    """Whether a program that has no executable yet gets one, or runs op by op this time."""
+    if reason in ("length cap", "op-by-op mode"):
+        return False
+    if node.seen or node.programs:
+        return True
+    family = frozenset(id(n.op) for n in path(node))
+    if len(_families) >= _MAX_FAMILIES:
+        forget_families()
+    _families[family] = _families.get(family, 0) + 1
+    return _families[family] <= UNREPEATED
+
+
+def forget_families() -> None:
+    """Starts anew to count the programs that were seen once."""
+    _families.clear()
+
+
+def _donatable(trace: Any, node: Node) -> tuple[int, ...]:
+    """Positions of inputs that only an overwritten variable still holds."""
+    if not trace.assigned:
+        return ()
+    positions = node.memo.get("positions")
+    if positions is None:
+        slots = [n.slot for n in path(node) if n.op is None]
+        positions = node.memo["positions"] = {slot: i for i, slot in enumerate(slots)}
+    found = []
+    count = sys.getrefcount
+    for entry in trace.assigned.values():
+        slot = trace.entered.get(id(entry[1]))
+        # Holders of the old tensor: `trace.assigned` and `trace.inputs`; of its array: the tensor, and the list
+        # of arguments that the caller has just made.
+        if slot is not None and count(entry[1]) <= _SOLE_TENSOR and count(entry[1]._value) <= _SOLE_ARRAY:
+            found.append(positions[slot])
+    return tuple(found)
+
+
+def _refcounts_when_sole() -> tuple[int, int]:
+    """What `_donatable` counts when nobody else holds on; depends on the Python version, so it is measured."""
+
+    class Holder:
+        _value: Any = object()
+
+    holder = Holder()
+    holder._value = bytearray(1)
+    inputs = [holder]
+    entry = (None, holder)
+    arrays = [t._value for t in inputs]
+    del holder
+    found = sys.getrefcount(entry[1]), sys.getrefcount(entry[1]._value)
+    del arrays, inputs
+    return found
+
+
+_SOLE_TENSOR, _SOLE_ARRAY = _refcounts_when_sole()

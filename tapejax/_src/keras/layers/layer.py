@@ -1,0 +1,400 @@
+"""`Layer`: state that is built on the first call, found through attributes, and named by where it was made."""
+
+import functools
+import inspect
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from tapejax._src.core import convert, dtypes, errors
+from tapejax._src.core.shape import TensorShape
+from tapejax._src.core.tensor import Tensor
+from tapejax._src.core.variable import Variable
+from tapejax._src.engine import stream
+from tapejax._src.function.autograph.conversion import in_context
+from tapejax._src.keras import backend, initializers, keras2
+from tapejax._src.keras.backend import Weight
+
+__all__ = ["KerasTensor", "Layer"]
+
+
+class _Running(threading.local):
+    """The layers whose `build` or `call` runs in this thread, outermost first, each with its `training` flag."""
+
+    def __init__(self) -> None:
+        self.stack: list[tuple[Layer, Any]] = []
+
+
+_running = _Running()
+
+
+class KerasTensor:
+    """What `Input` gives: the shape (None for the batch) and dtype of a tensor to come."""
+
+    def __init__(self, shape: Sequence[int | None], dtype: Any = "float32", name: str | None = None):
+        self.shape = tuple(shape)
+        self.dtype = dtypes.as_dtype(dtype or "float32").name
+        self.name = name or backend.auto_name("KerasTensor")
+
+    def __repr__(self) -> str:
+        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+
+
+class Layer:
+    """Base class of layers and models.
+
+    A subclass makes its weights in `__init__` or `build(input_shape)` and computes in `call(inputs, ...)`. Weights
+    and layers held by attributes, also in lists, tuples and dicts, are found.
+
+    Args:
+      trainable: False keeps its weights, and its sublayers', out of `trainable_variables`.
+      dtype: of weights and computations, float32 by default.
+      name: by default made from the class's, and unique.
+      input_shape, input_dim, batch_input_shape: shape of the input (the first two without the batch), so that
+        a `Sequential` can build at once.
+      **kwargs: Keras 2's `weights` (values to start from) and `dynamic` (of no effect).
+
+    Raises:
+      ValueError: another keyword argument.
+
+    Source: https://keras.io/api/layers/base_layer/
+
+    >>> import tapejax as tf
+    >>> class Scale(Layer):
+    ...     def build(self, input_shape):
+    ...         self.factor = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="factor")
+    ...     def call(self, inputs):
+    ...         return inputs * self.factor
+    >>> layer = Scale()
+    >>> layer(tf.constant([[1.0, 2.0]])).numpy().tolist(), layer.weights[0].path
+    ([[1.0, 2.0]], 'scale/factor')
+    """
+
+    built: bool
+    _initial_weights: Any
+    _takes_training = False
+    _training_position = 1
+    _tracked: dict[str, Any]
+    _made: list[Any]
+    _trainables: tuple[int, list[Any], list[Any]] | None  # structure number, containers, trainable variables
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> "Layer":
+        self = object.__new__(cls)
+        # Here, not in __init__: a subclass may set attributes before it calls super().__init__().
+        object.__setattr__(self, "_tracked", {})
+        object.__setattr__(self, "_made", [])
+        object.__setattr__(self, "built", False)
+        object.__setattr__(self, "_trainables", None)
+        return self
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in cls.__dict__:
+            cls.build = _scoped(cls.__dict__["build"])  # type: ignore[method-assign]
+        if "call" in cls.__dict__:
+            params = list(inspect.signature(cls.__dict__["call"]).parameters)
+            cls._takes_training = "training" in params
+            cls._training_position = params.index("training") - 1 if cls._takes_training else -1
+
+    def __init__(self, *, trainable: bool = True, dtype: Any = None, name: str | None = None,
+                 input_shape: Any = None, input_dim: int | None = None, batch_input_shape: Any = None, **kwargs: Any):
+        object.__setattr__(self, "_initial_weights", keras2.take("Layer", kwargs, "weights"))
+        keras2.take("Layer", kwargs, "dynamic")  # layers may hold any Python code anyway
+        if batch_input_shape is not None:
+            keras2.hint("batch_input_shape=", keras2.KEYWORDS["Layer"]["batch_input_shape"])
+        if kwargs:
+            raise ValueError(f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}")
+        self._name = name or backend.auto_name(type(self).__name__)
+        self._dtype = backend.as_dtype(dtype)
+        self._trainable = bool(trainable)
+        shape = (input_dim,) if input_dim is not None else input_shape
+        self._given_shape = (None, *shape) if shape is not None else \
+            tuple(batch_input_shape) if batch_input_shape is not None else None
+
+    # State
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, (Variable, Layer, list, tuple, dict)):
+            self._tracked[name] = value
+            _changed()
+        elif self._tracked.pop(name, None) is not None:
+            _changed()
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if self._tracked.pop(name, None) is not None:
+            _changed()
+        object.__delattr__(self, name)
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return self._name
+
+    @property
+    def dtype(self) -> str:
+        """Name of the dtype of the weights."""
+        return dtypes.from_numpy(self._dtype).name
+
+    compute_dtype = variable_dtype = dtype
+
+    @keras2.name_first
+    def add_weight(self, shape: Any = None, initializer: Any = None, dtype: Any = None, trainable: bool = True,
+                   regularizer: Any = None, constraint: Any = None, name: str | None = None) -> Weight:
+        """Makes a variable of this layer.
+
+        Args:
+          shape: () by default.
+          initializer: name, `Initializer` or function of shape and dtype; by default Glorot-uniform for floats,
+            zeros otherwise.
+          dtype: the layer's by default.
+          trainable: whether it is among `trainable_variables`.
+          regularizer: not supported yet.
+          constraint: function applied to the variable after each optimizer step.
+          name: "variable" by default, made unique.
+
+        Returns:
+          The variable.
+
+        Source: https://keras.io/api/layers/base_layer/#addweight-method
+        """
+        if regularizer is not None:
+            raise errors.UnsupportedError("add_weight(`regularizer`)", "losses of layers are not collected yet",
+                                          "add the penalty to the loss")
+        dims = tuple(int(d) for d in (() if shape is None else shape))
+        kind = self._dtype if dtype is None else dtypes.to_numpy(dtype)
+        make = initializers.get(initializer or ("glorot_uniform" if kind.kind in "fV" else "zeros"))
+        name = name or backend.unique("variable")
+        weight = Weight(make(dims, dtype=dtypes.from_numpy(kind)), trainable, name, "/".join([*self._scope(), name]),
+                        dtypes.from_numpy(kind))
+        weight.constraint = constraint
+        self._made.append(weight)
+        _changed()
+        return weight
+
+    add_variable = add_weight
+
+    def _scope(self) -> list[str]:
+        names = [layer.name for layer, _ in _running.stack]
+        return names if _running.stack and _running.stack[-1][0] is self else [*names, self.name]
+
+    def _own(self) -> list[Variable]:
+        """This layer's own variables, the trainable ones first."""
+        found = {id(v): v for v in self._made}
+        found |= {id(v): v for v in _walk(self._tracked) if isinstance(v, Variable)}
+        return sorted(found.values(), key=lambda v: not v.trainable)
+
+    def _sublayers(self) -> list["Layer"]:
+        return list({id(v): v for v in _walk(self._tracked) if isinstance(v, Layer)}.values())
+
+    def _flatten_layers(self) -> Iterator["Layer"]:
+        yield self
+        for layer in self._sublayers():
+            yield from layer._flatten_layers()
+
+    @property
+    def weights(self) -> list[Any]:
+        """All variables: its own, the trainable ones first, then those of its sublayers."""
+        return list({id(v): v for layer in self._flatten_layers() for v in layer._own()}.values())
+
+    variables = weights
+
+    @property
+    def trainable_variables(self) -> list[Any]:
+        """The `weights` that training changes: none while `trainable` is False."""
+        found = self._trainables
+        if found is None or found[0] != _structure or any(_ids(c) != ids for c, ids in found[1]):
+            layers = list(self._flatten_layers())
+            containers = [c for layer in layers for c in _containers(layer._tracked)]
+            own = {id(v): v for layer in layers if layer._trainable for v in layer._own() if v.trainable}
+            found = (_structure, [(c, _ids(c)) for c in containers], list(own.values()))
+            object.__setattr__(self, "_trainables", found)
+        return list(found[2])
+
+    trainable_weights = trainable_variables
+
+    @property
+    def non_trainable_variables(self) -> list[Any]:
+        """The other `weights`."""
+        trained = set(map(id, self.trainable_variables))
+        return [v for v in self.weights if id(v) not in trained]
+
+    non_trainable_weights = non_trainable_variables
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the weights. Setting it sets it for all sublayers."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._flatten_layers():
+            object.__setattr__(layer, "_trainable", bool(value))
+        _changed()
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Values of `weights`."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Assigns to `weights`.
+
+        Raises:
+          ValueError: the number or a shape does not fit; nothing changes then.
+        """
+        own = self.weights
+        if len(weights) != len(own):
+            raise ValueError(f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of length "
+                             f"{len(weights)}, but the layer was expecting {len(own)} weights.")
+        for v, value in zip(own, weights, strict=True):
+            if tuple(np.shape(value)) != tuple(v.shape.as_list()):
+                raise ValueError(f"Layer {self.name} weight shape {tuple(v.shape.as_list())} is not compatible with "
+                                 f"provided weight shape {tuple(np.shape(value))}.")
+        for v, value in zip(own, weights, strict=True):
+            v.assign(value)
+
+    def count_params(self) -> int:
+        """How many numbers the weights hold."""
+        if not self.built:
+            raise ValueError(f"You tried to call `count_params` on layer '{self.name}', but the layer isn't built.")
+        return sum(int(np.prod(v.shape.as_list())) for v in self.weights)
+
+    # Running
+
+    def build(self, input_shape: Any) -> None:
+        """Makes the weights; called before the first `call`, with the shape of its first argument."""
+        self.built = True
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Computes the output. To be written by subclasses."""
+        raise NotImplementedError(f"Layer {type(self).__name__} does not have a `call()` method implemented.")
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Shape of the output for a shape of the input.
+
+        Raises:
+          NotImplementedError: the layer does not say.
+        """
+        raise NotImplementedError(f"Layer {type(self).__name__} should implement `compute_output_shape`.")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        stack = _running.stack
+        if args:
+            x = args[0]
+            if type(x) is not Tensor or (x.aval.dtype is not self._dtype and x.aval.dtype != self._dtype):
+                args = (self._enter(x), *args[1:])
+            if len(args) > 1:
+                args = (args[0], *map(self._enter, args[1:]))
+        training = kwargs.pop("training", None) if kwargs else None
+        if self._takes_training:
+            if len(args) > self._training_position:
+                training = args[self._training_position]
+            else:
+                if training is None and stack:
+                    training = stack[-1][1]
+                if training is not None:
+                    kwargs["training"] = training
+        elif training is None and stack:
+            training = stack[-1][1]
+        if not self.built:
+            self._build(args, kwargs)
+        stack.append((self, training))
+        try:
+            return in_context(self.call)(*args, **kwargs)
+        finally:
+            stack.pop()
+
+    def _enter(self, value: Any) -> Any:
+        """An argument of `call`: arrays become tensors, floating ones of the layer's dtype."""
+        if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
+            return type(value)(map(self._enter, value))
+        if isinstance(value, dict):
+            return {k: self._enter(v) for k, v in value.items()}
+        if isinstance(value, KerasTensor):
+            raise errors.UnsupportedError(f"{type(self).__name__}(Input(...))", "functional models are not there yet",
+                                          "use Sequential, or subclass Model")
+        if isinstance(value, np.ndarray) or (not isinstance(value, Tensor) and hasattr(value, "__array__")
+                                             and not isinstance(value, (Variable, np.generic))):
+            value = convert.to_tensor(value)
+        if isinstance(value, Tensor) and value.aval.dtype.kind in "fV":
+            return backend.cast(value, self._dtype)
+        return value
+
+    def _build(self, args: tuple, kwargs: dict[str, Any]) -> None:
+        if "_name" not in self.__dict__:
+            raise RuntimeError(f"In layer '{type(self).__name__}', you forgot to call `super().__init__()` as the "
+                               "first statement in the `__init__()` method. Go add it!")
+        # In a trace of its own: the first step's program is then the same as the second's.
+        with stream.isolated():
+            self.build(_shapes(args[0] if args else next(iter(kwargs.values()), None)))
+        self.built = True
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _scoped(build: Callable) -> Callable:
+    """A `build` method whose weights are named after the layer, and that marks the layer as built."""
+
+    @functools.wraps(build)
+    def wrapper(self: Layer, *args: Any, **kwargs: Any) -> Any:
+        stack = _running.stack
+        inner = bool(stack) and stack[-1][0] is self  # super().build(...)
+        if not inner:
+            stack.append((self, None))
+        try:
+            args = tuple(tuple(a.as_list()) if isinstance(a, TensorShape) else a for a in args)
+            result = build(self, *args, **kwargs)
+            self.built = True
+            if not inner and getattr(self, "_initial_weights", None) is not None:
+                self.set_weights(self._initial_weights)
+                self._initial_weights = None
+            return result
+        finally:
+            if not inner:
+                stack.pop()
+
+    return wrapper
+
+
+def _shapes(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_shapes, value)) if type(value) in (list, tuple) else value
+    if isinstance(value, dict):
+        return {k: _shapes(v) for k, v in value.items()}
+    return tuple(value.shape) if hasattr(value, "shape") else None
+
+
+_structure = 0
+
+
+def _changed() -> None:
+    """Some layer's attributes changed: what was found by walking them is out of date."""
+    global _structure
+    _structure += 1
+
+
+def _ids(container: Any) -> list[int]:
+    return list(map(id, container.values() if isinstance(container, dict) else container))
+
+
+def _containers(tracked: Any) -> Iterator[Any]:
+    """Lists, tuples and dicts in attributes, nested ones too: they change without telling."""
+    for value in tracked.values() if isinstance(tracked, dict) else tracked:
+        if isinstance(value, (list, tuple, dict)):
+            yield value
+            yield from _containers(value)
+
+
+def _walk(value: Any) -> Iterator[Any]:
+    """Variables and layers in nested lists, tuples and dicts."""
+    if isinstance(value, (Variable, Layer)):
+        yield value
+    elif isinstance(value, dict):
+        for v in value.values():
+            yield from _walk(v)
+    elif isinstance(value, (list, tuple)):
+        for v in value:
+            yield from _walk(v)

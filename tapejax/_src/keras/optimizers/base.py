@@ -1,0 +1,416 @@
+"""The base of Keras's optimizers: slots, arguments, checks. A step is one op over all variables."""
+
+import functools
+import re
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tapejax._src.autodiff.explain.diagnose import why_missing
+from tapejax._src.autodiff.indexed_slices import IndexedSlices
+from tapejax._src.autodiff.tape import GradientTape
+from tapejax._src.core import convert
+from tapejax._src.core.tensor import Tensor, from_value
+from tapejax._src.engine import stream
+from tapejax._src.engine.aval import scalar_kind
+from tapejax._src.engine.op import Inferred, Op, Static, static
+from tapejax._src.keras import backend, keras2
+from tapejax._src.keras.backend import Weight
+from tapejax._src.keras.optimizers import transforms
+from tapejax._src.keras.optimizers.schedules import LearningRateSchedule
+from tapejax._src.keras.optimizers.sparse_updates import Slices, added, dense, each
+
+__all__ = ["Optimizer", "by_formula"]
+
+_F32, _F64 = scalar_kind(np.dtype(np.float32)), scalar_kind(np.dtype(np.float64))
+_DECAYED = Op("decayed_rate", lambda rate, step, decay: rate / (1 + decay.astype(rate.dtype) * step.astype(rate.dtype)))
+
+
+def _clip(grads: list, kind: str, limit: Any) -> list:
+    """Keras's three ways to bound gradients. A norm of slices is that of their values, also where indices repeat."""
+    if kind == "value":
+        return [each(lambda g: jnp.clip(g, -limit.astype(g.dtype), limit.astype(g.dtype)), g) for g in grads]
+    values = [g.values if isinstance(g, Slices) else g for g in grads]
+    if kind == "norm":
+        norms = [jnp.sqrt(jnp.sum(jnp.square(g), dtype=g.dtype)) for g in values]
+        return [each(lambda g, n=n: g * limit.astype(g.dtype) / jnp.maximum(n, limit.astype(g.dtype)), g)
+                for g, n in zip(grads, norms, strict=True)]
+    dtype = jnp.result_type(*values)
+    norm = jnp.sqrt(sum(jnp.sum(jnp.square(g.astype(dtype))) for g in values))
+    limit = limit.astype(dtype)
+    scale = limit * jnp.minimum(1 / norm, 1 / limit) + (norm - norm)  # not finite: everything becomes nan
+    return [g * scale.astype(g.dtype) for g in map(dense, grads)]
+
+
+def _gradients(flat: list, params: Sequence, sliced: tuple[int, ...]) -> list:
+    """One gradient for each parameter; those at `sliced` came as values and indices."""
+    rest = iter(flat)
+    grads = []
+    for i, p in enumerate(params):
+        g = next(rest)
+        if i in sliced:
+            g = Slices(g.astype(p.dtype), next(rest), p.shape)
+            fits = g.values.shape == (*g.indices.shape, *p.shape[1:])
+        else:
+            fits, g = g.shape == p.shape, g.astype(p.dtype)
+        if not fits:
+            shape = g.values.shape if i in sliced else g.shape
+            raise ValueError(f"A gradient of shape {shape} does not fit its variable of shape {p.shape}")
+        grads.append(g)
+    return grads
+
+
+def _step(iterations: Any, rate: Any, *rest: Any, advance: Callable, count: int, numbers: int, clip: str,
+          decay: tuple[int, ...], sliced: tuple[int, ...] = ()) -> tuple:
+    """One step: gradients, variables and slots in, new variables and slots out.
+
+    Static arguments: `advance` is the formula; `count` the number of variables; `numbers` of Python numbers; `clip` how
+    gradients are bounded; `decay` and `sliced` say which variables decay, and which gradients are slices.
+    """
+    hyper, rest = list(rest[:numbers]), rest[numbers:]
+    split = count + len(sliced)
+    params, slots = rest[split: split + count], rest[split + count:]
+    grads = _gradients(list(rest[:split]), params, sliced)
+    if clip:
+        grads = _clip(grads, clip, hyper.pop())
+    if decay:
+        factor = hyper.pop()
+        params = [p - p * transforms.single(factor, p) * rate.astype(p.dtype) if i in decay else p
+                  for i, p in enumerate(params)]
+    updates, slots = advance(rate, hyper, iterations, tuple(grads), tuple(params), slots)
+    new = [added(p, u) for p, u in zip(params, updates, strict=True)]
+    return (iterations + 1, *new, *slots)
+
+
+@functools.cache
+def by_formula(formula: Callable, **options: Any) -> Callable:
+    """What a step does by a formula of `tapejax._src.keras.optimizers.transforms`.
+
+    Args:
+      formula: from the learning rate and the optimizer's numbers to a transformation.
+      **options: its static arguments.
+    """
+
+    def advance(rate: Any, hyper: list, iterations: Any, grads: tuple, params: tuple, slots: Sequence) -> tuple:
+        count = len(grads)
+        state = transforms.State(iterations, tuple(tuple(slots[i: i + count]) for i in range(0, len(slots), count)))
+        updates, state = formula(rate, *hyper, **options).update(grads, state, params)
+        return updates, tuple(s for of_name in state.slots for s in of_name)
+
+    return advance
+
+
+class _Step(Op):
+    """A step as an op. New values look like the old ones, so that nothing must be traced to know them."""
+
+    __slots__ = ()
+
+    def _infer(self, static: Static, avals: tuple) -> Inferred:
+        kwargs = static.kwargs
+        count, sliced, rest = kwargs["count"], kwargs.get("sliced", ()), avals[2 + kwargs["numbers"]:]
+        split = count + len(sliced)
+        with jax.enable_x64(True):  # gradients that do not fit are refused here
+            jax.eval_shape(lambda *xs: (_gradients(list(xs[:split]), xs[split:], sliced), None)[1],
+                           *(a.struct for a in rest[: split + count]))
+        return Inferred((avals[0], *rest[split:]), False)
+
+
+@functools.cache
+def _op(name: str) -> Op:
+    """Optimizers of one class share their op, and so their compiled programs."""
+    return _Step(name, _step, differentiable=False)
+
+
+class Optimizer:
+    """Base class of optimizers.
+
+    Args:
+      learning_rate: number, `LearningRateSchedule`, or function without arguments.
+      weight_decay: variables lose this part, times the learning rate, at each step.
+      clipnorm: bound for each gradient's norm.
+      clipvalue: bound for each element.
+      global_clipnorm: bound for the norm of all gradients together.
+      name: by default made from the class's.
+      **kwargs: Keras 2's `lr`, now `learning_rate`, and `decay`, which Keras 3 ignores with a warning: the rate is
+        divided by ``1 + decay * iterations``.
+
+    Raises:
+      ValueError: another argument, or more than one bound.
+
+    Source: https://keras.io/api/optimizers/
+
+    >>> import tapejax as tf
+    >>> v = tf.Variable(1.0)
+    >>> optimizer = tf.keras.optimizers.SGD(learning_rate=0.5)
+    >>> int(optimizer.apply_gradients([(tf.constant(1.0), v)])), float(v)
+    (1, 0.5)
+    """
+
+    _slot_names: tuple[str, ...] = ()
+    _together = 2  # how many slots Keras makes variable by variable; the others follow, for all variables each
+    _slot_starts: dict[str, float]  # where not zero
+    _numbers: tuple[str, ...] = ()
+    _why: tuple[tuple[int, ...], str] = ((), "")  # last variables without gradients, and the reasons
+    _advance: Callable  # from a step's arrays to what is added to the variables, and the new slots
+
+    def __init__(self, learning_rate: Any = 0.001, weight_decay: float | None = None, clipnorm: float | None = None,
+                 clipvalue: float | None = None, global_clipnorm: float | None = None, name: str | None = None,
+                 **kwargs: Any):
+        learning_rate = keras2.take("Optimizer", kwargs, "lr", learning_rate)
+        self._decay = float(keras2.take("Optimizer", kwargs, "decay") or 0.0)
+        if kwargs:
+            raise ValueError(f"Argument(s) not recognized: {kwargs}")
+        if sum(a is not None for a in (clipnorm, clipvalue, global_clipnorm)) > 1:
+            raise ValueError("Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. Received: "
+                             f"clipnorm={clipnorm}, clipvalue={clipvalue}, global_clipnorm={global_clipnorm}")
+        self.name = name or backend.auto_name(type(self).__name__)
+        self.weight_decay = weight_decay
+        self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
+        self.built = False
+        self._iterations = self._add("iteration", np.zeros((), np.int64))
+        self._learning_rate: Any = learning_rate if callable(learning_rate) else None
+        self._rate_variable: Weight | None = None
+        if not callable(learning_rate):
+            if not isinstance(learning_rate, (int, float, np.floating)):
+                raise ValueError("Argument `learning_rate` should be float, or an instance of LearningRateSchedule, "
+                                 "or a callable (that takes in the current iteration value and returns the "
+                                 f"corresponding learning rate value). Received instead: learning_rate={learning_rate}")
+            self._rate_variable = self._add("learning_rate", np.array(learning_rate, np.float32))
+        self._index: dict[int, int] = {}
+        self._trained: list[Any] = []
+        self._slots: list[list[Weight]] = []  # by slot name, then by variable
+        self._slot_starts = {}
+        self._excluded: tuple[set[int], re.Pattern | None] = (set(), None)
+        self._decaying: list[bool] = []  # by variable
+        self._op = _op(type(self).__name__)
+
+    def _add(self, name: str, value: np.ndarray) -> Weight:
+        return Weight(from_value(value), False, name, f"{self.name}/{name}")
+
+    @property
+    def iterations(self) -> Weight:
+        """How many steps were done: an int64 variable."""
+        return self._iterations
+
+    @property
+    def learning_rate(self) -> Any:
+        """The learning rate: a variable, or what the schedule or function gives now. May be set."""
+        if self._rate_variable is not None:
+            return self._rate_variable
+        schedule = self._learning_rate
+        return schedule(self._iterations) if isinstance(schedule, LearningRateSchedule) else schedule()
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        if callable(value) and not isinstance(value, (Weight, Tensor)):
+            self._learning_rate, self._rate_variable = value, None
+        elif self._rate_variable is None:
+            raise TypeError("This optimizer was created with a `LearningRateSchedule` object as its `learning_rate` "
+                            "constructor argument, hence its learning rate is not settable. If you need the learning "
+                            "rate to be settable, you should instantiate the optimizer with a float `learning_rate` "
+                            "argument.")
+        else:
+            self._rate_variable.assign(value)
+
+    lr = learning_rate
+
+    @property
+    def variables(self) -> list[Weight]:
+        """Step counter, learning rate, and the slots of each variable."""
+        rate = [] if self._rate_variable is None else [self._rate_variable]
+        first = zip(*self._slots[:self._together], strict=True)
+        return [self._iterations, *rate, *(s for of_one in first for s in of_one),
+                *(s for of_name in self._slots[self._together:] for s in of_name)]
+
+    def build(self, variables: Iterable[Any]) -> None:
+        """Makes the slots for these variables, the only ones that the optimizer will then accept."""
+        if self.built:
+            return
+        if getattr(self, "epsilon", 0) is None:
+            keras2.hint("epsilon=None", "leave it out")
+            self.epsilon = backend.epsilon()
+        self._trained = list(variables)
+        self._index = {id(v): i for i, v in enumerate(self._trained)}
+        self._slots = self._make_slots()
+        self.built = True
+
+    def _make_slots(self) -> list[list[Weight]]:
+        starts = [np.float32(self._slot_starts.get(name, 0)) for name in self._slot_names]  # Keras's are float32 first
+        return [[self._add(f"{_label(v)}_{name}", np.full(v.shape.as_list(), start, v.dtype.as_numpy_dtype))
+                 for v in self._trained] for name, start in zip(self._slot_names, starts, strict=True)]
+
+    @property
+    def weights(self) -> list[Weight]:
+        """Step counter and slots, in Keras 2's order: `variables` has the learning rate too."""
+        keras2.hint("optimizer.weights", keras2.MEMBERS["Optimizer"]["weights"])
+        return [self._iterations, *(s for of_name in self._slots for s in of_name)]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Values of `weights`, as Keras 2 gave them."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Sets what `get_weights` gave.
+
+        Raises:
+          ValueError: another number of arrays, or another shape.
+        """
+        own = self.weights
+        if len(weights) != len(own):
+            raise ValueError(f"You called `set_weights(weights)` on optimizer '{self.name}' with a weight list of "
+                             f"length {len(weights)}, but the optimizer was expecting {len(own)} weights.")
+        for variable, value in zip(own, weights, strict=True):
+            variable.assign(value)
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]], name: str | None = None,
+                        experimental_aggregate_gradients: bool | None = None,
+                        skip_gradients_aggregation: bool | None = None) -> Weight:
+        """Does one step.
+
+        Args:
+          grads_and_vars: pairs; gradients are tensors, `tf.IndexedSlices` or None. The first call fixes which
+            variables the optimizer knows.
+          name: of no effect.
+          experimental_aggregate_gradients, skip_gradients_aggregation: of Keras 2; on one device there is nothing
+            to add up.
+
+        Returns:
+          `iterations`.
+
+        Raises:
+          ValueError: no pairs, no gradient at all, an unknown variable, or one given twice.
+        """
+        for old, given in (("experimental_aggregate_gradients", experimental_aggregate_gradients),
+                           ("skip_gradients_aggregation", skip_gradients_aggregation)):
+            if given is not None:
+                keras2.hint(f"{old}=", keras2.KEYWORDS["apply_gradients"][old])
+        grads, variables = zip(*grads_and_vars, strict=True)
+        self.apply(grads, variables)
+        return self._iterations
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
+        """Does one step with gradients in the order of the variables; see `apply_gradients`."""
+        if trainable_variables is None:
+            if not self.built:
+                raise ValueError("When passing `grads` without `variables`, the optimizer must already be built on a "
+                                 "list of variables. Call `optimizer.build(trainable_variables)` first.")
+            trainable_variables = self._trained
+            if len(grads) != len(trainable_variables):
+                raise ValueError(f"Received a list of {len(grads)} gradients, but the optimizer is tracking "
+                                 f"{len(trainable_variables)} trainable variables.")
+        if not len(grads):
+            return
+        if not self.built:
+            self.build(trainable_variables)
+        try:
+            places = [self._index[id(v)] for v in trainable_variables]
+        except KeyError:
+            unknown = next(v for v in trainable_variables if id(v) not in self._index)
+            raise ValueError(f"Unknown variable: {unknown}. This optimizer can only be called for the variables it "
+                             "was originally built with. When working with a new set of variables, you should "
+                             "recreate a new optimizer instance.") from None
+        if len(set(places)) < len(places):
+            raise ValueError("A variable is given twice: add its gradients")
+        if any(g is None for g in grads):
+            grads, places = self._without_none(grads, places)
+        self._run([g if type(g) in (Tensor, IndexedSlices) else convert.to_tensor(g) for g in grads], places)
+
+    def _without_none(self, grads: Sequence[Any], places: list[int]) -> tuple[list, list[int]]:
+        kept = [(g, i) for g, i in zip(grads, places, strict=True) if g is not None]
+        if not kept:
+            raise ValueError("No gradients provided for any variable.")
+        without = tuple(i for g, i in zip(grads, places, strict=True) if g is None)
+        if without != self._why[0]:  # the reasons take a walk over all that the tape saw
+            self._why = (without, why_missing([self._trained[i] for i in without]))
+        absent = [getattr(self._trained[i], "path", self._trained[i].name) for i in without]
+        warnings.warn(f"Gradients do not exist for variables {absent} when minimizing the loss. If using "
+                      "`model.compile()`, did you forget to provide a `loss` argument?"
+                      + (f"\n{self._why[1]}" if self._why[1] else ""), stacklevel=4)
+        return [g for g, _ in kept], [i for _, i in kept]
+
+    def _clipping(self) -> tuple[str, Any]:
+        return next(((kind, limit) for kind, limit in (("norm", self.clipnorm), ("global", self.global_clipnorm),
+                                                       ("value", self.clipvalue)) if limit), ("", None))
+
+    def _run(self, grads: list[Any], places: list[int]) -> None:
+        kind, limit = self._clipping()
+        numbers = [(float(getattr(self, n)), _F64) for n in self._numbers]
+        variables = [self._trained[i] for i in places]
+        decay = ()
+        if self.weight_decay is not None:
+            decaying = self._decaying or self._find_decaying()
+            decay = tuple([i for i, place in enumerate(places) if decaying[place]])
+        if decay:
+            numbers.append((float(self.weight_decay or 0.0), _F64))
+        if kind:
+            numbers.append((float(limit), _F64))
+        slots = self._slots_of(places)
+        rate = self.learning_rate
+        rate = (float(rate), _F32) if isinstance(rate, (int, float)) else \
+            rate._tensor if rate is self._rate_variable else convert.to_tensor(rate)
+        if self._decay:
+            rate = stream.record(_DECAYED, static(), (rate, self._iterations._tensor, (self._decay, _F64)))
+        sliced = tuple([i for i, g in enumerate(grads) if type(g) is IndexedSlices])
+        if sliced:
+            grads = [t for g in grads for t in ((g.values, g.indices) if type(g) is IndexedSlices else (g,))]
+        key = static(advance=self._advance, count=len(places), numbers=len(numbers), clip=kind,
+                     decay=decay, sliced=sliced)
+        new = stream.record(self._op, key, (
+            self._iterations._tensor, rate, *numbers, *grads, *(v._tensor for v in variables),
+            *(s._tensor for s in slots)))
+        for cell, value in zip((self._iterations, *variables, *slots), new, strict=True):
+            cell._overwrite(value)
+        for v in variables:
+            if getattr(v, "constraint", None) is not None:
+                v.assign(v.constraint(v))
+
+    def _slots_of(self, places: list[int]) -> list[Weight]:
+        return [of_name[i] for of_name in self._slots for i in places]
+
+    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
+        """Takes variables out of the decay of weights.
+
+        Args:
+          var_list: the variables.
+          var_names: regular expressions that are searched for in the variables' names.
+        """
+        self._excluded = ({id(v) for v in var_list or ()}, re.compile("|".join(var_names)) if var_names else None)
+        self._decaying = []
+
+    def _find_decaying(self) -> list[bool]:
+        chosen, pattern = self._excluded
+        self._decaying = [id(v) not in chosen and not (pattern and pattern.search(v.name)) for v in self._trained]
+        return self._decaying
+
+    def minimize(self, loss: Any, var_list: Any, tape: Any = None) -> Weight:
+        """Computes gradients and does one step.
+
+        Args:
+          loss: function without arguments; or a tensor, with the tape that recorded it.
+          var_list: variables, or a function that returns them.
+          tape: `GradientTape`.
+
+        Raises:
+          ValueError: a tensor without a tape, or as `apply_gradients`.
+        """
+        if callable(loss) and not isinstance(loss, Tensor):
+            tape = tape or GradientTape()
+            with tape:
+                loss = loss()
+        elif tape is None:
+            raise ValueError("`tape` is required when a `Tensor` loss is passed.")
+        chosen: Any = var_list() if callable(var_list) else var_list
+        variables = list(chosen)
+        return self.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+def _label(variable: Any) -> str:
+    name = getattr(variable, "path", None) or variable.name
+    return str(name).replace("/", "_").replace(":", "_")

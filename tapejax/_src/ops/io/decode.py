@@ -1,0 +1,241 @@
+"""Bytes to tensors: raw numbers, CSV, base 64, compressed strings. And what of `tf.io` cannot be had here."""
+
+import base64
+import csv
+import gzip
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tapejax._src.core import dtypes, errors
+from tapejax._src.core.checks import invalid
+from tapejax._src.core.convert import to_tensor
+from tapejax._src.core.public import public
+from tapejax._src.core.tensor import from_value
+from tapejax._src.ops.array.layout import invalid_value
+from tapejax._src.ops.io.files import each_bytes, string_array, strings
+
+__all__ = ["decode_base64", "decode_compressed", "decode_csv", "decode_raw", "encode_base64"]
+
+_RAW = ("float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "complex64",
+        "complex128", "bool")  # fmt: skip
+
+
+@public("io.decode_raw")
+def decode_raw(input_bytes: Any, out_type: Any, little_endian: bool = True, fixed_length: Any = None,
+               name: Any = None) -> Any:
+    """The bytes of each string as numbers.
+
+    Args:
+      input_bytes: string tensor of any shape; all of one length unless `fixed_length` is given.
+      out_type: dtype of the numbers.
+      little_endian: the byte order.
+      fixed_length: cut, or fill up with zeros, each string to this many bytes first.
+      name: of no effect.
+
+    Returns:
+      Shape ``input_bytes.shape + [n]``.
+
+    Raises:
+      InvalidArgumentError: strings of several lengths, or a length that is no multiple of the number's.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_raw
+
+    >>> decode_raw(b"ab", "uint8").numpy().tolist()
+    [97, 98]
+    """
+    array, dtype = strings(input_bytes, "input_bytes"), dtypes.to_numpy(out_type)
+    if dtypes.from_numpy(dtype).name not in _RAW:
+        raise TypeError(f"Value passed to parameter 'out_type' has DataType {dtypes.from_numpy(dtype).name} not in "
+                        f"list of allowed values: {', '.join(_RAW)}")
+    items = array.reshape(-1).tolist()
+    if fixed_length is not None:
+        length = int(fixed_length)
+        if length <= 0:
+            raise invalid_value(f"fixed_length must be greater than zero, but got {length}")
+        if length % dtype.itemsize:
+            raise invalid(f"fixed_length ({length}) must be a multiple of the size of out_type ({dtype.itemsize})")
+        items = [v[:length].ljust(length, b"\0") for v in items]
+    lengths = {len(v) for v in items}
+    if len(lengths) > 1:
+        raise invalid_value(f"DecodeRaw requires input strings to all be the same size, got sizes {sorted(lengths)}")
+    length = lengths.pop() if lengths else 0
+    if length % dtype.itemsize:
+        raise invalid_value(f"Input to DecodeRaw has length {length} that is not a multiple of {dtype.itemsize}, the "
+                            f"size of {dtypes.from_numpy(dtype).name}")
+    flat = np.frombuffer(b"".join(items), dtype)
+    if not little_endian:
+        part = np.finfo(dtype).dtype if dtype.kind == "c" else dtype  # complex numbers are turned part by part
+        flat = flat.view(part).byteswap().view(dtype)
+    return from_value(flat.reshape(*array.shape, length // dtype.itemsize).copy())
+
+
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf(inity)?|nan)\s*", re.IGNORECASE)
+
+
+def _parser(dtype: np.dtype) -> Callable[[str], Any]:
+    """How a CSV field becomes a value of `dtype`."""
+    if dtype.kind == "O":
+        return lambda text: text.encode("latin-1")
+
+    def number(text: str) -> Any:
+        if dtype.kind == "f":
+            if not _NUMBER.fullmatch(text):
+                raise ValueError
+            return float(text)
+        if not re.fullmatch(r"\s*[+-]?\d+\s*", text):
+            raise ValueError
+        value, info = int(text), np.iinfo(dtype)
+        if not info.min <= value <= info.max:
+            raise ValueError
+        return value
+
+    return number
+
+
+@public("io.decode_csv")
+def decode_csv(records: Any, record_defaults: Sequence[Any], field_delim: str = ",", use_quote_delim: bool = True,
+               na_value: str = "", select_cols: Any = None, name: Any = None) -> list[Any]:
+    """The columns of CSV lines.
+
+    Args:
+      records: string tensor; each element is a line.
+      record_defaults: for each column a tensor with what stands for an empty field, or an empty one where a field is
+        required. Its dtype is the column's: float32, float64, int32, int64 or string.
+      field_delim: the character between fields.
+      use_quote_delim: whether double quotes enclose fields.
+      na_value: a text that counts as empty.
+      select_cols: indices of the columns wanted, ascending.
+      name: of no effect.
+
+    Returns:
+      A list of tensors, one for each column, of the shape of `records`.
+
+    Raises:
+      InvalidArgumentError: a required field is missing, a field is no number, a line has another number of fields.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_csv
+
+    >>> [column.numpy().tolist() for column in decode_csv(["1,a", "2,"], [[0], ["none"]])]
+    [[1, 2], [b'a', b'none']]
+    """
+    array = strings(records, "records")
+    defaults = [np.asarray(to_tensor(d)).reshape(-1) for d in record_defaults]
+    if any(d.size > 1 for d in defaults):
+        raise invalid_value("There should be only 1 default per field")
+    if select_cols is not None:
+        select_cols = [int(c) for c in select_cols]
+        if len(select_cols) != len(defaults):
+            raise ValueError("Length of select_cols and record_defaults do not match.")
+        if select_cols != sorted(set(select_cols)):
+            raise ValueError("select_cols is not strictly increasing.")
+    parsers = [_parser(d.dtype) for d in defaults]
+    columns: list[list[Any]] = [[] for _ in defaults]
+    quoting = csv.QUOTE_MINIMAL if use_quote_delim else csv.QUOTE_NONE
+    for row, line in enumerate(array.reshape(-1)):
+        try:
+            found = next(csv.reader([line.decode("latin-1")], delimiter=field_delim, quoting=quoting,
+                                    strict=True), []) or [""]
+        except csv.Error as e:
+            raise invalid_value("Quoted field has to end with quote followed by delim or end: "
+                                f"record {row}: {e}") from None
+        if select_cols is not None:
+            found = [found[c] for c in select_cols if c < len(found)]
+        if len(found) != len(defaults):
+            raise invalid_value(f"Expect {len(defaults)} fields but have {len(found)} in record {row}")
+        for i, (text, default, parse) in enumerate(zip(found, defaults, parsers, strict=True)):
+            if text and text != na_value:
+                try:
+                    columns[i].append(parse(text))
+                except ValueError:
+                    raise invalid_value(f"Field {i} in record {row} is not a valid {default.dtype.name}: "
+                                        f"{text}") from None
+            elif default.size:
+                columns[i].append(default[0])
+            else:
+                raise invalid_value(f"Field {i} is required but missing in record {row}!")
+    return [from_value((string_array(c) if d.dtype.kind == "O" else np.array(c, d.dtype)).reshape(array.shape))
+            for c, d in zip(columns, defaults, strict=True)]
+
+
+@public("io.decode_base64")
+def decode_base64(input: Any, name: Any = None) -> Any:
+    """Web-safe base 64 to bytes, element by element; padding is not needed.
+
+    Raises:
+      InvalidArgumentError: a character that is none of base 64.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_base64
+
+    >>> decode_base64("aGk").numpy()
+    b'hi'
+    """
+
+    def decode(data: bytes) -> bytes:
+        plain = data.rstrip(b"=")
+        if re.search(rb"[^A-Za-z0-9_-]", plain) or len(plain) % 4 == 1:
+            raise invalid_value("Invalid character found in base64.")
+        return base64.urlsafe_b64decode(plain + b"=" * (-len(plain) % 4))
+
+    return each_bytes(decode, input)
+
+
+@public("io.encode_base64")
+def encode_base64(input: Any, pad: bool = False, name: Any = None) -> Any:
+    """Bytes to web-safe base 64, element by element.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/io/encode_base64
+
+    >>> encode_base64("hi", pad=True).numpy()
+    b'aGk='
+    """
+    return each_bytes(lambda v: base64.urlsafe_b64encode(v) if pad else base64.urlsafe_b64encode(v).rstrip(b"="), input)
+
+
+@public("io.decode_compressed")
+def decode_compressed(bytes: Any, compression_type: str = "", name: Any = None) -> Any:
+    """Decompresses each string.
+
+    Args:
+      bytes: string tensor.
+      compression_type: "", "GZIP" or "ZLIB".
+      name: of no effect.
+
+    Raises:
+      InvalidArgumentError: another type. DataLossError: damaged data.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_compressed
+    """
+    ways = {"": lambda v: v, "GZIP": gzip.decompress, "ZLIB": zlib.decompress}
+    if compression_type not in ways:
+        raise invalid_value(f"Only ZLIB, GZIP or NONE are supported compressions, got {compression_type!r}")
+    try:
+        return each_bytes(ways[compression_type], bytes)
+    except (zlib.error, EOFError, gzip.BadGzipFile) as e:
+        raise errors.DataLossError(message=f"the data is damaged: {e}") from None
+
+
+def _lacking(name: str, why: str, instead: str) -> Callable[..., Any]:
+    """A function of this name that refuses every call, and says why."""
+
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        raise errors.UnsupportedError(f"tf.io.{name}", why, instead)
+
+    refuse.__name__ = name
+    refuse.__doc__ = (f"Not supported: {why}. {instead}\n\n"
+                      f"Source: https://www.tensorflow.org/api_docs/python/tf/io/{name}\n")
+    return public(f"io.{name}")(refuse)
+
+
+_PROTOS = ("it needs the message's descriptor, which TensorFlow takes from its own binary",
+           "Use the protobuf package on `tensor.numpy()`.")
+decode_proto = _lacking("decode_proto", *_PROTOS)
+encode_proto = _lacking("encode_proto", *_PROTOS)
+write_graph = _lacking("write_graph", "there is no GraphDef here", "Use jax.export to save a compiled function.")
+match_filenames_once = _lacking(
+    "match_filenames_once", "it keeps its result in a variable of a TF 1 graph", "Use tf.io.matching_files.")
+decode_json_example = _lacking(
+    "decode_json_example", "it needs protobuf's JSON form", "Use json, and tf.train.Example.")

@@ -1,0 +1,79 @@
+"""Sparse tensors as strings."""
+
+from typing import Any
+
+import numpy as np
+
+from tapejax._src.core import dtypes, errors
+from tapejax._src.core.public import public
+from tapejax._src.core.tensor import from_value
+from tapejax._src.ops.io.files import strings
+from tapejax._src.ops.io.parse import sparse
+from tapejax._src.ops.io.tensor import pack, unpack
+
+__all__ = ["deserialize_many_sparse", "serialize_many_sparse", "serialize_sparse"]
+
+
+def _parts(sp: Any) -> list[np.ndarray]:
+    return [np.asarray(sp.indices), np.asarray(sp.values), np.asarray(sp.dense_shape)]
+
+
+def _strings(rows: list[list[np.ndarray]], shape: tuple[int, ...], out_type: Any) -> Any:
+    if dtypes.as_dtype(out_type) is not dtypes.string:
+        raise errors.UnsupportedError(f"out_type={out_type!r}", "there are no variant tensors here", "Use tf.string.")
+    out = np.empty((len(rows), 3), object)
+    for i, row in enumerate(rows):
+        out[i] = [pack(part) for part in row]
+    return from_value(out.reshape(shape))
+
+
+@public("io.serialize_sparse")
+def serialize_sparse(sp_input: Any, out_type: Any = dtypes.string, name: Any = None) -> Any:
+    """A `tf.SparseTensor` as a vector of 3 strings: indices, values and shape.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/io/serialize_sparse
+    """
+    return _strings([_parts(sp_input)], (3,), out_type)
+
+
+@public("io.serialize_many_sparse")
+def serialize_many_sparse(sp_input: Any, out_type: Any = dtypes.string, name: Any = None) -> Any:
+    """The rows (first axis) of a `tf.SparseTensor`, each as 3 strings: a matrix [rows, 3].
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/io/serialize_many_sparse
+    """
+    indices, values, shape = _parts(sp_input)
+    rows = [indices[:, 0] == i for i in range(int(shape[0]))]
+    return _strings([[indices[r][:, 1:], values[r], shape[1:]] for r in rows], (len(rows), 3), out_type)
+
+
+@public("io.deserialize_many_sparse")
+def deserialize_many_sparse(serialized_sparse: Any, dtype: Any, rank: Any = None, name: Any = None) -> Any:
+    """What `serialize_many_sparse` made, or a stack of what `serialize_sparse` made, as one `tf.SparseTensor`.
+
+    Args:
+      serialized_sparse: string matrix [rows, 3].
+      dtype: of the values.
+      rank: of each row, checked if given.
+      name: of no effect.
+
+    Raises:
+      InvalidArgumentError: another dtype or rank, or no serialised sparse tensors.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/io/deserialize_many_sparse
+    """
+    array, wanted = strings(serialized_sparse), dtypes.to_numpy(dtype)
+    if array.ndim != 2 or array.shape[1] != 3:
+        raise errors.InvalidArgumentError(message=f"serialized_sparse must be a matrix [rows, 3], got {array.shape}")
+    try:
+        rows = [[unpack(part) for part in row] for row in array]
+    except (ValueError, TypeError) as e:
+        raise errors.InvalidArgumentError(message=f"Could not parse serialized_sparse: {e}") from None
+    if any(v.dtype != wanted for _, v, _ in rows):
+        raise errors.InvalidArgumentError(message=f"the values are not all of dtype {dtypes.from_numpy(wanted).name}")
+    ranks = {shape.size for _, _, shape in rows}
+    if len(ranks) > 1 or (rank is not None and ranks - {rank}):
+        raise errors.InvalidArgumentError(message=f"sparse tensors of ranks {sorted(ranks)}, expected {rank}")
+    index = [np.concatenate([np.full((len(at), 1), i), at], axis=1) for i, (at, _, _) in enumerate(rows)]
+    shape = np.max([shape for _, _, shape in rows], axis=0)
+    return sparse(np.concatenate(index), np.concatenate([v for _, v, _ in rows]), (len(rows), *shape))

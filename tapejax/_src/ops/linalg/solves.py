@@ -1,0 +1,392 @@
+"""Linear systems and inverses: of square, triangular, tridiagonal and banded matrices, and least squares.
+
+TensorFlow's CPU kernels look at the values and raise InvalidArgumentError for a singular matrix. So do these in
+op-by-op mode; recorded, where looking would stop the program, the result is inf or nan.
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.scipy.linalg import solve_triangular
+
+from tapejax._src.core.checks import final
+from tapejax._src.core.convert import to_tensor
+from tapejax._src.core.public import public
+from tapejax._src.core.tensor import Tensor
+from tapejax._src.ops.array.layout import invalid, same_dtypes
+from tapejax._src.ops.linalg.decompositions import refuse_singular
+from tapejax._src.ops.linalg.products import floating, transposed
+from tapejax._src.ops.linalg.products import matrix as check
+from tapejax._src.ops.registry import Array, Same, op
+
+__all__ = [
+    "banded_triangular_solve", "cholesky_solve", "inv", "lstsq", "lu_matrix_inverse", "lu_reconstruct", "lu_solve",
+    "pinv", "solve", "triangular_solve", "tridiagonal_matmul", "tridiagonal_solve"]
+
+
+def _not_finite(result: Tensor, *inputs: Any) -> bool:
+    """Whether finite matrices gave what is not: one of them was singular."""
+    return not np.isfinite(np.asarray(result)).all() and all(np.isfinite(np.asarray(x)).all() for x in inputs)
+
+
+@op()
+def _inv(input: Array, adjoint):
+    floating(input)
+    check(input, square=True)
+    return jnp.linalg.inv(transposed(input, False, adjoint, "a"))
+
+
+@public("linalg.inv")
+def inv(input: Any, adjoint: bool = False, name: str | None = None) -> Tensor:
+    """The inverses of square matrices, or of their adjoints.
+
+    Raises:
+      InvalidArgumentError: a singular matrix, in op-by-op mode; recorded it gives inf or nan.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/linalg/inv
+
+    >>> inv([[2.0]]).numpy().tolist()
+    [[0.5]]
+    """
+    out = _inv(input, adjoint)
+    refuse_singular(lambda: _not_finite(out, input), "Input is not invertible.")
+    return out
+
+
+@op()
+def _solve(left: Same, rhs: Same, adjoint):
+    same_dtypes((left, rhs), "MatrixSolve")
+    floating(left)
+    check(left, square=True)
+    if left.ndim != rhs.ndim or left.shape[:-1] != rhs.shape[:-1]:
+        raise invalid(f"Input matrix and rhs are incompatible: {left.shape} and {rhs.shape}")
+    return jnp.linalg.solve(transposed(left, False, adjoint, "a"), rhs)
+
+
+@public("linalg.solve")
+def solve(matrix: Any, rhs: Any, adjoint: bool = False, name: str | None = None) -> Tensor:
+    """X with ``matrix @ X = rhs`` (its adjoint, if asked): shapes (.., n, n) and (.., n, m), of the same rank.
+
+    Raises:
+      InvalidArgumentError: a singular matrix, in op-by-op mode; recorded it gives inf or nan.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/linalg/solve
+
+    >>> solve([[2.0]], [[4.0]]).numpy().tolist()
+    [[2.0]]
+    """
+    out = _solve(matrix, rhs, adjoint)
+    refuse_singular(lambda: _not_finite(out, matrix, rhs), "Input matrix is not invertible.")
+    return out
+
+
+def _triangular(a: Any, b: Any, lower: bool, adjoint: bool = False, unit: bool = False) -> Any:
+    return solve_triangular(a, b, lower=lower, trans="C" if adjoint else "N", unit_diagonal=unit)
+
+
+@op("linalg.triangular_solve")
+def triangular_solve(matrix: Same, rhs: Same, lower=True, adjoint=False, name=None):
+    """X with ``matrix @ X = rhs`` where only one triangle of `matrix` counts; leading axes broadcast.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/linalg/triangular_solve
+
+    >>> triangular_solve([[2.0]], [[4.0]]).numpy().tolist()
+    [[2.0]]
+    """
+    same_dtypes((matrix, rhs), "MatrixTriangularSolve")
+    floating(matrix)
+    check(matrix, square=True)
+    check(rhs)
+    if matrix.shape[-1] != rhs.shape[-2]:
+        raise invalid(f"Input matrix and rhs are incompatible: {matrix.shape} and {rhs.shape}")
+    batch = jnp.broadcast_shapes(matrix.shape[:-2], rhs.shape[:-2])
+    a = jnp.broadcast_to(matrix, batch + matrix.shape[-2:])
+    b = jnp.broadcast_to(rhs, batch + rhs.shape[-2:])
+    return _triangular(a, b, lower, adjoint)
+
+
+@op("linalg.cholesky_solve")
+def cholesky_solve(chol: Same, rhs: Same, name=None):
+    """X with ``A @ X = rhs``, given ``chol = cholesky(A)``: shapes (.., n, n) and (.., n, m).
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/linalg/cholesky_solve
+
+    >>> cholesky_solve([[2.0]], [[8.0]]).numpy().tolist()
+    [[2.0]]
+    """
+    solve_lower = triangular_solve.__wrapped__
+    return solve_lower(chol, solve_lower(chol, rhs), adjoint=True)
+
+
+# Least squares.
+
+
+@op()
+def _lstsq(left: Same, rhs: Same, l2_regularizer: Array, fast):
+    same_dtypes((left, rhs), "MatrixSolveLs")
+    floating(left)
+    check(left)
+    if left.ndim != rhs.ndim or left.shape[:-1] != rhs.shape[:-1]:
+        raise invalid(f"Input matrix and rhs are incompatible: {left.shape} and {rhs.shape}")
+    if not fast:
+        return jnp.linalg.pinv(left) @ rhs
+    adjoint = jnp.conj(jnp.swapaxes(left, -1, -2))
+    tall = left.shape[-2] >= left.shape[-1]
+    gram = adjoint @ left if tall else left @ adjoint
+    chol = jnp.linalg.cholesky(gram + l2_regularizer.astype(gram.dtype) * jnp.eye(gram.shape[-1], dtype=gram.dtype),
+                               symmetrize_input=False)
+    side = adjoint @ rhs if tall else rhs
+    found = _triangular(chol, _triangular(chol, side, True), True, adjoint=True)
+    return found if tall else adjoint @ found
+
+
+@public("linalg.lstsq")
+def lstsq(matrix: Any, rhs: Any, l2_regularizer: Any = 0.0, fast: bool = True, name: str | None = None) -> Tensor:
+    """X that minimises ``norm(matrix @ X - rhs)^2 + l2_regularizer * norm(X)^2``, of several the smallest.
+
+    Args:
+      matrix: of shape (.., m, n), floating or complex.
+      rhs: of shape (.., m, k).
+      l2_regularizer: a scalar.
+      fast: by the Cholesky factor of the normal equations: nan if they are singular. If False, by the
+        pseudo-inverse, without the regularizer, as in TensorFlow.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/linalg/lstsq
+
+    >>> lstsq([[1.0], [1.0]], [[1.0], [3.0]]).numpy().round(5).tolist()
+    [[2.0]]
+    """
+    return _lstsq(matrix, rhs, l2_regularizer, bool(fast))
+
+
+@op()
+def _pinv(a: Array, rcond: Array = None):
+    if a.dtype.kind not in "fV":
+        raise final(TypeError(f"Input `a` must have `float`-like `dtype` (saw {a.dtype})."))
+    if a.ndim < 2:
+        raise final(ValueError(f"Shape must be at least rank 2 but is rank {a.ndim}"))
+    return jnp.linalg.pinv(a, rtol=rcond)
+
+
+@public("linalg.pinv")
+def pinv(a: Any, rcond: Any = None, validate_args: bool = False, name: str | None = None) -> Tensor:
+    """The pseudo-inverses of matrices.
+
+    Args:
+      a: of shape (.., m, n), floating.
+      rcond: singular values up to this times the largest count as zero; by default 10 * max(m, n) * epsilon.
+      validate_args: as in TensorFlow; shapes are always validated here.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/linalg/pinv
+
+    >>> pinv([[2.0, 0.0]]).numpy().tolist()
+    [[0.5], [0.0]]
+    """
+    return _pinv(a, rcond)
+
+
+# From the factors of `lu`.
+
+
+def _rows(x: Any, order: Any) -> Any:
+    return jnp.take_along_axis(x, order[..., None], -2)
+
+
+@op()
+def _lu_solve(lower_upper: Same, rhs: Same, perm: Array):
+    same_dtypes((lower_upper, rhs), "MatrixTriangularSolve")
+    check(rhs)
+    batch = jnp.broadcast_shapes(lower_upper.shape[:-2], rhs.shape[:-2], perm.shape[:-1])
+    rhs = jnp.broadcast_to(rhs, batch + rhs.shape[-2:])
+    perm = jnp.broadcast_to(perm, batch + perm.shape[-1:])
+    factors = jnp.broadcast_to(lower_upper, batch + lower_upper.shape[-2:])
+    return _triangular(factors, _triangular(factors, _rows(rhs, perm), True, unit=True), False)
+
+
+@public("linalg.lu_solve")
+def lu_solve(lower_upper: Any, perm: Any, rhs: Any, validate_args: bool = False, name: str | None = None) -> Tensor:
+    """X with ``A @ X = rhs``, given ``lower_upper, perm = lu(A)``.
+
+    Args:
+      lower_upper: of shape (.., n, n).
+      perm: of shape (.., n).
+      rhs: of shape (.., n, m).
+      validate_args: as in TensorFlow; shapes are always validated here.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/linalg/lu_solve
+
+    >>> lu_solve([[2.0]], [0], [[4.0]]).numpy().tolist()
+    [[2.0]]
+    """
+    return _lu_solve(lower_upper, rhs, perm)
+
+
+@op()
+def _lu_reconstruct(lower_upper: Array, perm: Array):
+    check(lower_upper, square=True)
+    lower = jnp.tril(lower_upper, -1) + jnp.eye(lower_upper.shape[-1], dtype=lower_upper.dtype)
+    return _rows(lower @ jnp.triu(lower_upper), jnp.argsort(perm, -1))
+
+
+@public("linalg.lu_reconstruct")
+def lu_reconstruct(lower_upper: Any, perm: Any, validate_args: bool = False, name: str | None = None) -> Tensor:
+    """A, given ``lower_upper, perm = lu(A)``. Arguments as of `lu_solve`.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/linalg/lu_reconstruct
+
+    >>> lu_reconstruct([[2.0]], [0]).numpy().tolist()
+    [[2.0]]
+    """
+    return _lu_reconstruct(lower_upper, perm)
+
+
+@public("linalg.lu_matrix_inverse")
+def lu_matrix_inverse(lower_upper: Any, perm: Any, validate_args: bool = False, name: str | None = None) -> Tensor:
+    """The inverse of A, given ``lower_upper, perm = lu(A)``. Arguments as of `lu_solve`.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/linalg/lu_matrix_inverse
+
+    >>> lu_matrix_inverse([[2.0]], [0]).numpy().tolist()
+    [[0.5]]
+    """
+    factors = to_tensor(lower_upper)
+    return _lu_solve(factors, np.eye(factors.aval.shape[-1], dtype=factors.aval.dtype), perm)
+
+
+# Bands.
+
+
+def _three(diagonals: Any, form: str) -> tuple[Any, Any, Any]:
+    """The diagonals above, on and below the main one, all of its length."""
+    if form == "sequence":
+        if not isinstance(diagonals, (list, tuple)) or len(diagonals) != 3:
+            raise ValueError("Expected diagonals to be a sequence of length 3.")
+        return tuple(map(to_tensor, diagonals))  # type: ignore[return-value]
+    t = to_tensor(diagonals)
+    if form == "compact":
+        if t.ndim < 2 or t.aval.shape[-2] != 3:
+            raise ValueError(f"Expected diagonals of shape [..., 3, M], got {t.shape}")
+        return _unstack_compact(t)
+    if form == "matrix":
+        return _unstack_matrix(t)
+    raise ValueError(f"Unrecognized diagonals_format: {form}")
+
+
+@op()
+def _unstack_compact(diagonals: Array):
+    return diagonals[..., 0, :], diagonals[..., 1, :], diagonals[..., 2, :]
+
+
+@op()
+def _unstack_matrix(diagonals: Array):
+    check(diagonals, square=True)
+    above, on, below = (jnp.diagonal(diagonals, k, -2, -1) for k in (1, 0, -1))
+    return _fit(above, on, False), on, _fit(below, on, True)
+
+
+def _fit(diagonal: Any, on: Any, front: bool) -> Any:
+    """An outer diagonal with a zero where it leaves the matrix: given without that element, or with a value there."""
+    n = on.shape[-1]
+    inner = diagonal if diagonal.shape[-1] == n - 1 else diagonal[..., 1:] if front else diagonal[..., :-1]
+    pad = [(0, 0)] * (diagonal.ndim - 1) + [(1, 0) if front else (0, 1)]
+    return jnp.pad(inner, pad)
+
+
+@op()
+def _tridiagonal_solve(above: Same, on: Same, below: Same, rhs: Same):
+    same_dtypes((above, on, below, rhs), "TridiagonalSolve")
+    batch = jnp.broadcast_shapes(on.shape[:-1], rhs.shape[:-2])
+    above, below = _fit(above, on, False), _fit(below, on, True)
+    if rhs.shape[-2] != on.shape[-1]:
+        raise final(ValueError(f"Dimensions of diagonals and rhs differ: {on.shape} and {rhs.shape}"))
+    down, main, up = (jnp.broadcast_to(d, (*batch, d.shape[-1])) for d in (below, on, above))
+    return lax.linalg.tridiagonal_solve(down, main, up, jnp.broadcast_to(rhs, batch + rhs.shape[-2:]))
+
+
+@public("linalg.tridiagonal_solve")
+def tridiagonal_solve(diagonals: Any, rhs: Any, diagonals_format: str = "compact", transpose_rhs: bool = False,
+                      conjugate_rhs: bool = False, name: str | None = None, partial_pivoting: bool = True,
+                      perturb_singular: bool = False) -> Tensor:
+    """X with ``A @ X = rhs`` for tridiagonal A.
+
+    Args:
+      diagonals: "compact": of shape (.., 3, n), the diagonals above, on and below the main one, aligned with
+        the rows; "sequence": a list of these three; "matrix": of shape (.., n, n).
+      rhs: of shape (.., n) or (.., n, m).
+      diagonals_format: "compact", "sequence" or "matrix".
+      transpose_rhs, conjugate_rhs: of what to take in place of `rhs`.
+      partial_pivoting: as in TensorFlow, for numerical stability; on CPU and GPU always done here.
+      perturb_singular: must be False.
+
+    Raises:
+      ValueError: shapes that do not fit, or `perturb_singular`.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/linalg/tridiagonal_solve
+
+    >>> tridiagonal_solve([[0.0, 0.0], [2.0, 4.0], [0.0, 0.0]], [2.0, 4.0]).numpy().tolist()
+    [1.0, 1.0]
+    """
+    if perturb_singular:
+        raise ValueError("`perturb_singular` is not supported: XLA's kernel solves the system as it is")
+    above, on, below = _three(diagonals, diagonals_format)
+    b = to_tensor(rhs)
+    vector = b.ndim == on.ndim
+    b = _side(b, vector, bool(transpose_rhs) and not vector, bool(conjugate_rhs), False)
+    out = _tridiagonal_solve(above, on, below, b)
+    return _side(out, False, False, False, True) if vector else out
+
+
+@op()
+def _side(x: Array, expand, transpose, conjugate, squeeze):
+    x = x[..., None] if expand else x[..., 0] if squeeze else x
+    x = jnp.swapaxes(x, -1, -2) if transpose else x
+    return jnp.conj(x) if conjugate else x
+
+
+@op()
+def _tridiagonal_matmul(above: Same, on: Same, below: Same, rhs: Same):
+    same_dtypes((above, on, below, rhs), "TridiagonalMatMul")
+    above, below = _fit(above, on, False), _fit(below, on, True)
+    up, down = jnp.roll(rhs, -1, -2), jnp.roll(rhs, 1, -2)
+    return on[..., None] * rhs + above[..., None] * up + below[..., None] * down
+
+
+@public("linalg.tridiagonal_matmul")
+def tridiagonal_matmul(diagonals: Any, rhs: Any, diagonals_format: str = "compact", name: str | None = None) -> Tensor:
+    """``A @ rhs`` for tridiagonal A; `rhs` of shape (.., n, m). Arguments as of `tridiagonal_solve`.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/linalg/tridiagonal_matmul
+
+    >>> tridiagonal_matmul([[1.0, 0.0], [2.0, 4.0], [0.0, 0.0]], [[1.0], [2.0]]).numpy().tolist()
+    [[4.0], [8.0]]
+    """
+    above, on, below = _three(diagonals, diagonals_format)
+    return _tridiagonal_matmul(above, on, below, rhs)
+
+
+@op("linalg.banded_triangular_solve")
+def banded_triangular_solve(bands: Same, rhs: Same, lower=True, adjoint=False, name=None):
+    """X with ``A @ X = rhs`` for triangular A with few diagonals.
+
+    Args:
+      bands: of shape (.., k, n): the diagonals in the order of `tf.linalg.diag`, main one first if `lower`, last if
+        not; those below start with ignored elements, those above end with them.
+      rhs: of shape (.., n, m).
+      lower: whether A is lower triangular.
+      adjoint: whether to take the adjoint of A.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/linalg/banded_triangular_solve
+
+    >>> banded_triangular_solve([[2.0, 4.0]], [[2.0], [4.0]]).numpy().tolist()
+    [[1.0], [1.0]]
+    """
+    check(bands)
+    count, n = bands.shape[-2:]
+    rows, columns = np.arange(n)[:, None], np.arange(n)
+    away = rows - columns if lower else columns - rows
+    inside = (away >= 0) & (away < count)
+    which = np.where(inside, away if lower else count - 1 - away, 0)
+    dense = jnp.where(inside, bands[..., which, np.broadcast_to(rows, (n, n))], jnp.zeros((), bands.dtype))
+    return triangular_solve.__wrapped__(dense, rhs, lower, adjoint)

@@ -1,0 +1,381 @@
+"""`tf.nn`: activations, losses on logits, bias, moments, dropout."""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from tapejax._src.core import errors
+from tapejax._src.core.checks import final, need
+from tapejax._src.core.public import public
+from tapejax._src.ops.random import draws as random
+from tapejax._src.ops.registry import Array, Axis, Same, op
+
+__all__ = [
+    "bias_add", "crelu", "dropout", "elu", "gelu", "l2_loss", "leaky_relu", "log_softmax", "moments", "relu", "relu6",
+    "selu", "sigmoid_cross_entropy_with_logits", "silu", "softmax", "softmax_cross_entropy_with_logits", "softsign",
+    "sparse_softmax_cross_entropy_with_logits",
+]  # fmt: skip
+
+_SELU_SCALE = 1.0507009873554804934193349852946
+_SELU_ALPHA = 1.6732632423543772848170429916717
+
+
+def _floating(x: Any, where: str) -> Any:
+    if x.dtype.kind not in "fV":
+        raise errors.InvalidArgumentError(
+            message=f"Value for attr 'T' of {x.dtype.name} is not in the list of allowed values: half, bfloat16, "
+            f"float, double [Op:{where}]")
+    return x
+
+
+@op("nn.relu", flat=True)
+def relu(features: Array, name=None):
+    """``max(features, 0)``; its gradient at 0 is 0.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/relu
+
+    >>> relu([-2.0, 0.0, 3.0]).numpy().tolist()
+    [0.0, 0.0, 3.0]
+    """
+    need("fiu", features)
+    return jax.nn.relu(features)
+
+
+@op("nn.relu6", flat=True)
+def relu6(features: Array, name=None):
+    """``min(max(features, 0), 6)``; its gradient at 0 and at 6 is 0.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/relu6
+
+    >>> relu6([-2.0, 3.0, 8.0]).numpy().tolist()
+    [0.0, 3.0, 6.0]
+    """
+    six = jnp.asarray(6, features.dtype)
+    return jnp.where(features <= 0, jnp.zeros_like(features), jnp.where(features >= 6, six, features))
+
+
+@op("nn.leaky_relu", flat=True)
+def leaky_relu(features: Array, alpha=0.2, name=None):
+    """``features`` where positive, ``alpha * features`` elsewhere. Integers become float32.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/leaky_relu
+
+    >>> leaky_relu([-2.0, 3.0], alpha=0.5).numpy().tolist()
+    [-1.0, 3.0]
+    """
+    x = features.astype(jnp.float32) if features.dtype.kind in "iu" else features
+    return jnp.where(x > 0, x, jnp.asarray(alpha, x.dtype) * x)
+
+
+@op("nn.elu")
+def elu(features: Array, name=None):
+    """``features`` where positive, ``exp(features) - 1`` elsewhere.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/elu
+
+    >>> elu([0.0, 3.0]).numpy().tolist()
+    [0.0, 3.0]
+    """
+    x = _floating(features, "Elu")
+    return jnp.where(x < 0, jnp.expm1(jnp.where(x < 0, x, 0)), x)
+
+
+@op("nn.selu")
+def selu(features: Array, name=None):
+    """``scale * features`` where positive, ``scale * alpha * (exp(features) - 1)`` elsewhere.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/selu (Klambauer et al. 2017)
+
+    >>> selu([0.0, 1.0]).numpy().round(4).tolist()
+    [0.0, 1.0506999492645264]
+    """
+    x = _floating(features, "Selu")
+    scale, low = (jnp.asarray(v, x.dtype) for v in (_SELU_SCALE, _SELU_SCALE * _SELU_ALPHA))
+    return jnp.where(x < 0, low * jnp.expm1(jnp.where(x < 0, x, 0)), scale * x)
+
+
+@op("nn.gelu")
+def gelu(features: Array, approximate=False, name=None):
+    """``features * Phi(features)`` with the normal distribution function, or its tanh approximation.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/gelu (Hendrycks and Gimpel 2016)
+
+    >>> gelu([0.0, 1.0]).numpy().round(4).tolist()
+    [0.0, 0.8413000106811523]
+    """
+    x = features
+    if x.dtype.kind not in "fV":
+        raise _final(f"`features.dtype` must be a floating point tensor. Received: features.dtype={x.dtype.name}")
+    if approximate:
+        inner = jnp.asarray(math.sqrt(2 / math.pi), x.dtype) * (x + jnp.asarray(0.044715, x.dtype) * x**3)
+        return jnp.asarray(0.5, x.dtype) * x * (1 + jnp.tanh(inner))
+    return jnp.asarray(0.5, x.dtype) * x * (1 + lax.erf(x / jnp.asarray(math.sqrt(2), x.dtype)))
+
+
+@op("nn.silu", "nn.swish")
+def silu(features: Same, beta: Same = 1.0):
+    """``features * sigmoid(beta * features)``.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/silu
+
+    >>> [round(float(v), 4) for v in silu([0.0, 1.0]).numpy()]
+    [0.0, 0.7311]
+    """
+    return features * jax.nn.sigmoid(beta * features)
+
+
+@op("nn.softsign", "math.softsign")
+def softsign(features: Array, name=None):
+    """``features / (abs(features) + 1)``.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/softsign
+
+    >>> softsign([-1.0, 3.0]).numpy().tolist()
+    [-0.5, 0.75]
+    """
+    x = _floating(features, "Softsign")
+    # So written that the gradient at 0 is 1.
+    return x / (jnp.where(x < 0, -x, x) + 1)
+
+
+@op("nn.crelu", flat=True)
+def crelu(features: Array, axis: Axis = -1, name=None):
+    """relu of the features and of their negative, one after the other along `axis`, which so becomes twice as long.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/crelu (Shang et al. 2016)
+
+    >>> crelu([-1.0, 2.0]).numpy().tolist()
+    [0.0, 2.0, 1.0, 0.0]
+    """
+    return jax.nn.relu(jnp.concatenate([features, -features], axis))
+
+
+def _softmax_axis(logits: Any, axis: Any, where: str) -> int:
+    _floating(logits, where)
+    axis = -1 if axis is None else axis
+    if not logits.ndim:
+        raise errors.InvalidArgumentError(message=f"logits must have at least one axis [Op:{where}]")
+    if not -logits.ndim <= axis < logits.ndim:
+        raise final(errors.InvalidArgumentError(
+            message=f"axis must be in [-{logits.ndim}, {logits.ndim}), got axis={axis} [Op:{where}]"))
+    return axis
+
+
+@op("nn.softmax", "math.softmax")
+def softmax(logits: Array, axis: Axis = None, name=None):
+    """``exp(logits) / sum(exp(logits))`` over one axis, the last by default.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/softmax
+
+    >>> softmax([1.0, 1.0]).numpy().tolist()
+    [0.5, 0.5]
+    """
+    return jax.nn.softmax(logits, _softmax_axis(logits, axis, "Softmax"))
+
+
+@op("nn.log_softmax", "math.log_softmax")
+def log_softmax(logits: Array, axis: Axis = None, name=None):
+    """Logarithm of `softmax`, without its underflow.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/log_softmax
+
+    >>> log_softmax([0.0, 0.0]).numpy().round(4).tolist()
+    [-0.6930999755859375, -0.6930999755859375]
+    """
+    return jax.nn.log_softmax(logits, _softmax_axis(logits, axis, "LogSoftmax"))
+
+
+@op("nn.sigmoid_cross_entropy_with_logits")
+def sigmoid_cross_entropy_with_logits(labels: Same, logits: Same, name=None):
+    """Binary cross entropy of probabilities ``labels`` and ``sigmoid(logits)``, elementwise and stable.
+
+    Raises:
+      ValueError: the shapes differ.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/sigmoid_cross_entropy_with_logits
+
+    >>> sigmoid_cross_entropy_with_logits([1.0, 0.0], [0.0, 0.0]).numpy().round(4).tolist()
+    [0.6930999755859375, 0.6930999755859375]
+    """
+    if labels.shape != logits.shape:
+        raise _final(f"`logits` and `labels` must have the same shape, received ({logits.shape} vs {labels.shape}).")
+    positive = logits >= 0  # so written that the gradient at 0 is 1/2 - labels
+    largest = jnp.where(positive, logits, 0)
+    return largest - logits * labels + jnp.log1p(jnp.exp(jnp.where(positive, -logits, logits)))
+
+
+def _final(text: str) -> Exception:
+    """A ValueError that stays one, where TensorFlow checks in Python."""
+    return final(ValueError(text))
+
+
+@jax.custom_jvp
+def _cross_entropy(labels: Any, logits: Any) -> Any:
+    return -jnp.sum(labels * jax.nn.log_softmax(logits), axis=-1, dtype=logits.dtype)
+
+
+@_cross_entropy.defjvp
+def _cross_entropy_jvp(primals: Any, tangents: Any) -> Any:
+    # TensorFlow's rule is that of labels which sum to 1, whatever they do.
+    (labels, logits), (d_labels, d_logits) = primals, tangents
+    by_logits = (jax.nn.softmax(logits) - labels) * d_logits
+    by_labels = -jax.nn.log_softmax(logits) * d_labels
+    return _cross_entropy(labels, logits), jnp.sum(by_logits + by_labels, axis=-1, dtype=logits.dtype)
+
+
+@op("nn.softmax_cross_entropy_with_logits")
+def softmax_cross_entropy_with_logits(labels: Array, logits: Array, axis: Axis = -1, name=None):
+    """Cross entropy of the distributions ``labels`` and ``softmax(logits)`` along ``axis``.
+
+    The gradient is ``softmax(logits) - labels`` even where the labels do not sum to 1, as in TensorFlow.
+
+    Raises:
+      InvalidArgumentError: the shapes do not broadcast.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/softmax_cross_entropy_with_logits
+
+    >>> softmax_cross_entropy_with_logits([[1.0, 0.0]], [[0.0, 0.0]]).numpy().round(4).tolist()
+    [0.6930999755859375]
+    """
+    dtype = logits.dtype
+    wide = _wide(_floating(logits, "SoftmaxCrossEntropyWithLogits"))
+    try:
+        labels, wide = jnp.broadcast_arrays(labels.astype(wide.dtype), wide)
+    except ValueError:
+        raise errors.InvalidArgumentError(
+            message=f"logits and labels must be broadcastable: logits_size={list(logits.shape)} "
+            f"labels_size={list(labels.shape)} [Op:SoftmaxCrossEntropyWithLogits]") from None
+    return _cross_entropy(jnp.moveaxis(labels, axis, -1), jnp.moveaxis(wide, axis, -1)).astype(dtype)
+
+
+def _wide(x: Any) -> Any:
+    return x.astype(jnp.float32) if x.dtype.itemsize < 4 else x
+
+
+@op("nn.sparse_softmax_cross_entropy_with_logits")
+def sparse_softmax_cross_entropy_with_logits(labels: Array, logits: Array, name=None):
+    """Cross entropy of class numbers ``labels`` and ``softmax(logits)`` over the last axis.
+
+    A label out of range gives nan (TensorFlow on a GPU does so too; on a CPU it raises).
+
+    Raises:
+      ValueError: the shapes do not fit.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/sparse_softmax_cross_entropy_with_logits
+
+    >>> sparse_softmax_cross_entropy_with_logits([1], [[0.0, 0.0]]).numpy().round(4).tolist()
+    [0.6930999755859375]
+    """
+    _floating(logits, "SparseSoftmaxCrossEntropyWithLogits")
+    if logits.ndim == 0:
+        raise _final("`logits` cannot be a scalar. Received logits of shape ()")
+    if labels.dtype.kind not in "iu":
+        raise errors.InvalidArgumentError(message=f"`labels` must be integers, got {labels.dtype.name}")
+    if labels.ndim != logits.ndim - 1:
+        raise _final(f"`labels.shape.rank` must equal `logits.shape.rank - 1`. Received: labels.shape={labels.shape} "
+                     f"of rank {labels.ndim} and logits.shape={logits.shape} of rank {logits.ndim}")
+    if labels.shape != logits.shape[:-1]:
+        raise _final("`labels.shape` must equal `logits.shape` except for the last dimension. Received: "
+                     f"labels.shape={labels.shape} and logits.shape={logits.shape}")
+    wide = _wide(logits)
+    valid = (labels >= 0) & (labels < logits.shape[-1])
+    index = jnp.where(valid, labels, 0).astype(jnp.int32)
+    # Chosen before the logarithm of the softmax, not after, so that the gradient passes once over the classes.
+    chosen = jnp.take_along_axis(wide, index[..., None], axis=-1, mode="clip")
+    largest = lax.stop_gradient(jnp.max(wide, axis=-1, keepdims=True, initial=-jnp.inf))
+    total = jnp.sum(jnp.exp(wide - largest), axis=-1, keepdims=True)
+    loss = jnp.squeeze(jnp.log(total) - (chosen - largest), -1)
+    return jnp.where(valid, loss, jnp.asarray(jnp.nan, loss.dtype)).astype(logits.dtype)
+
+
+@op("nn.l2_loss")
+def l2_loss(t: Array, name=None):
+    """``sum(t ** 2) / 2``, a scalar.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/l2_loss
+
+    >>> float(l2_loss([3.0, 4.0]))
+    12.5
+    """
+    return jnp.sum(jnp.square(_floating(t, "L2Loss")), dtype=t.dtype) / 2
+
+
+@op("nn.bias_add")
+def bias_add(value: Same, bias: Same, data_format=None, name=None):
+    """``value + bias``, the bias [channels] along the last axis, or the second for an "NC..." format.
+
+    Raises:
+      ValueError: another ``data_format``. InvalidArgumentError: the sizes differ.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/bias_add
+
+    >>> bias_add([[1.0, 2.0]], [10.0, 20.0]).numpy().tolist()
+    [[11.0, 22.0]]
+    """
+    if data_format is not None and not data_format.startswith("N"):
+        raise _final(f"`data_format` must be of the form `N...C` or `NC...`. Received: data_format={data_format}")
+    if value.ndim < 2 or bias.ndim != 1:
+        raise errors.InvalidArgumentError(
+            message=f"Input tensor must be at least 2D and biases 1D: {list(value.shape)} vs. {list(bias.shape)} "
+            "[Op:BiasAdd]")
+    axis = 1 if data_format is not None and data_format.startswith("NC") else value.ndim - 1
+    if value.shape[axis] != bias.shape[0]:
+        raise errors.InvalidArgumentError(
+            message="Must provide as many biases as the last dimension of the input tensor: "
+            f"{list(bias.shape)} vs. {list(value.shape)} [Op:BiasAdd]")
+    return value + bias.reshape([-1 if i == axis else 1 for i in range(value.ndim)])
+
+
+@op("nn.moments")
+def moments(x: Array, axes: Axis, shift=None, keepdims=False, name=None):
+    """Mean and variance over ``axes``.
+
+    Args:
+      x: floating tensor. float16 is summed in float32.
+      axes: an axis or several.
+      shift: unused, as in TensorFlow.
+      keepdims: keep reduced axes with size 1.
+
+    Returns:
+      Two tensors of the dtype of ``x``.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/moments
+
+    >>> [m.numpy().tolist() for m in moments([[1.0, 3.0]], axes=1)]
+    [[2.0], [1.0]]
+    """
+    wide = x.astype(jnp.float32) if x.dtype == jnp.float16 else x
+    mean = jnp.mean(wide, axes, keepdims=True)
+    # As TensorFlow: the variance's own gradient does not go through the mean, where it cancels.
+    variance = jnp.mean(jnp.square(wide - lax.stop_gradient(mean)), axes, keepdims=keepdims)
+    mean = mean if keepdims else jnp.squeeze(mean, _tuple(axes, x.ndim))
+    return mean.astype(x.dtype), variance.astype(x.dtype)
+
+
+def _tuple(axes: Any, ndim: int) -> tuple[int, ...]:
+    return tuple(range(ndim)) if axes is None else (axes,) if isinstance(axes, int) else axes
+
+
+@public("nn.dropout", composites=True)
+def dropout(x: Any, rate: Any, noise_shape: Any = None, seed: Any = None, name: Any = None) -> Any:
+    """Sets elements to zero with probability ``rate`` and scales the others by ``1 / (1 - rate)``.
+
+    Args:
+      x: floating tensor.
+      rate: number in [0, 1), or scalar tensor.
+      noise_shape: shape of the mask, which is broadcast; that of ``x`` by default (also where None).
+      seed: integer, as in `tf.random.set_seed`.
+      name: of no effect.
+
+    Raises:
+      ValueError: ``x`` is not floating, or ``rate`` is out of range.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/dropout
+
+    >>> dropout([1.0, 2.0], rate=0.0).numpy().tolist()
+    [1.0, 2.0]
+    """
+    return random.dropout(x, rate, noise_shape, seed)

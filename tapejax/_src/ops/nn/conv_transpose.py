@@ -1,0 +1,194 @@
+"""Transposed convolutions of `tf.nn`, and the gradients of depthwise ones under their own names.
+
+Each is the transpose, in the sense of linear algebra, of the convolution from its output to its input, as JAX derives
+it.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from tapejax._src.core import errors
+from tapejax._src.core.checks import final, invalid
+from tapejax._src.kernels.cpu.conv import depthwise, transposed
+from tapejax._src.kernels.windows import channels_last, per_axis, spatial_first, spatial_last, window
+from tapejax._src.ops.array.layout import invalid_value
+from tapejax._src.ops.nn.conv import check_filter, depthwise_window
+from tapejax._src.ops.registry import Same, Shape, op
+
+__all__ = [
+    "atrous_conv2d_transpose", "conv1d_transpose", "conv2d_transpose", "conv3d_transpose", "conv_transpose",
+    "depthwise_conv2d_backprop_filter", "depthwise_conv2d_backprop_input",
+]  # fmt: skip
+
+
+def _transpose(x: Any, w: Any, output_shape: Any, strides: Any, padding: Any, data_format: Any, dilations: Any,
+               n: int) -> Any:
+    where = f"Conv{max(n, 2)}DBackpropInput"
+    last = channels_last(data_format, n, where)
+    steps = per_axis(1 if strides is None else strides, n, last, "strides", where)
+    rates = per_axis(1 if dilations is None else dilations, n, last, "dilations", where)
+    check_filter(x, w, n, where)
+    if x.ndim != n + 2:
+        raise errors.InvalidArgumentError(message=f"input must be {n + 2}-dimensional, got: {x.ndim} [Op:{where}]")
+    x = spatial_last(x, last)
+    shape = tuple(output_shape)
+    if len(shape) == n:
+        shape = (x.shape[0], *shape, w.shape[-2])
+    elif len(shape) == n + 2:
+        shape = shape if last else (shape[0], *shape[2:], shape[1])
+    else:
+        raise errors.InvalidArgumentError(message=f"input_sizes must have {n} or {n + 2} elements, got: "
+                                                  f"{list(shape)} [Op:{where}]")
+    if min(shape, default=0) < 0:
+        raise invalid_value(f"Dimension {min(shape)} must be >= 0 [Op:{where}]")
+    win = window(shape[1:-1], w.shape[:n], steps, padding, rates, last, where)
+    wanted = {"batch": (shape[0], x.shape[0]), "depth of the output": (shape[-1], w.shape[-2]),
+              "depth of the input": (x.shape[-1], w.shape[-1]), "sizes of the input": (win.output, x.shape[1:-1])}
+    for what, (computed, given) in wanted.items():
+        if computed != given:
+            error = invalid if what in ("batch", "depth of the input") else invalid_value
+            raise error(f"{where}: {what} does not match: {computed} by `output_shape` or `filters`, {given} "
+                        "given")
+    return spatial_first(transposed(x, w, win, shape), last)
+
+
+@op("nn.conv2d_transpose")
+def conv2d_transpose(input: Same, filters: Same, output_shape: Shape, strides, padding="SAME", data_format="NHWC",
+                     dilations=None, name=None):
+    """The transpose of `conv2d`: from a small image to the larger one that it would come from.
+
+    Args:
+      input: floating [batch, height, width, in], or "NCHW".
+      filters: [height, width, out, in] of the same dtype.
+      output_shape: of the result: four numbers, or two (height and width).
+      strides: an int, or a list of 1, 2 or 4 ints.
+      padding: that of the convolution from output to input: "SAME", "VALID" or explicit pairs.
+      data_format: "NHWC" or "NCHW", on every device.
+      dilations: as `strides`, on every device.
+      name: of no effect.
+
+    Returns:
+      A tensor of `output_shape`.
+
+    Raises:
+      InvalidArgumentError: `output_shape` would not give `input`, or as `conv2d`.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/conv2d_transpose
+
+    >>> import tapejax as tf
+    >>> conv2d_transpose(tf.ones([1, 1, 1, 1]), tf.ones([2, 2, 1, 1]), [1, 2, 2, 1], 2).numpy().ravel().tolist()
+    [1.0, 1.0, 1.0, 1.0]
+    """
+    return _transpose(input, filters, output_shape, strides, padding, data_format, dilations, 2)
+
+
+@op("nn.conv1d_transpose")
+def conv1d_transpose(input: Same, filters: Same, output_shape: Shape, strides, padding="SAME", data_format="NWC",
+                     dilations=None, name=None):
+    """The transpose of `conv1d`: [batch, width, in] by [width, out, in]. Arguments as `conv2d_transpose`.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/conv1d_transpose
+
+    >>> conv1d_transpose([[[1.0], [2.0]]], [[[1.0]], [[3.0]]], [1, 4, 1], 2).numpy().ravel().tolist()
+    [1.0, 3.0, 2.0, 6.0]
+    """
+    return _transpose(input, filters, output_shape, strides, padding, data_format, dilations, 1)
+
+
+@op("nn.conv3d_transpose")
+def conv3d_transpose(input: Same, filters: Same, output_shape: Shape, strides, padding="SAME", data_format="NDHWC",
+                     dilations=None, name=None):
+    """The transpose of `conv3d`, filters [depth, height, width, out, in]. Arguments as `conv2d_transpose`.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/conv3d_transpose
+
+    >>> import tapejax as tf
+    >>> conv3d_transpose(tf.ones([1, 1, 1, 1, 2]), tf.ones([2, 2, 2, 1, 2]), [1, 2, 2, 2, 1], 2).numpy().max().item()
+    2.0
+    """
+    return _transpose(input, filters, output_shape, strides, padding, data_format, dilations, 3)
+
+
+@op("nn.conv_transpose")
+def conv_transpose(input: Same, filters: Same, output_shape: Shape, strides, padding="SAME", data_format=None,
+                   dilations=None, name=None):
+    """`conv1d_transpose`, `conv2d_transpose` or `conv3d_transpose`, by the length of `output_shape`.
+
+    Raises:
+      ValueError: `output_shape` has not 3, 4 or 5 elements.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/conv_transpose
+
+    >>> conv_transpose([[[1.0]]], [[[1.0]], [[3.0]]], [1, 2, 1], 2).numpy().ravel().tolist()
+    [1.0, 3.0]
+    """
+    n = len(output_shape) - 2
+    if n not in (1, 2, 3):
+        raise final(ValueError("`output_shape` must be of length 3, 4, or 5. Received: "
+                               f"output_shape={list(output_shape)} of length {n + 2}."))
+    return _transpose(input, filters, output_shape, strides, padding, data_format, dilations, n)
+
+
+@op("nn.atrous_conv2d_transpose")
+def atrous_conv2d_transpose(value: Same, filters: Same, output_shape: Shape, rate, padding, name=None):
+    """The transpose of `atrous_conv2d`, filters [height, width, out, in].
+
+    Raises:
+      ValueError: a rate below 1. Others as `conv2d_transpose`.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/atrous_conv2d_transpose
+
+    >>> import tapejax as tf
+    >>> atrous_conv2d_transpose(tf.ones([1, 1, 1, 1]), tf.ones([2, 2, 1, 1]), [1, 3, 3, 1], 2, "VALID").shape
+    TensorShape([1, 3, 3, 1])
+    """
+    if not isinstance(rate, int) or rate < 1:
+        raise final(ValueError(f"`rate` cannot be less than one. Received: rate={rate}"))
+    return _transpose(value, filters, output_shape, 1, padding, "NHWC", rate, 2)
+
+
+@op("nn.depthwise_conv2d_backprop_input")
+def depthwise_conv2d_backprop_input(input_sizes: Shape, filter: Same, out_backprop: Same, strides, padding,
+                                    data_format="NHWC", dilations=(1, 1, 1, 1), name=None):
+    """The gradient of `depthwise_conv2d` by its input, of shape `input_sizes`, for an upstream gradient.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/depthwise_conv2d_backprop_input
+
+    >>> import tapejax as tf
+    >>> up = tf.ones([1, 1, 1, 1])
+    >>> depthwise_conv2d_backprop_input([1, 2, 2, 1], tf.ones([2, 2, 1, 1]), up, [1] * 4, "VALID").numpy().sum().item()
+    4.0
+    """
+    x = jnp.zeros(input_sizes, filter.dtype)
+    return _depthwise_pull(x, filter, out_backprop, strides, padding, data_format, dilations)[0]
+
+
+@op("nn.depthwise_conv2d_backprop_filter")
+def depthwise_conv2d_backprop_filter(input: Same, filter_sizes: Shape, out_backprop: Same, strides, padding,
+                                     data_format="NHWC", dilations=(1, 1, 1, 1), name=None):
+    """The gradient of `depthwise_conv2d` by its filter, of shape `filter_sizes`, for an upstream gradient.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn/depthwise_conv2d_backprop_filter
+
+    >>> import tapejax as tf
+    >>> x, up = tf.ones([1, 3, 3, 1]), tf.ones([1, 2, 2, 1])
+    >>> depthwise_conv2d_backprop_filter(x, [2, 2, 1, 1], up, [1] * 4, "VALID").numpy().ravel().tolist()
+    [4.0, 4.0, 4.0, 4.0]
+    """
+    w = jnp.zeros(filter_sizes, input.dtype)
+    return _depthwise_pull(input, w, out_backprop, strides, padding, data_format, dilations)[1]
+
+
+def _depthwise_pull(x: Any, w: Any, upstream: Any, strides: Any, padding: Any, data_format: Any, dilations: Any) -> Any:
+    where = "DepthwiseConv2dNativeBackprop"
+    last = channels_last(data_format, 2, where)
+    check_filter(x, w, 2, where)
+    x, upstream = spatial_last(x, last), spatial_last(upstream, last)
+    win = depthwise_window(x, w.shape[:2], strides, padding, dilations, last, where)
+    if upstream.shape != (x.shape[0], *win.output, w.shape[2] * w.shape[3]) or x.shape[-1] != w.shape[2]:
+        raise errors.InvalidArgumentError(message=f"{where}: `out_backprop` of shape {list(upstream.shape)} does not "
+                                                  f"fit an input {list(x.shape)} and a filter {list(w.shape)}")
+    by_x, by_w = jax.vjp(lambda x, w: depthwise(x, w, win), x, w)[1](upstream)
+    return spatial_first(by_x, last), by_w

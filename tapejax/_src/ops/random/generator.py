@@ -1,0 +1,259 @@
+"""`tf.random.Generator`: random numbers from a state that the object holds, TensorFlow's own for a given seed."""
+
+import enum
+import math
+import secrets
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from tapejax._src.core import convert, dtypes
+from tapejax._src.core.public import public
+from tapejax._src.core.tensor import Tensor, from_value
+from tapejax._src.core.variable import Variable
+from tapejax._src.engine import stream
+from tapejax._src.engine.op import Op, static
+from tapejax._src.ops.array.joining import stack
+from tapejax._src.ops.random import philox
+from tapejax._src.ops.random.draws import bounds_of, draw_from, float_dtype, int_bounds
+from tapejax._src.ops.random.philox_seeds import generator_state
+from tapejax._src.ops.registry import _static_shape as as_shape
+
+__all__ = ["Algorithm", "Generator", "create_rng_state", "get_global_generator", "set_global_generator"]
+
+_I64 = np.dtype(np.int64)
+
+
+class Algorithm(enum.Enum):
+    """How random bits are made. tapejax has Philox, which TensorFlow selects on CPU and GPU.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/random/Algorithm
+
+    >>> Algorithm.PHILOX.value
+    1
+    """
+
+    PHILOX = 1
+    THREEFRY = 2
+    AUTO_SELECT = 3
+
+
+def _check(alg: Any) -> None:
+    name = alg.name.lower() if isinstance(alg, Algorithm) else alg
+    name = {1: "philox", 3: "auto_select", None: "philox"}.get(name, name) if not isinstance(name, str) else name
+    if name not in ("philox", "auto_select"):
+        raise ValueError(f"Argument `alg` got unsupported value {alg}. Supported values are philox and auto_select.")
+
+
+@public("random.create_rng_state", "random.experimental.create_rng_state")
+def create_rng_state(seed: Any, alg: Any) -> Tensor:
+    """The state that a `Generator` starts with: int64 (counter low, counter high, key).
+
+    Args:
+      seed: an integer, or up to three of them.
+      alg: "philox" or "auto_select".
+
+    Raises:
+      ValueError: another algorithm, or more than three integers.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/random/create_rng_state
+
+    >>> create_rng_state(1, "philox").numpy().tolist()
+    [1, 0, 0]
+    """
+    _check(alg)
+    if isinstance(seed, (list, tuple, np.ndarray, Tensor)):
+        numbers = np.asarray(seed, _I64).ravel().tolist()
+        if len(numbers) > 3:
+            raise ValueError(f"`seed` must hold at most 3 integers, got {len(numbers)}")
+        return from_value(np.array([0] * (3 - len(numbers)) + numbers, _I64))
+    return from_value(np.array(generator_state(seed), _I64))
+
+
+def _draw(state: Any, *bounds: Any, **how: Any) -> Any:
+    return draw_from(philox.generator_stream(state), *bounds, **how)
+
+
+def _advance(state: Any, calls: Any) -> Any:
+    low = state[0].astype(jnp.uint64) + calls.astype(jnp.uint64)
+    carry = (low < calls.astype(jnp.uint64)).astype(jnp.int64)
+    return jnp.stack([low.astype(jnp.int64), state[1] + carry, state[2]])
+
+
+_draw_op = Op("StatefulRandom", _draw)
+_advance_op = Op("RngReadAndSkip", _advance, differentiable=False)
+
+
+class Generator:
+    """Random numbers from a state in a variable.
+
+    Args:
+      copy_from: a generator whose state is copied.
+      state: an int64 tensor (counter low, counter high, key).
+      alg: "philox" or "auto_select".
+
+    Raises:
+      ValueError: neither a generator nor a state, or another algorithm.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/random/Generator
+
+    >>> g = Generator.from_seed(7)
+    >>> g.normal([2]).shape
+    TensorShape([2])
+    """
+
+    def __init__(self, copy_from: "Generator | None" = None, state: Any = None, alg: Any = None):
+        if copy_from is not None:
+            if state is not None or alg is not None:
+                raise ValueError("When `copy_from` is given, `state` and `alg` must be left out")
+            state = copy_from.state.read_value()
+        elif state is None or alg is None:
+            raise ValueError("`state` and `alg` must both be given, or `copy_from`")
+        else:
+            _check(alg)
+        self._state = Variable(convert.to_tensor(state, _I64), trainable=False, name="StateVar")
+
+    @classmethod
+    def from_state(cls, state: Any, alg: Any) -> "Generator":
+        """A generator with this state."""
+        return cls(state=state, alg=alg)
+
+    @classmethod
+    def from_seed(cls, seed: Any, alg: Any = None) -> "Generator":
+        """A generator whose numbers follow from an integer, or from up to three of them."""
+        return cls(state=create_rng_state(seed, alg), alg=alg or "auto_select")
+
+    @classmethod
+    def from_non_deterministic_state(cls, alg: Any = None) -> "Generator":
+        """A generator whose numbers nobody can foretell."""
+        return cls(state=create_rng_state(secrets.randbits(192), alg), alg=alg or "auto_select")
+
+    @classmethod
+    def from_key_counter(cls, key: Any, counter: Any, alg: Any) -> "Generator":
+        """A generator with this key, an integer, and counter, two of them."""
+        return cls(state=_state_of(key, counter), alg=alg)
+
+    @property
+    def state(self) -> Variable:
+        """The state: int64 (counter low, counter high, key)."""
+        return self._state
+
+    @property
+    def algorithm(self) -> int:
+        """The number of the algorithm: 1 for Philox."""
+        return Algorithm.PHILOX.value
+
+    @property
+    def key(self) -> Tensor:
+        """The key, the last number of the state."""
+        state: Any = self._state.read_value()
+        return state[2]
+
+    def reset(self, state: Any) -> None:
+        """Sets the state."""
+        self._state.assign(convert.to_tensor(state, _I64))
+
+    def reset_from_seed(self, seed: Any) -> None:
+        """Sets the state as `from_seed` does."""
+        self._state.assign(create_rng_state(seed, None))
+
+    def reset_from_key_counter(self, key: Any, counter: Any) -> None:
+        """Sets the state as `from_key_counter` does."""
+        self._state.assign(_state_of(key, counter))
+
+    def skip(self, delta: Any) -> Tensor:
+        """Moves on as if `delta` numbers had been drawn, and returns the state before that."""
+        before = self._state.read_value()
+        calls = 256 * delta
+        calls = calls if isinstance(delta, Tensor) else from_value(np.array(calls, _I64))
+        self._state.assign(stream.record(_advance_op, static(), (before, calls)))
+        return before
+
+    def _record(self, kind: str, shape: Any, dtype: np.dtype, bounds: tuple = ()) -> Tensor:
+        dims = as_shape(shape)
+        kept = static(kind=kind, shape=dims, dtype=dtype)
+        return stream.record(_draw_op, kept, (self.skip(math.prod(dims)), *bounds))
+
+    def normal(self, shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32,
+               name: str | None = None) -> Tensor:
+        """Normal numbers, as `tf.random.normal`."""
+        wanted = float_dtype(dtype)
+        return self._record("normal", shape, wanted, bounds_of(wanted, mean, stddev, (0, 1)))
+
+    def truncated_normal(self, shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32,
+                         name: str | None = None) -> Tensor:
+        """Normal numbers within two deviations, as `tf.random.truncated_normal`."""
+        wanted = float_dtype(dtype)
+        return self._record("truncated_normal", shape, wanted, bounds_of(wanted, mean, stddev, (0, 1)))
+
+    def uniform(self, shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = dtypes.float32,
+                name: str | None = None) -> Tensor:
+        """Uniform numbers, as `tf.random.uniform`; integers of the whole type without both bounds.
+
+        Raises:
+          ValueError: only one bound for integers.
+        """
+        wanted = dtypes.to_numpy(dtype)
+        if wanted.kind in "fV":
+            return self._record("uniform", shape, wanted,
+                                bounds_of(wanted, minval, 1 if maxval is None else maxval, (0, 1)))
+        if maxval is None:
+            if minval is None:
+                return self.uniform_full_int(shape, dtype)
+            raise ValueError(f"For integer dtype {wanted.name}, `minval` and `maxval` must be both None or not None")
+        return self._record("int", shape, wanted, int_bounds(minval, maxval, wanted))
+
+    def uniform_full_int(self, shape: Any, dtype: Any = dtypes.uint64, name: str | None = None) -> Tensor:
+        """Integers uniform over their whole type: int32, uint32, int64 or uint64."""
+        return self._record("full", shape, dtypes.to_numpy(dtype))
+
+    def make_seeds(self, count: int = 1) -> Tensor:
+        """Seeds for stateless ops, one in each column: int64 (2, count)."""
+        keys = self.uniform_full_int([count], dtypes.int64)
+        return stack([keys, from_value(np.zeros(count, _I64))])
+
+    def split(self, count: int = 1) -> list["Generator"]:
+        """`count` generators whose keys are drawn from this one."""
+        keys: Any = self.uniform_full_int([count], dtypes.int64)
+        return [Generator.from_key_counter(keys[i], [0, 0], "philox") for i in range(count)]
+
+
+public("random.Algorithm", "random.experimental.Algorithm")(Algorithm)
+public("random.Generator", "random.experimental.Generator")(Generator)
+
+
+def _state_of(key: Any, counter: Any) -> Tensor:
+    low, high = (convert.to_tensor(c, _I64) for c in counter)
+    return stack([low, high, convert.to_tensor(key, _I64)])
+
+
+_global: Generator | None = None
+
+
+@public("random.get_global_generator", "random.experimental.get_global_generator")
+def get_global_generator() -> Generator:
+    """The generator that programs share. Made at the first call, with a state that nobody can foretell.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/random/get_global_generator
+
+    >>> get_global_generator() is get_global_generator()
+    True
+    """
+    global _global
+    if _global is None:
+        with stream.outside_captures():
+            _global = Generator.from_non_deterministic_state()
+    return _global
+
+
+@public("random.set_global_generator", "random.experimental.set_global_generator")
+def set_global_generator(generator: Generator) -> None:
+    """Sets the generator that programs share.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/random/set_global_generator
+
+    >>> set_global_generator(Generator.from_seed(1))
+    """
+    global _global
+    _global = generator

@@ -1,0 +1,253 @@
+"""`op`: the one way to define a TensorFlow op, as a pure JAX function under one decorator.
+
+    @op("math.multiply", "multiply")
+    def multiply(x: Same, y: Same, name=None):
+        \"\"\"Elementwise product. ...\"\"\"
+        return jnp.multiply(x, y)
+
+The signature is TensorFlow's and the annotations say what each parameter is. Inside, tensor parameters are JAX
+arrays and the others Python values; outside, the function takes whatever converts to tensors and records the op.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import numpy as np
+
+from tapejax._src.core import dtypes, errors
+from tapejax._src.core.checks import invalid
+from tapejax._src.core.convert import NotATensor, match, to_tensor
+from tapejax._src.core.public import public, version
+from tapejax._src.core.tensor import Tensor, from_value
+from tapejax._src.engine import stream
+from tapejax._src.engine.op import NO_STATIC, Op, Static, static
+
+__all__ = ["Array", "Arrays", "Axis", "DType", "Same", "Shape", "op"]
+
+Array = Annotated[Any, "array"]  # a tensor
+Same = Annotated[Any, "same"]  # a tensor of the dtype that all `Same` parameters share; a Python number takes it
+Arrays = Annotated[Any, "arrays"]  # a list of tensors of one dtype
+Axis = Annotated[Any, "axis"]  # an int, a tuple of ints, or None; static
+Shape = Annotated[Any, "shape"]  # a tuple of ints; static
+DType = Annotated[Any, "dtype"]  # a NumPy dtype or None; static
+_TENSORS = ("array", "same", "arrays")
+
+def op(*public_names: str, differentiable: bool = True, host: Callable | None = None,
+       may_fail: bool = False, flat: bool = False) -> Callable[[Callable], Callable]:
+    """Makes a TensorFlow function of a pure JAX function.
+
+    Args:
+      *public_names: every name TensorFlow exposes it under, without "tf.".
+      differentiable: False where TensorFlow defines no gradient (it is None, not zero).
+      host: a NumPy function of the same signature (without `name`): used when all inputs are small host
+        integers, so that arithmetic on shapes costs no device program and gives values at once.
+      may_fail, flat: see `tapejax._src.engine.op.Op`.
+    """
+
+    def decorate(fn: Callable) -> Callable:
+        call = _Caller(fn, host, differentiable=differentiable, may_fail=may_fail, flat=flat)
+
+        the_op, plain, short_of = call.op, call.default_static, call.n if call.short else -1
+
+        @functools.wraps(fn)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            # The common calls first: one tensor, or two of one dtype, that go to no host twin.
+            if len(args) == short_of and not kwargs:
+                x = args[0]
+                if type(x) is Tensor and (host is None or x.aval.inexact):
+                    if short_of != 1 and (
+                            short_of != 2 or type(y := args[1]) is not Tensor or y.aval.dtype is not x.aval.dtype):
+                        return call(args, kwargs)
+                    try:
+                        return stream.record(the_op, plain, args)
+                    except _OP_ERRORS as e:
+                        raise call.error(e) from None
+            try:
+                return call(args, kwargs)
+            except NotATensor as e:
+                other = version(e, public_names)
+            return other(*args, **kwargs)
+
+        wrapper.op = call.op  # type: ignore[attr-defined]
+        return public(*public_names)(wrapper)
+
+    return decorate
+
+
+def _static_axis(value: Any) -> Any:
+    if value is None or type(value) is int:
+        return value
+    if isinstance(value, (list, tuple)):
+        return tuple(int(v) for v in value)
+    array = np.asarray(value)
+    return int(array) if array.ndim == 0 else tuple(int(v) for v in array)
+
+
+def _static_shape(value: Any) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, (list, tuple)) or not hasattr(value, "as_list"):
+        array = value if isinstance(value, (list, tuple)) else np.atleast_1d(np.asarray(value))
+        return tuple(int(v) for v in array)
+    return tuple(value.as_list())
+
+
+def _static_dtype(value: Any) -> Any:
+    return None if value is None else dtypes.to_numpy(value)
+
+
+def _static_value(value: Any) -> Any:
+    if isinstance(value, (Tensor, np.ndarray, np.generic)):
+        value = np.asarray(value).tolist()
+    return tuple(map(_static_value, value)) if isinstance(value, list) else value
+
+
+_STATIC: dict[str, Callable[[Any], Any]] = {
+    "axis": _static_axis, "shape": _static_shape, "dtype": _static_dtype, "value": _static_value}
+_OP_ERRORS = (TypeError, ValueError, ZeroDivisionError, IndexError, AssertionError, errors.InvalidArgumentError,
+              errors.FailedPreconditionError)
+_PLAIN = frozenset({int, bool, str, type(None), dtypes.DType})
+_HOST_LIMIT = 64  # elements
+
+
+class _Caller:
+    """Converts arguments and records. The common call, tensors alone by position, takes the short way."""
+
+    def __init__(self, fn: Callable, host: Callable | None, **nature: bool):
+        self.fn = fn
+        self.host = host
+        params = [p for p in inspect.signature(fn).parameters.values() if p.name != "name"]
+        kinds = {p.name: getattr(p.annotation, "__metadata__", ("value",))[0] for p in params}
+        self.signature = inspect.signature(fn)
+        self.tensors = [p.name for p in params if kinds[p.name] in _TENSORS]
+        self.kinds = kinds
+        self.statics = [(p.name, _STATIC[kinds[p.name]]) for p in params if kinds[p.name] not in _TENSORS]
+        self.n = len(self.tensors)
+        self.same = [kinds[t] == "same" for t in self.tensors]
+        self.all_same = all(self.same) and self.n > 1
+        self.simple = all(kinds[t] != "arrays" and self.signature.parameters[t].default is inspect.Parameter.empty
+                          for t in self.tensors)
+        required = [p.name for p in params if p.default is inspect.Parameter.empty]
+        self.short = self.simple and required == self.tensors == [p.name for p in params][: self.n]
+        self.op = Op(fn.__name__, self.run, host=host, **nature)
+        self.memo: dict[tuple, Static] = {}
+        defaults = {p.name: p.default for p in params if kinds[p.name] not in _TENSORS}
+        self.defaults = defaults
+        self.default_static = self._static(defaults) if self.short else NO_STATIC
+
+    def run(self, *arrays: Any, _layout: tuple = (), **kwargs: Any) -> Any:
+        """The op's JAX function."""
+        if not _layout:
+            return self.fn(*arrays, **kwargs) if self.short else self.fn(**dict(zip(self.tensors, arrays, strict=True)),
+                                                                          **kwargs)
+        rest = iter(arrays)
+        given = {}
+        for name, count in zip(self.tensors, _layout, strict=True):
+            given[name] = None if count is None else next(rest) if count < 0 else [next(rest) for _ in range(count)]
+        return self.fn(**given, **kwargs)
+
+    def __call__(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        if self.short and not kwargs and len(args) == self.n:
+            if self.n == 1:
+                x = args[0]
+                inputs = args if type(x) is Tensor else (to_tensor(x),)
+            elif self.all_same:
+                inputs = self._same(args)
+            else:
+                inputs = self._inputs(list(args))
+            return self._record(self.default_static, inputs)
+        bound = self.signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        given = bound.arguments
+        tensors = [given[t] for t in self.tensors]
+        kept = self._static({n: given[n] for n, _ in self.statics})
+        if self.simple:
+            return self._record(kept, self._inputs(tensors))
+        flat, same, layout = [], [], []
+        for name, value in zip(self.tensors, tensors, strict=True):
+            if value is None:
+                layout.append(None)
+            elif self.kinds[name] == "arrays":
+                items = list(value) if isinstance(value, (list, tuple)) else [to_tensor(value)]
+                layout.append(len(items))
+                flat += items
+                same += [True] * len(items)
+            else:
+                layout.append(-1)
+                flat.append(value)
+                same.append(self.kinds[name] == "same")
+        return self._record(static(**kept.kwargs, _layout=tuple(layout)), self._inputs(flat, same))
+
+    def _static(self, values: dict[str, Any]) -> Static:
+        if not values:
+            return NO_STATIC
+        plain = all(type(v) in _PLAIN for v in values.values())
+        key = (*values.values(), *map(type, values.values())) if plain else ()
+        found = self.memo.get(key) if plain else None
+        if found is None:
+            found = static(**{name: convert(values[name]) for name, convert in self.statics})
+            if plain and len(self.memo) < 4096:
+                self.memo[key] = found
+        return found
+
+    def _same(self, args: tuple) -> tuple:
+        for a in args:
+            if type(a) is not Tensor:
+                return tuple(match(list(args)))
+        return args
+
+    def _inputs(self, values: list[Any], same: list[bool] | None = None) -> tuple:
+        same = self.same if same is None else same
+        matched = iter(match([v for v, s in zip(values, same, strict=True) if s]))
+        return tuple(next(matched) if s else v if type(v) is Tensor else to_tensor(v)
+                     for v, s in zip(values, same, strict=True))
+
+    def _record(self, kept: Static, inputs: tuple) -> Any:
+        if self.n > 1 and self.same[0]:
+            self._check_dtypes(inputs)
+        if self.host is not None and inputs and all(map(_on_host, inputs)):
+            arrays = [np.asarray(t[0], t[1].dtype) if t.__class__ is tuple else t._value for t in inputs]
+            kwargs = {k: v for k, v in kept.kwargs.items() if k != "_layout"}
+            with np.errstate(all="ignore"):
+                try:
+                    value = np.asarray(self.host(arrays if kept.kwargs.get("_layout") else arrays[0], **kwargs)
+                                       if kept.kwargs.get("_layout") else self.host(*arrays, **kwargs))
+                    want = self.op.infer(kept, tuple(t[1].aval if t.__class__ is tuple else t.aval for t in inputs))
+                    return from_value(value.astype(want.avals[0].dtype, copy=False).reshape(want.avals[0].shape))
+                except _OP_ERRORS as e:
+                    raise self.error(e) from None
+        try:
+            return stream.record(self.op, kept, inputs)
+        except _OP_ERRORS as e:
+            raise self.error(e) from None
+
+    def _check_dtypes(self, inputs: tuple) -> None:
+        dtype = None
+        for i, t in enumerate(inputs):
+            if i < len(self.same) and not self.same[i]:
+                continue
+            own = t[1].dtype if t.__class__ is tuple else t.aval.dtype
+            if dtype is None:
+                dtype = own
+            elif own != dtype:
+                raise invalid(f"cannot compute {self.op.name} as input #{i}(zero-based) was expected to be a "
+                              f"{dtypes.from_numpy(dtype).name} tensor but is a {dtypes.from_numpy(own).name} tensor "
+                              f"[Op:{self.op.name}]")
+
+    def error(self, e: Exception) -> Exception:
+        """What the user sees when the op refuses its inputs: TensorFlow's class."""
+        if getattr(e, "is_final", False):
+            return e
+        if isinstance(e, errors.OpError):
+            return invalid(str(e)) if stream.current().symbolic else e
+        return invalid(f"{{{{function_node __wrapped__{self.op.name}}}}} {e} [Op:{self.op.name}]")
+
+
+def _on_host(t: Any) -> bool:
+    """Whether an input is a small integer array whose value is already here."""
+    if t.__class__ is tuple:
+        return t[1].dtype.kind in "iub"
+    value = t._value
+    return type(value) is np.ndarray and value.dtype.kind in "iub" and value.size <= _HOST_LIMIT

@@ -1,0 +1,71 @@
+"""How far sequences of labels are from one another. Computed on the host."""
+
+from typing import Any
+
+import numpy as np
+
+from tapejax._src.core.checks import invalid
+from tapejax._src.core.convert import to_tensor
+from tapejax._src.core.public import public
+from tapejax._src.core.tensor import Tensor, from_value
+from tapejax._src.engine import stream
+
+__all__ = ["edit_distance"]
+
+
+def _sequences(value: Any, what: str) -> tuple[dict[tuple, list], list[int], np.dtype]:
+    if not hasattr(value, "dense_shape"):
+        raise TypeError(f"{what} must be a SparseTensor.")
+    places, values, shape = (stream.host(to_tensor(v))
+                             for v in (value.indices, value.values, value.dense_shape))
+    found: dict[tuple, list] = {}
+    for place, v in zip(map(tuple, places[:, :-1].tolist()), values.tolist(), strict=True):
+        found.setdefault(place, []).append(v)
+    return found, shape.tolist()[:-1], values.dtype
+
+
+def _distance(first: list, second: list) -> int:
+    """Levenshtein's distance, a row of the table after the other."""
+    other = np.array(second, object)
+    row = np.arange(len(second) + 1)
+    for i, label in enumerate(first, 1):
+        new = np.minimum(row[1:] + 1, row[:-1] + (other != label))
+        # An insertion costs 1 more than what stands to the left: a running minimum on a slope.
+        steps = np.arange(len(second) + 1)
+        row = np.minimum.accumulate(np.concatenate([[i], new]) - steps) + steps
+    return int(row[-1])
+
+
+@public("edit_distance")
+def edit_distance(hypothesis: Any, truth: Any, normalize: bool = True, name: str = "edit_distance") -> Tensor:
+    """The least number of insertions, deletions and substitutions that make one sequence of the other.
+
+    Args:
+      hypothesis: `tf.SparseTensor` whose last axis holds sequences.
+      truth: the same rank and dtype.
+      normalize: divide by the length of the true sequence; infinite if it is empty and the other is not.
+      name: of no effect.
+
+    Returns:
+      float32, of the shape without the last axis. It has no gradient.
+
+    Raises:
+      TypeError: no sparse tensors. InvalidArgumentError: other dtypes or shapes.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/edit_distance
+
+    >>> import tapejax as tf
+    >>> edit_distance(tf.sparse.from_dense([[1, 2, 3]]), tf.sparse.from_dense([[1, 3, 3, 4]])).numpy().tolist()
+    [0.5]
+    """
+    (mine, shape, dtype), (theirs, other, wanted) = _sequences(hypothesis, "Hypothesis"), _sequences(truth, "Truth")
+    if dtype != wanted:
+        raise invalid(f"truth was expected to be a {dtype} tensor but is a {wanted} tensor")
+    if len(shape) != len(other):
+        raise invalid(f"hypothesis_shape and truth_shape must have the same rank, got {len(shape)} and {len(other)}")
+    out = np.zeros(np.maximum(shape, other), np.float32)
+    for place in np.ndindex(out.shape):
+        first, second = mine.get(place, []), theirs.get(place, [])
+        far = _distance(first, second)
+        out[place] = far if not normalize else far / len(second) if second else np.inf if first else 0
+    return from_value(out)
