@@ -26,14 +26,10 @@ def draw(path: str | Path, workloads: Mapping[str, Mapping[str, Any]]) -> None:
 
     panels = []
     for key, workload in workloads.items():
-        good = [
-            (name, entry) for name, entry in workload["implementations"].items() if entry["status"] == "ok"
-        ]
+        good = [(name, entry) for name, entry in workload["implementations"].items() if entry["status"] == "ok"]
         if good:
             panels.append((key, workload["title"], good))
-    figure = Figure(
-        figsize=(9, 0.6 + sum(0.9 + 0.34 * len(good) for _, _, good in panels)), layout="constrained"
-    )
+    figure = Figure(figsize=(9, 0.6 + sum(0.9 + 0.34 * len(good) for _, _, good in panels)), layout="constrained")
     heights = [0.9 + 0.34 * len(good) for _, _, good in panels]
     all_axes = figure.subplots(max(len(panels), 1), 1, squeeze=False, height_ratios=heights or None)[:, 0]
     for axes, (key, title, good) in zip(all_axes, panels, strict=False):
@@ -44,9 +40,7 @@ def draw(path: str | Path, workloads: Mapping[str, Mapping[str, Any]]) -> None:
         labels = []
         for _, entry in good:
             ratio = entry["times_limit"]
-            labels.append(
-                f"{number(entry['median_ms'])} ms" + ("" if ratio is None else f"  ({number(ratio)}x jit)")
-            )
+            labels.append(f"{number(entry['median_ms'])} ms" + ("" if ratio is None else f"  ({number(ratio)}x jit)"))
         axes.bar_label(bars, labels, padding=4, fontsize=8)
         axes.set_xscale("log")
         axes.set_xlim(min(medians) / 2, max(medians) * 8)  # room for the labels

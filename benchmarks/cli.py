@@ -76,9 +76,7 @@ def parser(workloads: dict[str, Workload]) -> argparse.ArgumentParser:
         metavar="S",
         help="what takes longer to start, or for one slice, has failed (default: %(default)s)",
     )
-    result.add_argument(
-        "--json", type=Path, metavar="FILE", help="write all numbers here, with every round's"
-    )
+    result.add_argument("--json", type=Path, metavar="FILE", help="write all numbers here, with every round's")
     result.add_argument("--png", type=Path, metavar="FILE", help="draw a chart here (needs matplotlib)")
     return result
 

@@ -98,9 +98,7 @@ IMPLEMENTATIONS: tuple[Implementation, ...] = (
         counter=_tapejax_programs,
         environment={"TAPEJAX_EAGER": "1"},
     ),
-    Implementation(
-        "jax-jit", "jax", "jax", "hand-written jax.jit, state donated: the limit", counter=_jax_programs
-    ),
+    Implementation("jax-jit", "jax", "jax", "hand-written jax.jit, state donated: the limit", counter=_jax_programs),
     Implementation("tf-eager", "tensorflow", "tensorflow", "TensorFlow, undecorated"),
     Implementation(
         "tf-function",

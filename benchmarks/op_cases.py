@@ -46,26 +46,38 @@ def _convolutions() -> Iterator[OpCase]:
     for label, x, w, stride in sizes:
         yield OpCase(f"conv2d {label}", lambda tf, x, w, s=stride: tf.nn.conv2d(x, w, s, "SAME"), _normal(x, w))
     yield OpCase("conv1d 3 64>64", lambda tf, x, w: tf.nn.conv1d(x, w, 1, "SAME"), _normal((32, 256, 64), (3, 64, 64)))
-    yield OpCase("conv3d 3x3x3 8>16", lambda tf, x, w: tf.nn.conv3d(x, w, [1] * 5, "SAME"),
-                 _normal((4, 16, 16, 16, 8), (3, 3, 3, 8, 16)))
-    yield OpCase("conv2d_transpose 4x4/2 64>32",
-                 lambda tf, x, w: tf.nn.conv2d_transpose(x, w, [32, 16, 16, 32], 2),
-                 _normal((32, 8, 8, 64), (4, 4, 32, 64)))
+    yield OpCase(
+        "conv3d 3x3x3 8>16",
+        lambda tf, x, w: tf.nn.conv3d(x, w, [1] * 5, "SAME"),
+        _normal((4, 16, 16, 16, 8), (3, 3, 3, 8, 16)),
+    )
+    yield OpCase(
+        "conv2d_transpose 4x4/2 64>32",
+        lambda tf, x, w: tf.nn.conv2d_transpose(x, w, [32, 16, 16, 32], 2),
+        _normal((32, 8, 8, 64), (4, 4, 32, 64)),
+    )
     for label, c, stride in [("3x3 64", 64, 1), ("3x3/2 64", 64, 2)]:
-        yield OpCase(f"depthwise_conv2d {label}",
-                     lambda tf, x, w, s=stride: tf.nn.depthwise_conv2d(x, w, [1, s, s, 1], "SAME"),
-                     _normal((32, 32, 32, c), (3, 3, c, 1)))
-    yield OpCase("separable_conv2d 3x3 64>128",
-                 lambda tf, x, d, p: tf.nn.separable_conv2d(x, d, p, [1] * 4, "SAME"),
-                 _normal((32, 16, 16, 64), (3, 3, 64, 1), (1, 1, 64, 128)))
+        yield OpCase(
+            f"depthwise_conv2d {label}",
+            lambda tf, x, w, s=stride: tf.nn.depthwise_conv2d(x, w, [1, s, s, 1], "SAME"),
+            _normal((32, 32, 32, c), (3, 3, c, 1)),
+        )
+    yield OpCase(
+        "separable_conv2d 3x3 64>128",
+        lambda tf, x, d, p: tf.nn.separable_conv2d(x, d, p, [1] * 4, "SAME"),
+        _normal((32, 16, 16, 64), (3, 3, 64, 1), (1, 1, 64, 128)),
+    )
 
 
 def _pools() -> Iterator[OpCase]:
     images = _normal((64, 32, 32, 32))
     for kind in ("max", "avg"):
         for k, s in ((2, 2), (3, 2), (3, 1)):
-            yield OpCase(f"{kind}_pool2d {k}x{k}/{s}",
-                         lambda tf, x, kind=kind, k=k, s=s: getattr(tf.nn, f"{kind}_pool2d")(x, k, s, "SAME"), images)
+            yield OpCase(
+                f"{kind}_pool2d {k}x{k}/{s}",
+                lambda tf, x, kind=kind, k=k, s=s: getattr(tf.nn, f"{kind}_pool2d")(x, k, s, "SAME"),
+                images,
+            )
     yield OpCase("depth_to_space 2", lambda tf, x: tf.nn.depth_to_space(x, 2), images)
     yield OpCase("space_to_depth 2", lambda tf, x: tf.nn.space_to_depth(x, 2), images)
 
@@ -85,18 +97,25 @@ def _normalisations() -> Iterator[OpCase]:
     yield OpCase("softmax", lambda tf, x: tf.nn.softmax(x), rows)
     yield OpCase("log_softmax", lambda tf, x: tf.nn.log_softmax(x), rows)
     classes = np.random.default_rng(7).integers(0, 1000, 1024)
-    yield OpCase("sparse softmax CE",
-                 lambda tf, x, i: tf.nn.sparse_softmax_cross_entropy_with_logits(labels=i, logits=x),
-                 lambda: (normal(1024, 1000, seed=1), classes))
-    yield OpCase("sigmoid CE", lambda tf, x, z: tf.nn.sigmoid_cross_entropy_with_logits(labels=z, logits=x),
-                 _normal((1024, 1024), (1024, 1024)))
+    yield OpCase(
+        "sparse softmax CE",
+        lambda tf, x, i: tf.nn.sparse_softmax_cross_entropy_with_logits(labels=i, logits=x),
+        lambda: (normal(1024, 1000, seed=1), classes),
+    )
+    yield OpCase(
+        "sigmoid CE",
+        lambda tf, x, z: tf.nn.sigmoid_cross_entropy_with_logits(labels=z, logits=x),
+        _normal((1024, 1024), (1024, 1024)),
+    )
 
 
 def _elementwise() -> Iterator[OpCase]:
     for name in ("nn.relu", "nn.gelu", "nn.silu", "math.exp", "math.tanh", "math.sigmoid", "math.erf", "math.sqrt"):
+
         def call(tf: Any, x: Any, name: str = name) -> Any:
             namespace, short = name.split(".")
             return getattr(getattr(tf, namespace), short)(x)
+
         yield OpCase(name.partition(".")[2], call, lambda: (np.abs(normal(1024, 1024, seed=0)) + np.float32(0.1),))
     pair = _normal((1024, 1024), (1024, 1024))
     yield OpCase("add", lambda tf, x, y: x + y, pair)
@@ -108,8 +127,14 @@ def _elementwise() -> Iterator[OpCase]:
 
 def _reductions() -> Iterator[OpCase]:
     square = _normal((1024, 1024))
-    for name, axis in (("reduce_sum", None), ("reduce_sum", 0), ("reduce_sum", 1), ("reduce_mean", 0),
-                       ("reduce_max", 1), ("reduce_logsumexp", 1)):
+    for name, axis in (
+        ("reduce_sum", None),
+        ("reduce_sum", 0),
+        ("reduce_sum", 1),
+        ("reduce_mean", 0),
+        ("reduce_max", 1),
+        ("reduce_logsumexp", 1),
+    ):
         yield OpCase(f"{name} {axis}", lambda tf, x, n=name, a=axis: getattr(tf, n)(x, a), square)
     yield OpCase("argmax 1", lambda tf, x: tf.argmax(x, 1), square, False)
     yield OpCase("argmax 0", lambda tf, x: tf.argmax(x, 0), square, False)
@@ -122,13 +147,16 @@ def _reductions() -> Iterator[OpCase]:
 
 def _products() -> Iterator[OpCase]:
     yield OpCase("matmul 512", lambda tf, x, y: tf.matmul(x, y), _normal((512, 512), (512, 512)))
-    yield OpCase("matmul transposed", lambda tf, x, y: tf.matmul(x, y, transpose_b=True),
-                 _normal((512, 512), (512, 512)))
+    yield OpCase(
+        "matmul transposed", lambda tf, x, y: tf.matmul(x, y, transpose_b=True), _normal((512, 512), (512, 512))
+    )
     yield OpCase("matmul batch", lambda tf, x, y: tf.matmul(x, y), _normal((128, 64, 64), (128, 64, 64)))
-    yield OpCase("einsum bij,bjk", lambda tf, x, y: tf.einsum("bij,bjk->bik", x, y),
-                 _normal((64, 64, 128), (64, 128, 64)))
-    yield OpCase("einsum heads", lambda tf, x, y: tf.einsum("bqhd,bkhd->bhqk", x, y),
-                 _normal((16, 64, 4, 32), (16, 64, 4, 32)))
+    yield OpCase(
+        "einsum bij,bjk", lambda tf, x, y: tf.einsum("bij,bjk->bik", x, y), _normal((64, 64, 128), (64, 128, 64))
+    )
+    yield OpCase(
+        "einsum heads", lambda tf, x, y: tf.einsum("bqhd,bkhd->bhqk", x, y), _normal((16, 64, 4, 32), (16, 64, 4, 32))
+    )
     yield OpCase("tensordot", lambda tf, x, y: tf.tensordot(x, y, 1), _normal((32, 64, 128), (128, 128)))
 
 
@@ -136,15 +164,19 @@ def _moves() -> Iterator[OpCase]:
     rng = np.random.default_rng(5)
     ids = rng.integers(0, 10000, 4096, dtype=np.int32)
     yield OpCase("gather rows", lambda tf, x, i: tf.gather(x, i), lambda: (normal(10000, 64, seed=2), ids))
-    yield OpCase("gather axis 1", lambda tf, x, i: tf.gather(x, i, axis=1),
-                 lambda: (normal(256, 1024, seed=2), ids[:512] % 1024))
+    yield OpCase(
+        "gather axis 1", lambda tf, x, i: tf.gather(x, i, axis=1), lambda: (normal(256, 1024, seed=2), ids[:512] % 1024)
+    )
     yield OpCase("one_hot", lambda tf, i: tf.one_hot(i, 1000), lambda: (ids % 1000,), False)
     yield OpCase("transpose", lambda tf, x: tf.transpose(x), _normal((1024, 1024)))
     yield OpCase("transpose 0213", lambda tf, x: tf.transpose(x, [0, 2, 1, 3]), _normal((16, 64, 16, 64)))
     yield OpCase("concat", lambda tf, x, y: tf.concat([x, y], 1), _normal((1024, 512), (1024, 512)))
     yield OpCase("pad", lambda tf, x: tf.pad(x, [[8, 8], [8, 8]]), _normal((1024, 1024)))
-    yield OpCase("segment_sum", lambda tf, x, i: tf.math.unsorted_segment_sum(x, i, 1000),
-                 lambda: (normal(4096, 64, seed=3), ids % 1000))
+    yield OpCase(
+        "segment_sum",
+        lambda tf, x, i: tf.math.unsorted_segment_sum(x, i, 1000),
+        lambda: (normal(4096, 64, seed=3), ids % 1000),
+    )
 
 
 def _random() -> Iterator[OpCase]:

@@ -1,6 +1,6 @@
 """Single ops, forward and backward, in tapejax and in TensorFlow's `tf.function`, taking turns in one process.
 
-    python -m benchmarks ops
+python -m benchmarks ops
 """
 
 from __future__ import annotations
@@ -89,8 +89,12 @@ def rounds(runs: dict[str, Callable[[], Any]], count: int, seconds: float) -> di
 def summary(times: dict[str, list[float]]) -> dict[str, Any]:
     """Returns the median milliseconds of both frameworks and the median of the ratios within rounds."""
     ratios = [ours / theirs for ours, theirs in zip(times["tapejax"], times["tensorflow"], strict=True)]
-    return {"tapejax_ms": median(times["tapejax"]), "tensorflow_ms": median(times["tensorflow"]),
-            "ratio": median(ratios), "rounds": times}
+    return {
+        "tapejax_ms": median(times["tapejax"]),
+        "tensorflow_ms": median(times["tensorflow"]),
+        "ratio": median(ratios),
+        "rounds": times,
+    }
 
 
 def geometric_mean(values: Sequence[float]) -> float | None:
@@ -108,8 +112,10 @@ def measure(case: OpCase, modules: dict[str, Any], count: int, seconds: float) -
     found: dict[str, Any] = {}
     try:
         for part in ("forward", "gradient")[: 1 + case.gradient]:
-            runs = {name: runnable(tf, case, arrays, part == "gradient", name == "tensorflow")
-                    for name, tf in modules.items()}
+            runs = {
+                name: runnable(tf, case, arrays, part == "gradient", name == "tensorflow")
+                for name, tf in modules.items()
+            }
             found[part] = summary(rounds(runs, count, seconds))
     except Exception as error:
         return {"failed": f"{type(error).__name__}: {error}"}
@@ -136,14 +142,21 @@ def selected(names: Sequence[str]) -> Iterator[tuple[str, OpCase]]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs ``python -m benchmarks ops``; returns 1 if an op failed, else 0."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks ops", description="Compares single ops with TensorFlow's.", epilog=METHOD,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+        prog="python -m benchmarks ops",
+        description="Compares single ops with TensorFlow's.",
+        epilog=METHOD,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("names", nargs="*", metavar="OP", help="families, or beginnings of names (default: all)")
     parser.add_argument("--repeats", type=int, default=7, metavar="N", help="rounds (default: %(default)s)")
-    parser.add_argument("--slice", type=float, default=0.05, metavar="S",
-                        help="seconds of one turn (default: %(default)s)")
-    parser.add_argument("--keep-memory", action="store_true",
-                        help="keep freed memory, as `tapejax run` does (`tapejax._src.core.malloc`)")
+    parser.add_argument(
+        "--slice", type=float, default=0.05, metavar="S", help="seconds of one turn (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--keep-memory",
+        action="store_true",
+        help="keep freed memory, as `tapejax run` does (`tapejax._src.core.malloc`)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers here")
     options = parser.parse_args(arguments)
     chosen = list(selected(options.names))
@@ -165,16 +178,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
             results.setdefault(family, {})[case.name] = measure(case, modules, options.repeats, options.slice)
     means = {}
     for family, entries in results.items():
-        show(family, [list(HEADINGS), *(row(name, entry) for name, entry in entries.items())],
-             [f"{name}: {entry['failed']}" for name, entry in entries.items() if "failed" in entry])
+        show(
+            family,
+            [list(HEADINGS), *(row(name, entry) for name, entry in entries.items())],
+            [f"{name}: {entry['failed']}" for name, entry in entries.items() if "failed" in entry],
+        )
     for part in ("forward", "gradient"):
-        means[part] = geometric_mean([e[part]["ratio"] for entries in results.values() for e in entries.values()
-                                      if part in e])
+        means[part] = geometric_mean(
+            [e[part]["ratio"] for entries in results.values() for e in entries.values() if part in e]
+        )
     show("geometric mean of the ratios", [["part", "x tf"], *([part, number(mean)] for part, mean in means.items())])
     if options.json:
         from benchmarks.cli import machine
 
-        document = {"format": FORMAT, "machine": machine(), "ops": results, "geometric_means": means,
-                    "versions": {name: module.__version__ for name, module in modules.items()}}
+        document = {
+            "format": FORMAT,
+            "machine": machine(),
+            "ops": results,
+            "geometric_means": means,
+            "versions": {name: module.__version__ for name, module in modules.items()},
+        }
         options.json.write_text(json.dumps(document, indent=1) + "\n")
     return int(any("failed" in entry for entries in results.values() for entry in entries.values()))

@@ -1,6 +1,6 @@
 """Whole training programs, unmodified, under real TensorFlow and under `tapejax run`, taking turns.
 
-    python -m benchmarks programs
+python -m benchmarks programs
 """
 
 from __future__ import annotations
@@ -106,8 +106,13 @@ def run_program(path: Path, variant: str, cache: Path, timeout: float, steps: in
     stamps = []
     with tempfile.TemporaryFile("w+") as errors:
         began = time.perf_counter()
-        process = subprocess.Popen([sys.executable, *before, str(path), *after, *many], env=environment, text=True,
-                                   stdout=subprocess.PIPE, stderr=errors)
+        process = subprocess.Popen(
+            [sys.executable, *before, str(path), *after, *many],
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        )
         assert process.stdout is not None
         timer = threading.Timer(timeout, process.kill)  # which ends the loop below
         timer.start()
@@ -145,8 +150,15 @@ def more_steps(whole: Run, seconds: float) -> int | None:
     return min(math.ceil(wanted / 10) * 10, 1000 * whole.steps)
 
 
-def measure(path: Path, variants: Sequence[str], *, repeats: int, seconds: float, run: Callable[..., Run],
-            progress: Callable[[str], None] = lambda doing: None) -> dict[str, Any]:
+def measure(
+    path: Path,
+    variants: Sequence[str],
+    *,
+    repeats: int,
+    seconds: float,
+    run: Callable[..., Run],
+    progress: Callable[[str], None] = lambda doing: None,
+) -> dict[str, Any]:
     """Returns for each variant ``ms_per_step``, ``run_s``, ``first_run_s``, ``steps`` and the rounds, or ``failed``.
 
     Args:
@@ -174,18 +186,30 @@ def measure(path: Path, variants: Sequence[str], *, repeats: int, seconds: float
                 except RunFailed as error:
                     failed[name] = str(error)
                     continue
-                rounds[name].append({"ms_per_step": long.step_ms, "run_s": whole.seconds, "steps": whole.steps,
-                                     "runs": [asdict(r) for r in (whole, long)[: 1 + (steps is not None)]]})
-    return {name: {"failed": failed[name]} if name in failed else summary(name, entries)
-            for name, entries in rounds.items()}
+                rounds[name].append(
+                    {
+                        "ms_per_step": long.step_ms,
+                        "run_s": whole.seconds,
+                        "steps": whole.steps,
+                        "runs": [asdict(r) for r in (whole, long)[: 1 + (steps is not None)]],
+                    }
+                )
+    return {
+        name: {"failed": failed[name]} if name in failed else summary(name, entries) for name, entries in rounds.items()
+    }
 
 
 def summary(variant: str, rounds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Returns the medians of one variant's rounds; a first start of tapejax, which compiles, counts apart."""
     runs = [entry["run_s"] for entry in rounds]
     later = runs[1:] if "tapejax" in variant and len(runs) > 1 else runs
-    return {"ms_per_step": median(entry["ms_per_step"] for entry in rounds), "run_s": median(later),
-            "first_run_s": runs[0], "steps": rounds[0]["steps"], "rounds": list(rounds)}
+    return {
+        "ms_per_step": median(entry["ms_per_step"] for entry in rounds),
+        "run_s": median(later),
+        "first_run_s": runs[0],
+        "steps": rounds[0]["steps"],
+        "rounds": list(rounds),
+    }
 
 
 def ratios(measured: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float]]:
@@ -195,8 +219,11 @@ def ratios(measured: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, flo
         one, other = measured.get(ours, {}), measured.get(theirs, {})
         if "rounds" in one and "rounds" in other:
             pairs = zip(one["rounds"], other["rounds"], strict=False)
-            found[title] = {"ms_per_step": median(a["ms_per_step"] / b["ms_per_step"] for a, b in pairs),
-                            "run_s": one["run_s"] / other["run_s"], "first_run_s": one["first_run_s"] / other["run_s"]}
+            found[title] = {
+                "ms_per_step": median(a["ms_per_step"] / b["ms_per_step"] for a, b in pairs),
+                "run_s": one["run_s"] / other["run_s"],
+                "first_run_s": one["first_run_s"] / other["run_s"],
+            }
     return found
 
 
@@ -204,10 +231,16 @@ def rows(results: Mapping[str, Mapping[str, Any]], variants: Sequence[str], key:
     """Returns headings and rows of one quantity: its value in every variant, then the ratios."""
     table = [["program", *variants, *(f"x, {title}" for title in RATIOS)]]
     for name, entry in results.items():
-        table.append([name, *(number(entry["variants"][v].get(key)) for v in variants),
-                      *(number(entry["ratios"].get(title, {}).get(key)) for title in RATIOS)])
-    means = [geometric_mean([e["ratios"][title][key] for e in results.values() if title in e["ratios"]])
-             for title in RATIOS]
+        table.append(
+            [
+                name,
+                *(number(entry["variants"][v].get(key)) for v in variants),
+                *(number(entry["ratios"].get(title, {}).get(key)) for title in RATIOS),
+            ]
+        )
+    means = [
+        geometric_mean([e["ratios"][title][key] for e in results.values() if title in e["ratios"]]) for title in RATIOS
+    ]
     return [*table, ["geometric mean", *[""] * len(variants), *map(number, means)]]
 
 
@@ -226,13 +259,21 @@ def programs(names: Sequence[str], folder: Path = FOLDER) -> list[Path]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs ``python -m benchmarks programs``; returns 1 if a program failed, else 0."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks programs", description="Compares whole training programs with TensorFlow.",
-        epilog=METHOD, formatter_class=argparse.RawDescriptionHelpFormatter)
+        prog="python -m benchmarks programs",
+        description="Compares whole training programs with TensorFlow.",
+        epilog=METHOD,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("names", nargs="*", metavar="PROGRAM", help="files of tests/programs (default: all)")
     parser.add_argument("--only", metavar="NAMES", help=f"variants, with commas between: {', '.join(VARIANTS)}")
     parser.add_argument("--repeats", type=int, default=3, metavar="N", help="rounds (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=1.0, metavar="S",
-                        help="how long the counted steps of a run last at least (default: %(default)s)")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="how long the counted steps of a run last at least (default: %(default)s)",
+    )
     parser.add_argument("--timeout", type=float, default=600.0, metavar="S", help="for one run (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers here")
     options = parser.parse_args(arguments)
@@ -252,25 +293,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from benchmarks.cli import machine
 
     results: dict[str, dict[str, Any]] = {}
-    document = {"format": FORMAT, "created": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine(),
-                "settings": {"repeats": options.repeats, "seconds": options.seconds}, "programs": results}
+    document = {
+        "format": FORMAT,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "settings": {"repeats": options.repeats, "seconds": options.seconds},
+        "programs": results,
+    }
     with progress_line() as progress:
         for path in paths:
-            found = measure(path, variants, repeats=options.repeats, seconds=options.seconds, run=run,
-                            progress=progress)
+            found = measure(
+                path, variants, repeats=options.repeats, seconds=options.seconds, run=run, progress=progress
+            )
             results[path.stem] = {"variants": found, "ratios": ratios(found)}
             # After every program, so that an interrupted run leaves what it has.
             if options.json:
                 options.json.write_text(json.dumps(document, indent=1) + "\n")
-    failures = [f"{name}, {variant}: {one['failed']}" for name, entry in results.items()
-                for variant, one in entry["variants"].items() if "failed" in one]
-    for key, title in (("ms_per_step", "ms per step, steady"), ("run_s", "whole run, s"),
-                       ("first_run_s", "whole run, s: tapejax's first start, which compiles")):
+    failures = [
+        f"{name}, {variant}: {one['failed']}"
+        for name, entry in results.items()
+        for variant, one in entry["variants"].items()
+        if "failed" in one
+    ]
+    for key, title in (
+        ("ms_per_step", "ms per step, steady"),
+        ("run_s", "whole run, s"),
+        ("first_run_s", "whole run, s: tapejax's first start, which compiles"),
+    ):
         show(title, rows(results, variants, key), failures)
         failures = []
     if options.json:
-        means = {title: {key: geometric_mean([e["ratios"][title][key] for e in results.values()
-                                              if title in e["ratios"]])
-                         for key in ("ms_per_step", "run_s", "first_run_s")} for title in RATIOS}
+        means = {
+            title: {
+                key: geometric_mean([e["ratios"][title][key] for e in results.values() if title in e["ratios"]])
+                for key in ("ms_per_step", "run_s", "first_run_s")
+            }
+            for title in RATIOS
+        }
         options.json.write_text(json.dumps({**document, "geometric_means": means}, indent=1) + "\n")
     return int(bool([1 for e in results.values() for v in e["variants"].values() if "failed" in v]))

@@ -108,9 +108,7 @@ def folded(rows: Sequence[Sequence[str]], width: int, gap: int) -> list[list[lis
     return [[[row[column] for column in part] for row in rows] for part in parts]
 
 
-def show(
-    title: str, rows: Sequence[Sequence[str]], notes: Sequence[str] = (), file: TextIO | None = None
-) -> None:
+def show(title: str, rows: Sequence[Sequence[str]], notes: Sequence[str] = (), file: TextIO | None = None) -> None:
     """Prints a table and the notes below it, folded to the width of the terminal.
 
     Args:

@@ -56,9 +56,7 @@ class Worker:
         timeout: Seconds that one answer may take.
     """
 
-    def __init__(
-        self, workload: Workload, implementation: Implementation, package: str, timeout: float
-    ) -> None:
+    def __init__(self, workload: Workload, implementation: Implementation, package: str, timeout: float) -> None:
         self._timeout = timeout
         self._errors = tempfile.TemporaryFile()
         self._process = subprocess.Popen(

@@ -4,13 +4,16 @@
 
 from tapejax._src import lazy
 
-__getattr__, __dir__, __all__ = lazy.attach(__name__, {
-    "autodiff.slice_ops": "cast",
-    "core.dtypes": (
-        "DType QUANTIZED_DTYPES as_dtype bfloat16 bool complex128 complex64 double float16 float32 float4_e2m1fn "
-        "float64 float8_e4m3b11fnuz float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz half int16 int2 "
-        "int32 int4 int64 int8 qint16 qint32 qint8 quint16 quint8 resource string uint16 uint2 uint32 uint4 uint64 "
-        "uint8 variant"
-    ),
-    "ops.array.casting": "complex=complex_ saturate_cast",
-})
+__getattr__, __dir__, __all__ = lazy.attach(
+    __name__,
+    {
+        "autodiff.slice_ops": "cast",
+        "core.dtypes": (
+            "DType QUANTIZED_DTYPES as_dtype bfloat16 bool complex128 complex64 double float16 float32 float4_e2m1fn "
+            "float64 float8_e4m3b11fnuz float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz half int16 int2 "
+            "int32 int4 int64 int8 qint16 qint32 qint8 quint16 quint8 resource string uint16 uint2 uint32 uint4 uint64 "
+            "uint8 variant"
+        ),
+        "ops.array.casting": "complex=complex_ saturate_cast",
+    },
+)

@@ -112,8 +112,10 @@ def _captured(cases: Sequence[Case]) -> list[Outcome | Exception]:
         return [None if isinstance(r, Exception) else tuple(r) for r in results]
 
     results = captured([[tapejax.constant(x) for x in case.inputs] for case in cases])
-    return [_caught(case) if isinstance(e, SymbolicValueError) else e if e is not None else Outcome(*r)
-            for case, e, r in zip(cases, failed, results, strict=True)]
+    return [
+        _caught(case) if isinstance(e, SymbolicValueError) else e if e is not None else Outcome(*r)
+        for case, e, r in zip(cases, failed, results, strict=True)
+    ]
 
 
 def _traced(cases: Sequence[Case]) -> list[Outcome | Exception]:
@@ -177,8 +179,10 @@ test_of.__test__ = False  # type: ignore[attr-defined]  # pytest looks at its na
 def compare(case: Case, ours: Outcome, real: Outcome) -> None:
     """Asserts that two outcomes are the same."""
     same(ours.value, real.value, case.rtol, "value")
-    for what, got, want, rtol in (("first derivative", ours.first, real.first, 10 * case.rtol),
-                                  ("second derivative", ours.second, real.second, 100 * case.rtol)):
+    for what, got, want, rtol in (
+        ("first derivative", ours.first, real.first, 10 * case.rtol),
+        ("second derivative", ours.second, real.second, 100 * case.rtol),
+    ):
         assert len(got) == len(want), what
         for i, (g, w) in enumerate(zip(got, want, strict=True)):
             where = f"{what} by input {i}"

@@ -86,5 +86,11 @@ test_of.__test__ = False  # type: ignore[attr-defined]  # pytest looks at its na
 
 def _scenarios(names: dict[str, Any]) -> list[Callable[[Any], Any]]:
     """Its functions whose first argument is `tf`."""
-    return [fn for name, fn in names.items() if callable(fn) and not name.startswith(("_", "test_"))
-            and getattr(fn, "__module__", "") == names["__name__"] and fn.__code__.co_varnames[:1] == ("tf",)]
+    return [
+        fn
+        for name, fn in names.items()
+        if callable(fn)
+        and not name.startswith(("_", "test_"))
+        and getattr(fn, "__module__", "") == names["__name__"]
+        and fn.__code__.co_varnames[:1] == ("tf",)
+    ]

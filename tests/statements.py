@@ -1,12 +1,12 @@
 """Tables of functions with Python statements on tensors, run in `tf.function` by tapejax and by real TensorFlow.
 
-    case = Cases()
+case = Cases()
 
-    @case(3.0)
-    def if_else(tf, x):
-        return x if x > 0 else -x
+@case(3.0)
+def if_else(tf, x):
+    return x if x > 0 else -x
 
-    test_like_tensorflow = case.test()
+test_like_tensorflow = case.test()
 """
 
 import functools

@@ -20,8 +20,10 @@ def signed(x):
 SIZES = np.concatenate([RNG.uniform(0, 3, N), np.exp(RNG.uniform(-40, 40, N))])
 SHARES = np.concatenate([RNG.uniform(0, 1, N), np.exp(RNG.uniform(-60, 0, N)), 1 - np.exp(RNG.uniform(-16, 0, N))])
 UNIT = np.concatenate([SPECIAL, signed(SHARES)])
-PAIRS = [np.concatenate([np.repeat(SPECIAL, SPECIAL.size), signed(SIZES)]),
-         np.concatenate([np.tile(SPECIAL, SPECIAL.size), signed(RNG.permutation(SIZES))])]
+PAIRS = [
+    np.concatenate([np.repeat(SPECIAL, SPECIAL.size), signed(SIZES)]),
+    np.concatenate([np.tile(SPECIAL, SPECIAL.size), signed(RNG.permutation(SIZES))]),
+]
 ROWS = {"atan": [np.concatenate([SPECIAL, signed(SIZES)])], "asin": [UNIT], "acos": [UNIT], "atan2": PAIRS}
 
 

@@ -268,8 +268,11 @@ def gradients_with_stops_and_zeros(tf):
     def f(x, c):
         y = x * x
         z = y * x
-        return (tf.gradients(z, [x, y], stop_gradients=[y]),
-                tf.gradients(z, c, unconnected_gradients=tf.UnconnectedGradients.ZERO), tf.gradients(z, c)[0] is None)
+        return (
+            tf.gradients(z, [x, y], stop_gradients=[y]),
+            tf.gradients(z, c, unconnected_gradients=tf.UnconnectedGradients.ZERO),
+            tf.gradients(z, c)[0] is None,
+        )
 
     return [a.numpy() if hasattr(a, "numpy") else a for a in tf.nest.flatten(f(tf.constant(2.0), tf.constant([1.0])))]
 

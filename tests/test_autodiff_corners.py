@@ -24,8 +24,11 @@ def jacobian_without_pfor_and_in_parts(tf):
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(x)
         y = tf.matmul(tf.sin(x), x, transpose_b=True)
-    return (tape.jacobian(y, x, experimental_use_pfor=False), tape.jacobian(y, x, parallel_iterations=2),
-            tape.jacobian(y, x, parallel_iterations=3, experimental_use_pfor=False))
+    return (
+        tape.jacobian(y, x, experimental_use_pfor=False),
+        tape.jacobian(y, x, parallel_iterations=2),
+        tape.jacobian(y, x, parallel_iterations=3, experimental_use_pfor=False),
+    )
 
 
 def jacobian_of_what_is_not_connected(tf):
@@ -33,8 +36,11 @@ def jacobian_of_what_is_not_connected(tf):
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(x)
         y = x * x
-    return (tape.jacobian(y, [x, v]), tape.jacobian(y, v, unconnected_gradients=tf.UnconnectedGradients.ZERO),
-            tape.jacobian(y, v, unconnected_gradients="zero", experimental_use_pfor=False))
+    return (
+        tape.jacobian(y, [x, v]),
+        tape.jacobian(y, v, unconnected_gradients=tf.UnconnectedGradients.ZERO),
+        tape.jacobian(y, v, unconnected_gradients="zero", experimental_use_pfor=False),
+    )
 
 
 def jacobian_through_intermediate_values(tf):
@@ -88,10 +94,14 @@ def batch_jacobians(tf):
         y = tf.sin(x) * tf.reduce_sum(x, axis=1, keepdims=True)
         z = tf.reduce_sum(y, axis=[1, 2])
         c = tf.ones([2, 4])
-    return (tape.batch_jacobian(y, x), tape.batch_jacobian(z[:, None], x), tape.batch_jacobian(c, x),
-            tape.batch_jacobian(y, x, experimental_use_pfor=False),
-            tape.batch_jacobian(y, x, parallel_iterations=2, experimental_use_pfor=False),
-            tape.batch_jacobian(c, x, unconnected_gradients=tf.UnconnectedGradients.ZERO))
+    return (
+        tape.batch_jacobian(y, x),
+        tape.batch_jacobian(z[:, None], x),
+        tape.batch_jacobian(c, x),
+        tape.batch_jacobian(y, x, experimental_use_pfor=False),
+        tape.batch_jacobian(y, x, parallel_iterations=2, experimental_use_pfor=False),
+        tape.batch_jacobian(c, x, unconnected_gradients=tf.UnconnectedGradients.ZERO),
+    )
 
 
 def batch_jacobian_of_other_batches_raises(tf):
@@ -302,8 +312,10 @@ def output_gradients_in_structures_and_arrays(tf):
     x = tf.Variable([1.0, 2.0])
     with tf.GradientTape(persistent=True) as tape:
         y, z = x * x, x * 3.0
-    return (tape.gradient({"y": y, "z": z}, x, {"y": tf.constant([1.0, 10.0]), "z": tf.constant([2.0, 0.0])}),
-            tape.gradient(y, x, np.float32([5.0, 6.0])))
+    return (
+        tape.gradient({"y": y, "z": z}, x, {"y": tf.constant([1.0, 10.0]), "z": tf.constant([2.0, 0.0])}),
+        tape.gradient(y, x, np.float32([5.0, 6.0])),
+    )
 
 
 def watching_the_result_of_a_computation(tf):

@@ -94,8 +94,15 @@ def ops_without_a_derivative(tf):
     x = tf.constant([1.5, -2.0])
     with _acc(tf, x) as acc:
         i = tf.cast(x, tf.int32)
-        found = [tf.floor(x), i, tf.cast(i, tf.float32), tf.stop_gradient(x), tf.stop_gradient(x) * x,
-                 tf.constant(3.0) * 2.0, tf.argmax(x)]
+        found = [
+            tf.floor(x),
+            i,
+            tf.cast(i, tf.float32),
+            tf.stop_gradient(x),
+            tf.stop_gradient(x) * x,
+            tf.constant(3.0) * 2.0,
+            tf.argmax(x),
+        ]
     return [acc.jvp(t) for t in found]
 
 

@@ -75,8 +75,12 @@ def test_a_flax_module_joins_a_tape():
         y = tf.reduce_sum(tf.from_jax(model.apply)(variables, x) ** 2)
     grads = tape.gradient(y, variables)
     want = jax.grad(lambda p: jnp.sum(model.apply(p, x) ** 2))(params)
-    jax.tree.map(lambda g, w: np.testing.assert_allclose(g, w, rtol=1e-5), grads, want,
-                 is_leaf=lambda v: isinstance(v, tf.Tensor))
+    jax.tree.map(
+        lambda g, w: np.testing.assert_allclose(g, w, rtol=1e-5),
+        grads,
+        want,
+        is_leaf=lambda v: isinstance(v, tf.Tensor),
+    )
 
 
 def test_random_keys_of_both_kinds():

@@ -129,8 +129,14 @@ def variables_as_first_values(tf: Any) -> Any:
         return y
 
     with tf.GradientTape(persistent=True) as tape:
-        found = [in_loops(tf.constant(3)), in_conditions(tf.constant(True)), in_conditions(tf.constant(False)),
-                 of_arguments(w), becomes_a_variable(tf.constant(1)), becomes_a_variable(tf.constant(0))]
+        found = [
+            in_loops(tf.constant(3)),
+            in_conditions(tf.constant(True)),
+            in_conditions(tf.constant(False)),
+            of_arguments(w),
+            becomes_a_variable(tf.constant(1)),
+            becomes_a_variable(tf.constant(0)),
+        ]
     return found, v.numpy(), tape.gradient(found[0][1], v), tape.gradient(found[1], v), tape.gradient(found[3], w)
 
 

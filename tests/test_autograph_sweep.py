@@ -346,10 +346,16 @@ def nonlocal_in_a_loop(tf, n):
     return total
 
 
-@pytest.mark.parametrize(("name", "result"), [
-    ("walrus", 7), ("conditional_expressions_nested", 2), ("comprehension_over_tensor", ["list", 0, 1, 2]),
-    ("closure_with_nonlocal", ("raises", "TypeError")), ("nonlocal_in_a_loop", ("raises", "TypeError")),
-])
+@pytest.mark.parametrize(
+    ("name", "result"),
+    [
+        ("walrus", 7),
+        ("conditional_expressions_nested", 2),
+        ("comprehension_over_tensor", ["list", 0, 1, 2]),
+        ("closure_with_nonlocal", ("raises", "TypeError")),
+        ("nonlocal_in_a_loop", ("raises", "TypeError")),
+    ],
+)
 def test_where_tensorflow_refuses(tf: Any, name: str, result: Any) -> None:
     assert refused.outcome(tf, name)[0] == "raises"
     assert refused.outcome(tapejax, name) == result

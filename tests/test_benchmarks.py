@@ -113,9 +113,7 @@ def test_serve_answers_each_command_and_survives_an_error() -> None:
     assert finish["compiles"] is None
 
 
-def test_a_worker_that_dies_is_a_failure_with_its_last_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_that_dies_is_a_failure_with_its_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     package = package_of(tmp_path, "dying", {"it": "raise SystemExit('no such thing')\n"})
     with worker(FAKE, BY_NAME["jax-jit"], package, timeout=60) as process:

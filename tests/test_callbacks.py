@@ -56,8 +56,13 @@ def a_python_function_reads_variables(tf):
     return found
 
 
-SCENARIOS = [a_python_function_reads_variables, eager_py_function, a_result_of_another_dtype, eager_numpy_function,
-             captured_without_shapes]
+SCENARIOS = [
+    a_python_function_reads_variables,
+    eager_py_function,
+    a_result_of_another_dtype,
+    eager_numpy_function,
+    captured_without_shapes,
+]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda f: f.__name__)
@@ -168,8 +173,15 @@ def test_print_as_tensorflow(tf, tmp_path):
         stream = f"file://{path}"
         module.print("a", module.range(10), {"b": module.constant([[1.5, 2.0]])}, sep="|", output_stream=stream)
         module.print(module.constant("alone"), output_stream=stream)
-        module.print(module.constant(["a", "b"]), module.constant("text"), True, None, summarize=-1, end="!",
-                     output_stream=stream)
+        module.print(
+            module.constant(["a", "b"]),
+            module.constant("text"),
+            True,
+            None,
+            summarize=-1,
+            end="!",
+            output_stream=stream,
+        )
         texts.append(path.read_text())
     assert texts[1] == texts[0]
 

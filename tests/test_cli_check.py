@@ -133,7 +133,9 @@ def test_the_command_line(tmp_path, capsys):
     assert main.main(["check", "--json", str(tmp_path)]) == 1
     report = json.loads(capsys.readouterr().out)
     assert [(f["file"], f["line"], f["what"]) for f in report["findings"]] == [
-        (str(bad), 2, "tf.reduce_sun"), (str(bad), 4, "tf.reduce_sun")]
+        (str(bad), 2, "tf.reduce_sun"),
+        (str(bad), 4, "tf.reduce_sun"),
+    ]
     assert report["files"] == 2
     assert main.main(["check", str(tmp_path / "nowhere.py")]) == 2
 
@@ -147,9 +149,11 @@ def test_folders_leave_environments_out(tmp_path):
 
 
 def test_a_notebook_is_one_program_whose_lines_belong_to_cells(tmp_path):
-    cells = [{"cell_type": "code", "source": ["%matplotlib inline\n", "import tensorflow as tf"]},
-             {"cell_type": "markdown", "source": "tf.not_code"},
-             {"cell_type": "code", "source": "!ls\nx = 1\ntf.no_such(x)"}]
+    cells = [
+        {"cell_type": "code", "source": ["%matplotlib inline\n", "import tensorflow as tf"]},
+        {"cell_type": "markdown", "source": "tf.not_code"},
+        {"cell_type": "code", "source": "!ls\nx = 1\ntf.no_such(x)"},
+    ]
     path = tmp_path / "study.ipynb"
     path.write_text(json.dumps({"cells": cells, "nbformat": 4}))
     result = command.check([str(path)])
@@ -173,4 +177,7 @@ def test_uses_are_counted_with_their_keywords():
 
     found = source.uses(ast.parse("import tensorflow as tf\ntf.reduce_sum(tf.ones(3), axis=0)\n"))
     assert [(u.line, u.symbol, u.keywords) for u in found] == [
-        (1, "tf", ()), (2, "tf.reduce_sum", (("axis", 2),)), (2, "tf.ones", ())]
+        (1, "tf", ()),
+        (2, "tf.reduce_sum", (("axis", 2),)),
+        (2, "tf.ones", ()),
+    ]

@@ -56,11 +56,20 @@ def test_a_training_script_agrees(script, capsys):
 
 @pytest.mark.tensorflow
 def test_the_first_difference_is_shown(script, capsys):
-    assert compare.main([script(more="""
+    assert (
+        compare.main(
+            [
+                script(
+                    more="""
         note("last", tf.ones((2, 3)) * (1.0 if tf.__name__ == "tapejax" else 2.0))
         print("done", 2.5 if tf.__name__ == "tapejax" else 2.0)
         print("seen by one alone") if tf.__name__ == "tapejax" else None
-    """)]) == 1
+    """
+                )
+            ]
+        )
+        == 1
+    )
     out = capsys.readouterr().out
     assert "printed lines: 2 of 6 differ" in out
     assert "line 5: 2.0 against 2.5\n    TensorFlow: done 2.0\n    tapejax:    done 2.5" in out
@@ -126,8 +135,13 @@ def test_an_extra_line_does_not_shift_the_rest():
 def test_a_record_keeps_every_dtype(tmp_path):
     import ml_dtypes
 
-    values = [np.arange(6.0).reshape(2, 3).T, np.array(3, np.int64), np.array([1.5], ml_dtypes.bfloat16),
-              np.array(True), np.zeros((0, 2), np.complex64)]
+    values = [
+        np.arange(6.0).reshape(2, 3).T,
+        np.array(3, np.int64),
+        np.array([1.5], ml_dtypes.bfloat16),
+        np.array(True),
+        np.zeros((0, 2), np.complex64),
+    ]
     record = recording.Record(str(tmp_path))
     for value in values:
         record.add("note/x", value)

@@ -33,9 +33,12 @@ def everything_registered():
 
 
 def test_every_op_names_its_source():
-    lacking = [names for fn, names in everything_registered()
-               if not names[0].startswith("testing.")  # ops of the engine's tests
-               and "https://www.tensorflow.org/api_docs/python/tf/" not in (inspect.getdoc(fn) or "")]
+    lacking = [
+        names
+        for fn, names in everything_registered()
+        if not names[0].startswith("testing.")  # ops of the engine's tests
+        and "https://www.tensorflow.org/api_docs/python/tf/" not in (inspect.getdoc(fn) or "")
+    ]
     assert not lacking
 
 
@@ -48,14 +51,15 @@ def test_every_op_is_tested():
 
     def occurs(name):
         last = name.rpartition(".")[2]
-        return last in words or any(
-            last.startswith(s) and last.removeprefix(s) in words for s in starts) or any(
-            last.endswith(e) and last.removesuffix(e) in words for e in ends)
+        return (
+            last in words
+            or any(last.startswith(s) and last.removeprefix(s) in words for s in starts)
+            or any(last.endswith(e) and last.removesuffix(e) in words for e in ends)
+        )
 
     everything = everything_registered()
     assert {names[0] for _, names in everything if not any(map(occurs, names))} <= set(UNTESTED)
     assert set(UNTESTED) <= {name for _, names in everything for name in names}
-
 
 
 def test_total(capsys):
@@ -96,8 +100,9 @@ def test_missing_is_sorted_by_use(capsys, monkeypatch):
 
 
 def test_a_reader_that_has_seen_enough_ends_the_command_quietly():
-    with subprocess.Popen([sys.executable, "-m", "tapejax", "coverage"], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True) as command:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tapejax", "coverage"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as command:
         assert command.stdout and command.stderr
         command.stdout.close()
         assert command.stderr.read() == "" and command.wait() == 141

@@ -12,8 +12,19 @@ from tapejax._src.compat import internal_paths
 from tapejax.compat import v1
 
 # Only the names of their arguments differ, or arguments of no use in eager mode that are refused.
-SAME_BY_POSITION = ("Iterator", "argmax", "argmin", "copy", "device", "ensure_shape", "ones_like", "rename", "stat",
-                    "walk", "zeros_like")
+SAME_BY_POSITION = (
+    "Iterator",
+    "argmax",
+    "argmin",
+    "copy",
+    "device",
+    "ensure_shape",
+    "ones_like",
+    "rename",
+    "stat",
+    "walk",
+    "zeros_like",
+)
 
 
 def unwrapped(value):
@@ -100,14 +111,20 @@ def test_names_of_tensorflow_1_mean_what_they_mean_in_eager_tensorflow_2(tf, spa
         full = f"{space}.{name}" if space else v1._RENAMED.get(name, name)
         namespace, _, last = f"tf.{full}".rpartition(".")
         other = public_object(tf, [namespace], last)
-        if name not in v1._CASTS and name != "gfile" and other is not None and name not in SAME_BY_POSITION and \
-                not same(value, other):
+        if (
+            name not in v1._CASTS
+            and name != "gfile"
+            and other is not None
+            and name not in SAME_BY_POSITION
+            and not same(value, other)
+        ):
             wrong.append(name)
     assert wrong == []
 
 
 @pytest.mark.parametrize(
-    "name", ["Session", "placeholder", "get_variable", "flags", "app", "Variable", "layers", "nothing"])
+    "name", ["Session", "placeholder", "get_variable", "flags", "app", "Variable", "layers", "nothing"]
+)
 def test_the_rest_of_tensorflow_1_is_missing_and_says_why(name):
     with pytest.raises(AttributeError, match=rf"tf\.compat\.v1\.{name} "):
         getattr(v1, name)

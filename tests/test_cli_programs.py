@@ -21,8 +21,16 @@ def tapejax(tmp_path):
     def run(*words, given=None, **environment):
         mine = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "TAPEJAX_"))}
         mine |= {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": ROOT, **environment}
-        return subprocess.run([sys.executable, "-m", "tapejax", *words], cwd=tmp_path, env=mine, input=given,
-                              capture_output=True, text=True, timeout=300, check=False)
+        return subprocess.run(
+            [sys.executable, "-m", "tapejax", *words],
+            cwd=tmp_path,
+            env=mine,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
 
     return run
 
@@ -35,14 +43,20 @@ def write(folder, **files):
 
 
 def test_a_module_runs_as_with_python(tapejax, tmp_path):
-    write(tmp_path, pkg__in____init__="", pkg__in__other="VALUE = 3", pkg__in__train="""
+    write(
+        tmp_path,
+        pkg__in____init__="",
+        pkg__in__other="VALUE = 3",
+        pkg__in__train="""
         import sys
         import tensorflow as tf
         from .other import VALUE
         print(__name__, __spec__.name, __package__, VALUE, sys.argv[1:], tf.__name__)
         print(sys.argv[0] == __file__, sys.path[0] == __import__('os').getcwd())
         sys.exit(7)
-    """, pkg__in____main__="print('main', __package__)")
+    """,
+        pkg__in____main__="print('main', __package__)",
+    )
     done = tapejax("run", "-m", "pkg.train", "--epochs", "3", "-m", "--eager")
     assert done.stdout == ("__main__ pkg.train pkg 3 ['--epochs', '3', '-m', '--eager'] tapejax\nTrue True\n")
     assert (done.returncode, done.stderr) == (7, "")
@@ -52,18 +66,22 @@ def test_a_module_runs_as_with_python(tapejax, tmp_path):
 
 
 def test_the_users_tests_run_under_pytest(tapejax, tmp_path):
-    write(tmp_path, tests__in__test_it="""
+    write(
+        tmp_path,
+        tests__in__test_it="""
         import tensorflow as tf
         import helper
         def test_good():
             assert tf.__name__ == "tapejax" and helper.square(3.0) == 9.0
         def test_bad():
             assert float(tf.constant(1.0)) == 2.0
-    """, helper="""
+    """,
+        helper="""
         import tensorflow as tf
         def square(x):
             return float(tf.square(x))
-    """)
+    """,
+    )
     done = tapejax("run", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")
     assert done.returncode == 1
     assert "1 failed, 1 passed" in done.stdout
@@ -124,8 +142,13 @@ def test_words_that_make_no_sense(words, message, capsys):
 
 
 def cell(source):
-    return {"cell_type": "code", "source": source.splitlines(keepends=True), "outputs": [{"old": 1}],
-            "execution_count": 9, "metadata": {}}
+    return {
+        "cell_type": "code",
+        "source": source.splitlines(keepends=True),
+        "outputs": [{"old": 1}],
+        "execution_count": 9,
+        "metadata": {},
+    }
 
 
 def save(path, *sources):
@@ -159,8 +182,12 @@ def test_a_notebook_gets_its_outputs(tapejax, tmp_path):
         return {"output_type": "stream", "name": name, "text": text}
 
     def result(number, text):
-        return {"output_type": "execute_result", "execution_count": number, "data": {"text/plain": text},
-                "metadata": {}}
+        return {
+            "output_type": "execute_result",
+            "execution_count": number,
+            "data": {"text/plain": text},
+            "metadata": {},
+        }
 
     assert outputs[0] == outputs[4] == outputs[7] == []
     assert outputs[1] == [stream("stdout", "in f\n"), stream("stderr", "error\n"), result(2, shown)]
@@ -176,8 +203,10 @@ def test_commands_that_may_matter_are_refused_before_anything_runs(tapejax, tmp_
     save(tmp_path / "n.ipynb", "print('first')", "!wget http://example.com/data\n%cd data", "%%bash\nls $HOME(")
     done = tapejax("run", "n.ipynb")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "cell 2, line 1: !wget http://example.com/data\n  cell 2, line 2: %cd data\n  cell 3, line 1: %%bash" \
+    assert (
+        "cell 2, line 1: !wget http://example.com/data\n  cell 2, line 2: %cd data\n  cell 3, line 1: %%bash"
         in done.stderr
+    )
     done = tapejax("run", "--skip-commands", "--output", "there.ipynb", "n.ipynb")
     assert (done.returncode, done.stdout) == (0, "first\n")
     assert (tmp_path / "there.ipynb").exists() and not (tmp_path / "n.out.ipynb").exists()

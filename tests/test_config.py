@@ -6,21 +6,30 @@ import pytest
 
 import tapejax
 
-ROWS = [f"tf.config.{row}" for row in [
-    "list_physical_devices('CPU')[0].device_type", "list_physical_devices('GPU')",
-    "list_logical_devices('CPU')[0].name",
-    "get_visible_devices('CPU')[0].name", "get_visible_devices('GPU')", "set_visible_devices([], 'GPU')",
-    "set_visible_devices([1], 'GPU')", "set_visible_devices(tf.config.list_physical_devices('CPU'), 'GPU')",
-    "get_soft_device_placement()", "LogicalDeviceConfiguration().memory_limit",
-    "experimental.VirtualDeviceConfiguration(memory_limit=5).memory_limit",
-    "get_logical_device_configuration(tf.config.list_physical_devices('CPU')[0])",
-    "set_logical_device_configuration('CPU', [])",
-    "experimental.get_device_details(tf.config.get_visible_devices()[0])",
-    "experimental.tensor_float_32_execution_enabled()",
-    "threading.get_inter_op_parallelism_threads()", "threading.get_intra_op_parallelism_threads()",
-    "optimizer.get_jit()",
-    "optimizer.get_experimental_options()['disable_meta_optimizer']",
-]]
+ROWS = [
+    f"tf.config.{row}"
+    for row in [
+        "list_physical_devices('CPU')[0].device_type",
+        "list_physical_devices('GPU')",
+        "list_logical_devices('CPU')[0].name",
+        "get_visible_devices('CPU')[0].name",
+        "get_visible_devices('GPU')",
+        "set_visible_devices([], 'GPU')",
+        "set_visible_devices([1], 'GPU')",
+        "set_visible_devices(tf.config.list_physical_devices('CPU'), 'GPU')",
+        "get_soft_device_placement()",
+        "LogicalDeviceConfiguration().memory_limit",
+        "experimental.VirtualDeviceConfiguration(memory_limit=5).memory_limit",
+        "get_logical_device_configuration(tf.config.list_physical_devices('CPU')[0])",
+        "set_logical_device_configuration('CPU', [])",
+        "experimental.get_device_details(tf.config.get_visible_devices()[0])",
+        "experimental.tensor_float_32_execution_enabled()",
+        "threading.get_inter_op_parallelism_threads()",
+        "threading.get_intra_op_parallelism_threads()",
+        "optimizer.get_jit()",
+        "optimizer.get_experimental_options()['disable_meta_optimizer']",
+    ]
+]
 
 ROWS += [
     "tf.test.gpu_device_name()",

@@ -33,7 +33,8 @@ CALLS: dict[str, Callable[..., Any]] = {
     "switch_below": lambda tf, x, e: tf.switch_case(-tf.cast(x, tf.int32), [lambda: x, lambda: -x]),
     "switch_default": lambda tf, x, e: tf.switch_case(tf.cast(x, tf.int32), [lambda: x, lambda: -x], lambda: x * 9),
     "switch_dict": lambda tf, x, e: tf.switch_case(
-        tf.cast(x, tf.int32), {3: lambda: x, 1: lambda: -x, 0: lambda: x, 2: lambda: -x}),
+        tf.cast(x, tf.int32), {3: lambda: x, 1: lambda: -x, 0: lambda: x, 2: lambda: -x}
+    ),
     "switch_gaps": lambda tf, x, e: tf.switch_case(tf.cast(x, tf.int32), [(3, lambda: x), (5, lambda: x)]),
     "switch_float": lambda tf, x, e: tf.switch_case(x, [lambda: x, lambda: -x]),
     "switch_int64": lambda tf, x, e: tf.switch_case(tf.cast(x, tf.int64), [lambda: x, lambda: -x]),
@@ -50,37 +51,48 @@ CALLS: dict[str, Callable[..., Any]] = {
     "while": lambda tf, x, e: tf.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, y * 2), (0, x)),
     "while_list": lambda tf, x, e: tf.while_loop(lambda i: i < 3, lambda i: [i + 1], [0]),
     "while_structure": lambda tf, x, e: tf.while_loop(
-        lambda s: s["i"] < 2, lambda s: [{"i": s["i"] + 1, "y": (s["y"][0] * 2,)}], [{"i": 0, "y": (x,)}]),
+        lambda s: s["i"] < 2, lambda s: [{"i": s["i"] + 1, "y": (s["y"][0] * 2,)}], [{"i": 0, "y": (x,)}]
+    ),
     "while_no_variables": lambda tf, x, e: tf.while_loop(lambda: tf.constant(False), lambda: (), []),
     "while_bare_variable": lambda tf, x, e: tf.while_loop(lambda i: i < 3, lambda i: (i + 1,), tf.constant(0)),
     "while_other_structure": lambda tf, x, e: tf.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1,), (0, x)),
     "while_tuple_for_list": lambda tf, x, e: tf.while_loop(lambda i, y: i < 3, lambda i, y: [i + 1, y], [0, x]),
-    "while_other_dtype": lambda tf, x, e: tf.while_loop(
-        lambda i: i < 3, lambda i: (tf.cast(i, tf.float32) + 1,), (x,))[0] + tf.while_loop(
-        lambda i: i < 3, lambda i: (tf.cast(i, tf.float64) + 1,), (x,))[0],
+    "while_other_dtype": lambda tf, x, e: (
+        tf.while_loop(lambda i: i < 3, lambda i: (tf.cast(i, tf.float32) + 1,), (x,))[0]
+        + tf.while_loop(lambda i: i < 3, lambda i: (tf.cast(i, tf.float64) + 1,), (x,))[0]
+    ),
     "while_growing": lambda tf, x, e: tf.while_loop(
-        lambda i, y: i < 3, lambda i, y: (i + 1, tf.concat([y, y], 0)), (0, e),
-        shape_invariants=(tf.TensorShape([]), tf.TensorShape([None]))),
+        lambda i, y: i < 3,
+        lambda i, y: (i + 1, tf.concat([y, y], 0)),
+        (0, e),
+        shape_invariants=(tf.TensorShape([]), tf.TensorShape([None])),
+    ),
     "while_maximum": lambda tf, x, e: tf.while_loop(lambda i: i < 30, lambda i: [i + 1], [0], maximum_iterations=4),
     "while_maximum_tensor": lambda tf, x, e: tf.while_loop(
-        lambda i: i < 30, lambda i: [i + 1], [0], maximum_iterations=tf.cast(x, tf.int32)),
+        lambda i: i < 30, lambda i: [i + 1], [0], maximum_iterations=tf.cast(x, tf.int32)
+    ),
     "while_maximum_negative": lambda tf, x, e: tf.while_loop(
-        lambda i: i < 30, lambda i: [i + 1], [0], maximum_iterations=-1),
+        lambda i: i < 30, lambda i: [i + 1], [0], maximum_iterations=-1
+    ),
     "while_parallel_0": lambda tf, x, e: tf.while_loop(lambda i: i < 3, lambda i: [i + 1], [0], parallel_iterations=0),
     "while_hints": lambda tf, x, e: tf.while_loop(
-        lambda i: i < 3, lambda i: [i + 1], [0], parallel_iterations=1, back_prop=False, swap_memory=True),
+        lambda i: i < 3, lambda i: [i + 1], [0], parallel_iterations=1, back_prop=False, swap_memory=True
+    ),
     "while_no_function": lambda tf, x, e: tf.while_loop(3, lambda i: [i + 1], [0]),
     "while_none_variable": lambda tf, x, e: tf.while_loop(lambda i, n: i < 2, lambda i, n: [i + 1, n], [0, None]),
     "map": lambda tf, x, e: tf.map_fn(lambda v: v * x, e),
     "map_signature": lambda tf, x, e: tf.map_fn(
-        lambda v: (v * 2, tf.cast(v, tf.int32)), e, fn_output_signature=(tf.float32, tf.int32)),
+        lambda v: (v * 2, tf.cast(v, tf.int32)), e, fn_output_signature=(tf.float32, tf.int32)
+    ),
     "map_other_dtype": lambda tf, x, e: tf.map_fn(lambda v: tf.cast(v, tf.int32), e),
     "map_two": lambda tf, x, e: tf.map_fn(lambda v: v[0] * v[1], (e, e), fn_output_signature=tf.float32),
     "map_other_structure": lambda tf, x, e: tf.map_fn(lambda v: v[0] * v[1], (e, e)),
     "map_spec": lambda tf, x, e: tf.map_fn(
-        lambda v: v * tf.ones([2]), e, fn_output_signature=tf.TensorSpec([2], tf.float32)),
+        lambda v: v * tf.ones([2]), e, fn_output_signature=tf.TensorSpec([2], tf.float32)
+    ),
     "map_other_spec": lambda tf, x, e: tf.map_fn(
-        lambda v: v * tf.ones([2]), e, fn_output_signature=tf.TensorSpec([3], tf.float32)),
+        lambda v: v * tf.ones([2]), e, fn_output_signature=tf.TensorSpec([3], tf.float32)
+    ),
     "map_sizes": lambda tf, x, e: tf.map_fn(lambda v: v[0], (e, e[:2]), fn_output_signature=tf.float32),
     "map_scalar": lambda tf, x, e: tf.map_fn(lambda v: v, x),
     "map_empty": lambda tf, x, e: tf.map_fn(lambda v: v * 2, e[:0]),
@@ -89,7 +101,8 @@ CALLS: dict[str, Callable[..., Any]] = {
     "scan_initializer": lambda tf, x, e: tf.scan(lambda a, v: a + v, e, initializer=10.0),
     "scan_reverse": lambda tf, x, e: tf.scan(lambda a, v: a + v, e, reverse=True),
     "scan_structure": lambda tf, x, e: tf.scan(
-        lambda a, v: (a[0] + v, a[1] * v), e, initializer=(tf.constant(0.0), tf.constant(1.0))),
+        lambda a, v: (a[0] + v, a[1] * v), e, initializer=(tf.constant(0.0), tf.constant(1.0))
+    ),
     "scan_two": lambda tf, x, e: tf.scan(lambda a, v: (a[0] + v[1], a[1] * v[0]), (e, e)),
     "scan_other_structure": lambda tf, x, e: tf.scan(lambda a, v: (a + v, a), e),
     "scan_empty": lambda tf, x, e: tf.scan(lambda a, v: a + v, e[:0], initializer=1.0),
@@ -105,7 +118,8 @@ CALLS: dict[str, Callable[..., Any]] = {
     "vectorized_constant": lambda tf, x, e: tf.vectorized_map(lambda v: 1.0, e),
     "vectorized_cond": lambda tf, x, e: tf.vectorized_map(lambda v: tf.cond(v > 1.5, lambda: v, lambda: -v), e),
     "vectorized_while": lambda tf, x, e: tf.vectorized_map(
-        lambda v: tf.while_loop(lambda a: a < 10.0, lambda a: (a * 2 + 1,), (v,))[0], e),
+        lambda v: tf.while_loop(lambda a: a < 10.0, lambda a: (a * 2 + 1,), (v,))[0], e
+    ),
 }
 
 
@@ -132,27 +146,60 @@ def test_a_branch_of_another_structure_is_a_type_error() -> None:
 GRADIENTS: dict[str, tuple[Callable[..., Any], Any, float]] = {
     "cond_true": (lambda tf, x, y: tf.cond(x > 1, lambda: x * x * y, lambda: y * y * y), 3.0, 2.0),
     "cond_false": (lambda tf, x, y: tf.cond(x > 1, lambda: x * x * y, lambda: y * y * y), 0.5, 2.0),
-    "switch": (lambda tf, x, y: tf.switch_case(
-        tf.cast(x, tf.int32), [lambda: x * y, lambda: x * x * y, lambda: y]), 1.0, 2.0),
-    "while_counted": (lambda tf, x, y: tf.while_loop(
-        lambda i, z: i < 5, lambda i, z: (i + 1, tf.sin(z * y) + z), (0, x))[1], 0.3, 0.7),
+    "switch": (
+        lambda tf, x, y: tf.switch_case(tf.cast(x, tf.int32), [lambda: x * y, lambda: x * x * y, lambda: y]),
+        1.0,
+        2.0,
+    ),
+    "while_counted": (
+        lambda tf, x, y: tf.while_loop(lambda i, z: i < 5, lambda i, z: (i + 1, tf.sin(z * y) + z), (0, x))[1],
+        0.3,
+        0.7,
+    ),
     "while_by_value": (lambda tf, x, y: tf.while_loop(lambda z: z < 50.0, lambda z: (z * y,), (x,))[0], 1.3, 1.7),
     "while_no_turn": (lambda tf, x, y: tf.while_loop(lambda z: z < 1.0, lambda z: (z * y,), (x,))[0] * y, 1.3, 1.7),
-    "while_bounded": (lambda tf, x, y: tf.while_loop(
-        lambda i, z: i < 5, lambda i, z: (i + 1, tf.sin(z * y) + z), (0, x), maximum_iterations=9)[1], 0.3, 0.7),
-    "while_bounded_by_tensor": (lambda tf, x, y: tf.while_loop(
-        lambda z: z < 1e6, lambda z: (z * z * y,), (x,), maximum_iterations=tf.cast(y, tf.int32))[0], 1.3, 2.5),
+    "while_bounded": (
+        lambda tf, x, y: tf.while_loop(
+            lambda i, z: i < 5, lambda i, z: (i + 1, tf.sin(z * y) + z), (0, x), maximum_iterations=9
+        )[1],
+        0.3,
+        0.7,
+    ),
+    "while_bounded_by_tensor": (
+        lambda tf, x, y: tf.while_loop(
+            lambda z: z < 1e6, lambda z: (z * z * y,), (x,), maximum_iterations=tf.cast(y, tf.int32)
+        )[0],
+        1.3,
+        2.5,
+    ),
     "map": (lambda tf, x, y: tf.reduce_sum(tf.map_fn(lambda v: v * v * y, x)), [1.0, 2.0, 3.0], 2.0),
     "scan": (lambda tf, x, y: tf.reduce_sum(tf.scan(lambda a, v: a * v + y, x)), [1.0, 2.0, 3.0], 2.0),
-    "scan_back": (lambda tf, x, y: tf.reduce_sum(
-        tf.scan(lambda a, v: a * v + y, x, initializer=y * y, reverse=True)), [1.0, 2.0, 3.0], 2.0),
+    "scan_back": (
+        lambda tf, x, y: tf.reduce_sum(tf.scan(lambda a, v: a * v + y, x, initializer=y * y, reverse=True)),
+        [1.0, 2.0, 3.0],
+        2.0,
+    ),
     "foldr": (lambda tf, x, y: tf.foldr(lambda a, v: a * v + y, x), [1.0, 2.0, 3.0], 2.0),
     "vectorized": (lambda tf, x, y: tf.reduce_sum(tf.vectorized_map(lambda v: v * v * y, x)), [1.0, 2.0, 3.0], 2.0),
-    "nested": (lambda tf, x, y: tf.while_loop(
-        lambda i, z: i < 2, lambda i, z: (i + 1, tf.while_loop(
-            lambda a: a < 5.0 * tf.cast(i + 1, tf.float32), lambda a: (a * y + 1.0,), (z,))[0]), (0, x))[1], 1.2, 1.7),
-    "cond_in_loop": (lambda tf, x, y: tf.while_loop(
-        lambda z: z < 40.0, lambda z: (tf.cond(z > 10.0, lambda: z * z, lambda: z * y),), (x,))[0], 1.2, 1.7),
+    "nested": (
+        lambda tf, x, y: tf.while_loop(
+            lambda i, z: i < 2,
+            lambda i, z: (
+                i + 1,
+                tf.while_loop(lambda a: a < 5.0 * tf.cast(i + 1, tf.float32), lambda a: (a * y + 1.0,), (z,))[0],
+            ),
+            (0, x),
+        )[1],
+        1.2,
+        1.7,
+    ),
+    "cond_in_loop": (
+        lambda tf, x, y: tf.while_loop(
+            lambda z: z < 40.0, lambda z: (tf.cond(z > 10.0, lambda: z * z, lambda: z * y),), (x,)
+        )[0],
+        1.2,
+        1.7,
+    ),
 }
 
 
@@ -188,7 +235,8 @@ def test_first_and_second_derivatives(tf: Any, name: str, how: str) -> None:
 @pytest.mark.parametrize("turns", [0, 13])
 def test_loops_have_derivatives_of_third_order(turns: int, bound: int | None) -> None:
     loop = lowering.differentiable_while(
-        lambda i, s, c: i < c[1], lambda i, s, c: (jnp.sin(s[0] * c[0]) + s[0], s[1] + 1), bound)
+        lambda i, s, c: i < c[1], lambda i, s, c: (jnp.sin(s[0] * c[0]) + s[0], s[1] + 1), bound
+    )
 
     def compiled(x: Any, w: Any) -> Any:
         return loop((x, jnp.int32(0)), (w, jnp.int32(turns)))[0]
@@ -210,7 +258,8 @@ def test_a_loop_with_more_turns_than_checkpoints(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(lowering, "_MIN_SLOTS", 8)
     monkeypatch.setattr(lowering, "_MAX_SLOTS", 8)
     loop = lowering.differentiable_while(
-        lambda i, s, c: i < 101, lambda i, s, c: (jnp.cos(s[0] * c[0]) + 0.01 * i,), None)
+        lambda i, s, c: i < 101, lambda i, s, c: (jnp.cos(s[0] * c[0]) + 0.01 * i,), None
+    )
 
     def unrolled(x: Any, w: Any) -> Any:
         for i in range(101):
@@ -335,8 +384,17 @@ def loops_of_known_and_unknown_length(tf: Any) -> Any:
     def power(x: Any, bound: Any, by: Any = 1, **limit: Any) -> Any:
         return tf.while_loop(lambda i, y: i < bound, lambda i, y: (i + by, y * x), (0, 1.0), **limit)[1]
 
-    f = tf.function(lambda m, x: [power(x, 5), power(x, 6, 2), power(x, n), power(x, v), power(x, m), power(x, 0),
-                                  power(x, 9, maximum_iterations=2)])
+    f = tf.function(
+        lambda m, x: [
+            power(x, 5),
+            power(x, 6, 2),
+            power(x, n),
+            power(x, v),
+            power(x, m),
+            power(x, 0),
+            power(x, 9, maximum_iterations=2),
+        ]
+    )
     out = []
     for k in (3, 5):
         v.assign(k)
@@ -373,11 +431,21 @@ def a_recurrent_network(tf: Any) -> Any:
     return [y, tape.gradient(y, [w, u])]
 
 
-@pytest.mark.parametrize("run", [
-    branch_assigns, loop_assigns, gradient_of_the_variable_of_a_branch, gradient_of_a_variable_that_the_loop_assigns,
-    a_tape_in_a_loop, loops_of_known_and_unknown_length, random_numbers_in_a_loop, a_jacobian_through_a_loop,
-    a_recurrent_network,
-], ids=lambda run: run.__name__)
+@pytest.mark.parametrize(
+    "run",
+    [
+        branch_assigns,
+        loop_assigns,
+        gradient_of_the_variable_of_a_branch,
+        gradient_of_a_variable_that_the_loop_assigns,
+        a_tape_in_a_loop,
+        loops_of_known_and_unknown_length,
+        random_numbers_in_a_loop,
+        a_jacobian_through_a_loop,
+        a_recurrent_network,
+    ],
+    ids=lambda run: run.__name__,
+)
 def test_programs(tf: Any, run: Callable[[Any], Any]) -> None:
     scenario.check(run, tf, 1e-4)
 

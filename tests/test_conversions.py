@@ -22,16 +22,34 @@ def register(tf):
     if not hasattr(Metres, tf.__name__):
         setattr(Metres, tf.__name__, True)
         tf.register_tensor_conversion_function(
-            Metres, lambda value, dtype=None, name=None, as_ref=False: tf.constant(value.value, dtype=dtype))
+            Metres, lambda value, dtype=None, name=None, as_ref=False: tf.constant(value.value, dtype=dtype)
+        )
         tf.register_tensor_conversion_function(
-            Miles, lambda value, **_: NotImplemented if value.value < 0 else tf.constant(1600 * value.value), 10)
+            Miles, lambda value, **_: NotImplemented if value.value < 0 else tf.constant(1600 * value.value), 10
+        )
     return tf.register_tensor_conversion_function
 
 
-SPECS = ["x", "v", "tf.Variable([1.0])", "tf.sparse.from_dense([[1, 0]])", "tf.ragged.constant([[1], [2, 3]])",
-         "tf.IndexedSlices(x, i[:2], tf.constant([4, 3]))",
-         "tf.IndexedSlices(x, i[:2])", "1", "1.5", "'a'",
-         "np.ones([2])", "[1, 2]", "(1.0,)", "np.float32(2)", "None", "{'a': 1}", "object()", "[[1], [1, 2]]"]
+SPECS = [
+    "x",
+    "v",
+    "tf.Variable([1.0])",
+    "tf.sparse.from_dense([[1, 0]])",
+    "tf.ragged.constant([[1], [2, 3]])",
+    "tf.IndexedSlices(x, i[:2], tf.constant([4, 3]))",
+    "tf.IndexedSlices(x, i[:2])",
+    "1",
+    "1.5",
+    "'a'",
+    "np.ones([2])",
+    "[1, 2]",
+    "(1.0,)",
+    "np.float32(2)",
+    "None",
+    "{'a': 1}",
+    "object()",
+    "[[1], [1, 2]]",
+]
 test_as_tensorflow = expressions.test_of([
     "Metres(2) + tf.constant(1)", "tf.constant(1) + Metres(2)", "tf.constant(1.0) + Metres(2)", "tf.square(Metres(3))",
     "tf.convert_to_tensor(Metres(2))", "tf.convert_to_tensor(Metres(2), tf.float32)",
@@ -93,9 +111,17 @@ def test_messages_are_tensorflow_s(tf):
     assert again == ours and again.dtype == theirs.dtype and again.tensor_shape.as_list() == [2, 3]
 
 
-@pytest.mark.parametrize("name, instead", [
-    ("Graph", "tf.function"), ("RegisterGradient", "tf.custom_gradient"), ("load_op_library", "numpy_function"),
-    ("queue", "queue.Queue"), ("no_gradient", "tf.stop_gradient"), ("variable_creator_scope", "function of your own")])
+@pytest.mark.parametrize(
+    "name, instead",
+    [
+        ("Graph", "tf.function"),
+        ("RegisterGradient", "tf.custom_gradient"),
+        ("load_op_library", "numpy_function"),
+        ("queue", "queue.Queue"),
+        ("no_gradient", "tf.stop_gradient"),
+        ("variable_creator_scope", "function of your own"),
+    ],
+)
 def test_what_cannot_be_says_why(name, instead):
     with pytest.raises(AttributeError, match=f"tf.{name} is not supported.*{instead}"):
         getattr(tapejax, name)

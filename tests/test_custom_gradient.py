@@ -230,8 +230,11 @@ def as_a_method_of_a_class(tf):
     return y, tape.gradient(y, x)
 
 
-SCENARIOS = [fn for name, fn in list(globals().items())
-             if callable(fn) and getattr(fn, "__module__", "") == __name__ and fn.__code__.co_varnames[:1] == ("tf",)]
+SCENARIOS = [
+    fn
+    for name, fn in list(globals().items())
+    if callable(fn) and getattr(fn, "__module__", "") == __name__ and fn.__code__.co_varnames[:1] == ("tf",)
+]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)

@@ -8,14 +8,34 @@ import pytest
 import tapejax
 
 nan, inf = float("nan"), float("inf")
-PAIRS = ["[1, 2], [1, 2]", "[1, 2], 2", "3, [1, 2]", "[1, 2], 0", "[nan], [nan]", "[1., inf], 1.", "[], []", "[], [1.]",
-         "[1, 2], [1, 2, 3]", "i, x", "tf.constant(1.), 1", "['a', 'b'], ['a', 'c']", "tf.constant(True), True",
-         "tf.constant([1, 2], tf.uint8), tf.constant([1, 3], tf.uint8)", "[1 + 1j], [1 + 1j]"]
+PAIRS = [
+    "[1, 2], [1, 2]",
+    "[1, 2], 2",
+    "3, [1, 2]",
+    "[1, 2], 0",
+    "[nan], [nan]",
+    "[1., inf], 1.",
+    "[], []",
+    "[], [1.]",
+    "[1, 2], [1, 2, 3]",
+    "i, x",
+    "tf.constant(1.), 1",
+    "['a', 'b'], ['a', 'c']",
+    "tf.constant(True), True",
+    "tf.constant([1, 2], tf.uint8), tf.constant([1, 3], tf.uint8)",
+    "[1 + 1j], [1 + 1j]",
+]
 ROWS = [
-    *(f"tf.debugging.assert_{name}({pair})"
-      for name in ["equal", "none_equal", "less", "less_equal", "greater", "greater_equal"] for pair in PAIRS),
-    *(f"tf.debugging.assert_{name}({x})" for name in ["positive", "negative", "non_negative", "non_positive"]
-      for x in ["[1., 2.]", "[0]", "[-1, -2]", "[nan]", "[]", "[True]", "tf.constant([0, 1], tf.uint8)", "c"]),
+    *(
+        f"tf.debugging.assert_{name}({pair})"
+        for name in ["equal", "none_equal", "less", "less_equal", "greater", "greater_equal"]
+        for pair in PAIRS
+    ),
+    *(
+        f"tf.debugging.assert_{name}({x})"
+        for name in ["positive", "negative", "non_negative", "non_positive"]
+        for x in ["[1., 2.]", "[0]", "[-1, -2]", "[nan]", "[]", "[True]", "tf.constant([0, 1], tf.uint8)", "c"]
+    ),
     "tf.assert_equal(1, 2, 'text', 1)",
     "tf.assert_greater(1, 2)",
     "tf.assert_less(1, 2)",
@@ -46,21 +66,55 @@ ROWS = [
     "tf.debugging.assert_all_finite(x, 'm')",
     "g(lambda a: tf.debugging.check_numerics(a, 'm') * 2., [1., 2.])",
     # static ones
-    *(f"tf.debugging.assert_{row}" for row in [
-        "rank([1], 1)", "rank([1], 2)", "rank(i, tf.constant(1))", "rank([1], 1.)", "rank([1], [1])",
-        "rank_at_least([1], 2)", "rank_at_least(x, 1)", "rank_in([1], [0, 2])", "rank_in([1], (0, 1))",
-        "scalar(1)", "scalar([1])",
-        "shapes([(x, ('a', 'b'))])", "shapes([(x, (2, 3)), (i, ('b',))])", "shapes({1: ()})",
-        "shapes([(x, ('a', 'b')), (i, ('a',))])", "shapes([(x, ('a',))])", "shapes([(x, (2, 4))])",
-        "shapes([(x, (None, 3)), (i, ...)])", "shapes([(x, (..., 'b')), (i, ('b',))])", "shapes([(x, 'ab'), (i, 'b')])",
-        "shapes([(1, ()), (2, '')])", "shapes([(x, ('.', 3))])", "shapes([(x, ('*', 3)), (b, ('*', 4))])",
-        "shapes([(1, (1,))])", "shapes([(1, (2,))])", "shapes([(i, [1]), (i, 1)])", "shapes([(i, ())])",
-        "shapes([(x, ('a', ...))])", "shapes([(x, ('a', 'a'))])",
-        "type(1., tf.float32)", "type(1, tf.float32)", "type(1, 'x')", "integer(1)", "integer(1.)",
-        "same_float_dtype([x, x])", "same_float_dtype([x, tf.constant(2., tf.float64)])", "same_float_dtype([i, i])",
-        "same_float_dtype([x], tf.float64)", "same_float_dtype(dtype=tf.int32)",
-        "proper_iterable([1])", "proper_iterable(i)", "proper_iterable('a')", "proper_iterable(1)",
-        "proper_iterable(np.array([1]))"]),
+    *(
+        f"tf.debugging.assert_{row}"
+        for row in [
+            "rank([1], 1)",
+            "rank([1], 2)",
+            "rank(i, tf.constant(1))",
+            "rank([1], 1.)",
+            "rank([1], [1])",
+            "rank_at_least([1], 2)",
+            "rank_at_least(x, 1)",
+            "rank_in([1], [0, 2])",
+            "rank_in([1], (0, 1))",
+            "scalar(1)",
+            "scalar([1])",
+            "shapes([(x, ('a', 'b'))])",
+            "shapes([(x, (2, 3)), (i, ('b',))])",
+            "shapes({1: ()})",
+            "shapes([(x, ('a', 'b')), (i, ('a',))])",
+            "shapes([(x, ('a',))])",
+            "shapes([(x, (2, 4))])",
+            "shapes([(x, (None, 3)), (i, ...)])",
+            "shapes([(x, (..., 'b')), (i, ('b',))])",
+            "shapes([(x, 'ab'), (i, 'b')])",
+            "shapes([(1, ()), (2, '')])",
+            "shapes([(x, ('.', 3))])",
+            "shapes([(x, ('*', 3)), (b, ('*', 4))])",
+            "shapes([(1, (1,))])",
+            "shapes([(1, (2,))])",
+            "shapes([(i, [1]), (i, 1)])",
+            "shapes([(i, ())])",
+            "shapes([(x, ('a', ...))])",
+            "shapes([(x, ('a', 'a'))])",
+            "type(1., tf.float32)",
+            "type(1, tf.float32)",
+            "type(1, 'x')",
+            "integer(1)",
+            "integer(1.)",
+            "same_float_dtype([x, x])",
+            "same_float_dtype([x, tf.constant(2., tf.float64)])",
+            "same_float_dtype([i, i])",
+            "same_float_dtype([x], tf.float64)",
+            "same_float_dtype(dtype=tf.int32)",
+            "proper_iterable([1])",
+            "proper_iterable(i)",
+            "proper_iterable('a')",
+            "proper_iterable(1)",
+            "proper_iterable(np.array([1]))",
+        ]
+    ),
     "tf.assert_rank([1], 1)",
     "tf.debugging.assert_same_float_dtype().name",
     "tf.debugging.assert_same_float_dtype([tf.constant(1., tf.float64)]).name",

@@ -41,8 +41,10 @@ def test_the_demo_succeeds_and_every_gradient_is_the_hand_derived_one(quick):
 
 def test_the_demo_times_both_sides_and_draws_a_falling_loss(quick):
     _, printed = quick
-    ours, reference = (re.search(rf"{name} +(\d+) ms +([\d.]+) ms", printed) for name in
-                       ("tapejax, as in TensorFlow", "hand-written jax.jit"))
+    ours, reference = (
+        re.search(rf"{name} +(\d+) ms +([\d.]+) ms", printed)
+        for name in ("tapejax, as in TensorFlow", "hand-written jax.jit")
+    )
     assert float(ours[2]) > 0 and float(reference[2]) > 0
     assert float(re.search(r"tapejax takes ([\d.]+) times as long", printed)[1]) > 0
     first, last = re.search(r"Loss, mean of the last 8 steps: ([\d.]+) to ([\d.]+)\n", printed).groups()
@@ -82,7 +84,14 @@ def test_a_wrong_gradient_is_called_wrong_and_fails_the_demo(monkeypatch, capsys
     assert demo.main(["--steps", "10"]) == 1
     printed = capsys.readouterr()
     assert [line.split()[-1] for line in printed.out.splitlines() if " by hand " in line] == [
-        "ok", "ok", "ok", "ok", "WRONG", "ok", "ok"]
+        "ok",
+        "ok",
+        "ok",
+        "ok",
+        "WRONG",
+        "ok",
+        "ok",
+    ]
     assert "a gradient is not what it must be" in printed.err
 
 

@@ -12,8 +12,11 @@ import tapejax
 
 _ROOT = Path(tapejax.__file__).parents[1]
 _README = _ROOT / "README.md"
-_MODULES = [".".join(path.relative_to(_ROOT).with_suffix("").parts).removesuffix(".__init__")
-            for path in sorted((_ROOT / "tapejax").rglob("*.py")) if ">>> " in path.read_text(encoding="utf-8")]
+_MODULES = [
+    ".".join(path.relative_to(_ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for path in sorted((_ROOT / "tapejax").rglob("*.py"))
+    if ">>> " in path.read_text(encoding="utf-8")
+]
 
 # They install tapejax as TensorFlow, which other tests have imported.
 _ALONE = ["tapejax._src.compat.aliases"]

@@ -24,9 +24,7 @@ def test_names_and_codes_are_tensorflows(tf: Any) -> None:
             assert ours == theirs
         else:
             # The same public ancestors, so that the same `except` clauses catch it.
-            assert [c.__name__ for c in ours.__mro__ if c.__name__[0] != "_"] == [
-                c.__name__ for c in theirs.__mro__
-            ]
+            assert [c.__name__ for c in ours.__mro__ if c.__name__[0] != "_"] == [c.__name__ for c in theirs.__mro__]
     assert len(CODED) == 16
 
 

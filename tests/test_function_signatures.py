@@ -119,9 +119,20 @@ def methods_of_each_kind(tf):
             return x * 6.0
 
     thing, x = Thing(), tf.constant(1.0)
-    return (thing.method(x), Thing.method(thing, x), thing.of_class(x), Thing.static(x), thing.value(), thing(x),
-            thing.made([1.0, 2.0]), thing.specified([1.0, 2.0], 3.0), thing.specified(x=[3.0], y=1), Thing().method(x),
-            tf.function(thing.plain)(x), thing.specified.get_concrete_function()(tf.ones(3), x))
+    return (
+        thing.method(x),
+        Thing.method(thing, x),
+        thing.of_class(x),
+        Thing.static(x),
+        thing.value(),
+        thing(x),
+        thing.made([1.0, 2.0]),
+        thing.specified([1.0, 2.0], 3.0),
+        thing.specified(x=[3.0], y=1),
+        Thing().method(x),
+        tf.function(thing.plain)(x),
+        thing.specified.get_concrete_function()(tf.ones(3), x),
+    )
 
 
 def two_instances(tf):
@@ -146,8 +157,16 @@ def attributes_of_the_function(tf):
     named.extra = 5
     f = tf.function(named)
     f.mine = 3
-    return (f.__name__, f.__doc__, f.__wrapped__ is named, f.python_function is named, f.input_signature, f.extra,
-            f.mine, tf.function(lambda x: x).__name__)
+    return (
+        f.__name__,
+        f.__doc__,
+        f.__wrapped__ is named,
+        f.python_function is named,
+        f.input_signature,
+        f.extra,
+        f.mine,
+        tf.function(lambda x: x).__name__,
+    )
 
 
 def generators_and_coroutines(tf):
@@ -180,8 +199,7 @@ test_same_as_tensorflow = scenario.test_of(globals())
 
 def test_shapes_inside_are_known_where_the_signature_leaves_them_open():
     seen = []
-    f = tapejax.function(lambda x: seen.append(x.shape.as_list()) or x,
-                         input_signature=[tapejax.TensorSpec([None, 3])])
+    f = tapejax.function(lambda x: seen.append(x.shape.as_list()) or x, input_signature=[tapejax.TensorSpec([None, 3])])
     f(np.ones([2, 3])), f(np.ones([4, 3])), f(np.zeros([2, 3]))
     assert seen == [[2, 3], [4, 3]] and f.experimental_get_tracing_count() == 2
 

@@ -26,20 +26,55 @@ def _traces_of(tf, calls, **options):
 
 
 def equal_python_values_share_a_trace(tf):
-    return _traces_of(tf, [((1,), {}), ((1, 2), {}), ((1.0,), {}), ((True,), {}), ((1,), {"y": 2}), ((1,), {"k": 3}),
-                          ((1,), {"k": 4}), ((None,), {}), ((None,), {}), ((1,), {"z": 1}), ((1,), {"z": 2})])
+    return _traces_of(
+        tf,
+        [
+            ((1,), {}),
+            ((1, 2), {}),
+            ((1.0,), {}),
+            ((True,), {}),
+            ((1,), {"y": 2}),
+            ((1,), {"k": 3}),
+            ((1,), {"k": 4}),
+            ((None,), {}),
+            ((None,), {}),
+            ((1,), {"z": 1}),
+            ((1,), {"z": 2}),
+        ],
+    )
 
 
 def tensors_share_a_trace_by_shape_and_dtype(tf):
-    return _traces_of(tf, [((np.float32(1),), {}), ((np.array(3.0, np.float32),), {}), ((tf.constant(2.0),), {}),
-                          ((tf.constant(2),), {}), ((np.ones(2),), {}), ((tf.ones(2, tf.float64),), {}),
-                          ((tf.ones([1, 2]),), {}), ((tf.zeros([1, 2]),), {})])
+    return _traces_of(
+        tf,
+        [
+            ((np.float32(1),), {}),
+            ((np.array(3.0, np.float32),), {}),
+            ((tf.constant(2.0),), {}),
+            ((tf.constant(2),), {}),
+            ((np.ones(2),), {}),
+            ((tf.ones(2, tf.float64),), {}),
+            ((tf.ones([1, 2]),), {}),
+            ((tf.zeros([1, 2]),), {}),
+        ],
+    )
 
 
 def containers_are_told_apart(tf):
-    return _traces_of(tf, [(([1, 2],), {}), (((1, 2),), {}), (([1, 2],), {}), (({"a": 1, "b": 2},), {}),
-                          (({"b": 2, "a": 1},), {}), (({"a": 1},), {}), (([tf.constant(1.0), 2],), {}),
-                          (([tf.constant(2.0), 2],), {}), (([[1], 2],), {})])
+    return _traces_of(
+        tf,
+        [
+            (([1, 2],), {}),
+            (((1, 2),), {}),
+            (([1, 2],), {}),
+            (({"a": 1, "b": 2},), {}),
+            (({"b": 2, "a": 1},), {}),
+            (({"a": 1},), {}),
+            (([tf.constant(1.0), 2],), {}),
+            (([tf.constant(2.0), 2],), {}),
+            (([[1], 2],), {}),
+        ],
+    )
 
 
 def variables_share_a_trace_by_spec(tf):

@@ -127,8 +127,10 @@ def test_unconnected(tf, kwargs):
 
 
 def test_output_gradients(tf):
-    got, want = (plain(gradient(t, lambda t, v: t.gather(v, [0, 0]),
-                                output_gradients=t.constant([[1.0, 2, 3], [4, 5, 6]]))) for t in (tapejax, tf))
+    got, want = (
+        plain(gradient(t, lambda t, v: t.gather(v, [0, 0]), output_gradients=t.constant([[1.0, 2, 3], [4, 5, 6]])))
+        for t in (tapejax, tf)
+    )
     same(got, want)
 
 
@@ -162,8 +164,10 @@ def second_order(tf, of_first):
     return [first, outer.gradient(out, v)]
 
 
-@pytest.mark.parametrize("of_first", [lambda tf, g: g.values, lambda tf, g: tf.convert_to_tensor(g),
-                                      lambda tf, g: tf.clip_by_norm(g, 2.0).values])
+@pytest.mark.parametrize(
+    "of_first",
+    [lambda tf, g: g.values, lambda tf, g: tf.convert_to_tensor(g), lambda tf, g: tf.clip_by_norm(g, 2.0).values],
+)
 def test_second_order(tf, of_first):
     got, want = (plain(second_order(t, of_first)) for t in (tapejax, tf))
     assert want[1][0] == "IndexedSlices"
@@ -349,6 +353,8 @@ def test_lookup_without_a_table(tf, params):
 @pytest.mark.parametrize("max_norm", [None, 1.0])
 def test_lookup_values(tf, max_norm):
     for tables in ([np.eye(3, dtype=np.float32)], [np.ones((3, 2), np.float32), np.full((2, 2), 2, np.float32)]):
-        got, want = (np.asarray(t.nn.embedding_lookup([t.constant(p) for p in tables], [0, 2, 1], max_norm=max_norm))
-                     for t in (tapejax, tf))
+        got, want = (
+            np.asarray(t.nn.embedding_lookup([t.constant(p) for p in tables], [0, 2, 1], max_norm=max_norm))
+            for t in (tapejax, tf)
+        )
         np.testing.assert_allclose(got, want, rtol=1e-6)

@@ -14,6 +14,7 @@ pytest.importorskip("PIL")
 
 # Files
 
+
 @pytest.fixture
 def place(tmp_path):
     (tmp_path / "m" / "a").mkdir(parents=True)
@@ -160,8 +161,14 @@ def test_tensors_in_typed_fields(tf, array):
     proto = tf.make_tensor_proto(array)
     if array.dtype.kind != "O":
         proto = type(proto)(dtype=proto.dtype, tensor_shape=proto.tensor_shape)
-        name = {"float32": "float_val", "float64": "double_val", "int64": "int64_val", "bool": "bool_val",
-                "float16": "half_val", "complex64": "scomplex_val"}.get(array.dtype.name, "int_val")
+        name = {
+            "float32": "float_val",
+            "float64": "double_val",
+            "int64": "int64_val",
+            "bool": "bool_val",
+            "float16": "half_val",
+            "complex64": "scomplex_val",
+        }.get(array.dtype.name, "int_val")
         flat = array.reshape(-1).view({"half_val": np.uint16, "scomplex_val": np.float32}.get(name, array.dtype))
         getattr(proto, name).extend(flat.tolist())
     same(tapejax.io.parse_tensor(proto.SerializeToString(), tf.constant(array).dtype.name), tf.constant(array))
@@ -214,9 +221,16 @@ def test_damaged_records_are_noticed(tmp_path):
 
 # What is not there, and what is refused
 
+
 def test_what_cannot_be_had_says_so():
-    for name in ("decode_proto", "encode_proto", "write_graph", "match_filenames_once", "decode_json_example",
-                 "decode_jxl"):
+    for name in (
+        "decode_proto",
+        "encode_proto",
+        "write_graph",
+        "match_filenames_once",
+        "decode_json_example",
+        "decode_jxl",
+    ):
         with pytest.raises(tapejax.errors.UnsupportedError):
             getattr(tapejax.io, name)()
 
@@ -229,7 +243,9 @@ def test_reading_executes_nothing():
         def __reduce__(self):
             return os.mkdir, ("/nowhere/at/all",)
 
-    for call in (lambda d: tapejax.io.parse_tensor(d, "float32"),
-                 lambda d: tapejax.io.parse_single_example(d, {"x": tapejax.io.VarLenFeature("float32")})):
+    for call in (
+        lambda d: tapejax.io.parse_tensor(d, "float32"),
+        lambda d: tapejax.io.parse_single_example(d, {"x": tapejax.io.VarLenFeature("float32")}),
+    ):
         with pytest.raises(tapejax.errors.InvalidArgumentError):
             call(pickle.dumps(Bomb()))

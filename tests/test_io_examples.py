@@ -29,7 +29,8 @@ def test_examples_are_exchanged_with_tensorflow(tf):
     assert features["x"].float_list.value == list(real.features.feature["x"].float_list.value)
     assert features["n"].int64_list.value[1] == -1 and features["s"].bytes_list.value[0] == b"one"
     assert {k: v.WhichOneof("kind") for k, v in features.items()} == {
-        k: v.WhichOneof("kind") for k, v in real.features.feature.items()}
+        k: v.WhichOneof("kind") for k, v in real.features.feature.items()
+    }
 
 
 def test_messages_are_built_in_protobuf_s_ways(tf):
@@ -52,10 +53,11 @@ def test_messages_are_built_in_protobuf_s_ways(tf):
     assert ours[2:] == real[2:]
     for a, b in zip(ours[:2], real[:2], strict=True):
         assert a.SerializeToString() == b.SerializeToString(deterministic=True)
-    one = [t.train.Example(features={"feature": {"k": t.train.Feature(bytes_list={"value": [b'a"\n\xff']})}})
-           for t in (tapejax, tf)]
+    one = [
+        t.train.Example(features={"feature": {"k": t.train.Feature(bytes_list={"value": [b'a"\n\xff']})}})
+        for t in (tapejax, tf)
+    ]
     assert str(one[0]) == str(one[1])
-
 
 
 @pytest.mark.parametrize("call", [
@@ -75,8 +77,10 @@ def parse_cases(t):
         {"missing": fixed([2], t.float32, default_value=[1.0, 2.0]), "void": fixed([], t.int64, default_value=-7)},
         {"missing": fixed([], t.string, default_value=""), "n": fixed([3, 1], t.int64)},
         {"x": var(t.float32), "s": var(t.string), "missing": var(t.int64), "empty": var(t.int64)},
-        {"n": io_.FixedLenSequenceFeature([], t.int64, allow_missing=True),
-         "missing": io_.FixedLenSequenceFeature([2], t.float32, allow_missing=True)},
+        {
+            "n": io_.FixedLenSequenceFeature([], t.int64, allow_missing=True),
+            "missing": io_.FixedLenSequenceFeature([2], t.float32, allow_missing=True),
+        },
         {"sparse": io_.SparseFeature("at", "x", t.float32, 10)},
     ]
 
@@ -130,17 +134,23 @@ def _sequence(t, steps):
 
 def test_parsing_sequence_examples(tf):
     def describe(t):
-        return ({"id": t.io.FixedLenFeature([], t.int64)},
-                {"v": t.io.FixedLenSequenceFeature([2], t.float32), "w": t.io.VarLenFeature(t.int64)})
+        return (
+            {"id": t.io.FixedLenFeature([], t.int64)},
+            {"v": t.io.FixedLenSequenceFeature([2], t.float32), "w": t.io.VarLenFeature(t.int64)},
+        )
 
     data = [_sequence(tf, n) for n in (3, 1)]
     for one in data:
         both(tf, lambda t, one=one: t.io.parse_single_sequence_example(one, *describe(t)))
     both(tf, lambda t: t.io.parse_sequence_example(data, *describe(t)))
-    check_error(tf, lambda t: t.io.parse_single_sequence_example(
-        data[0], {}, {"z": t.io.FixedLenSequenceFeature([2], t.float32)}))
-    check_error(tf, lambda t: t.io.parse_single_sequence_example(
-        data[0], {}, {"v": t.io.FixedLenSequenceFeature([3], t.float32)}))
+    check_error(
+        tf,
+        lambda t: t.io.parse_single_sequence_example(data[0], {}, {"z": t.io.FixedLenSequenceFeature([2], t.float32)}),
+    )
+    check_error(
+        tf,
+        lambda t: t.io.parse_single_sequence_example(data[0], {}, {"v": t.io.FixedLenSequenceFeature([3], t.float32)}),
+    )
 
 
 def ragged_cases(t):

@@ -28,8 +28,11 @@ def test_png_files_keep_every_pixel(tf, channels):
         both(tf, lambda t, data=data: t.io.decode_png(data, dtype=t.uint16))
         both(tf, lambda t, data=data: t.io.decode_png(data, channels=3))
         both(tf, lambda t, data=data: t.io.decode_png(data, channels=4))
-        np.testing.assert_allclose(tapejax.io.decode_png(data, channels=1).numpy().astype(int),
-                                   tf.io.decode_png(data, channels=1).numpy().astype(int), atol=1)
+        np.testing.assert_allclose(
+            tapejax.io.decode_png(data, channels=1).numpy().astype(int),
+            tf.io.decode_png(data, channels=1).numpy().astype(int),
+            atol=1,
+        )
 
 
 def test_deep_greys_in_png_files(tf):
@@ -49,14 +52,18 @@ def _close(ours, real, most):
 def test_jpeg_files(tf, channels):
     """TensorFlow decodes with a fast, less exact transform: its pixels may differ a little."""
     picture = _picture(3)[:, :, :channels] // 4 + 60
-    for data in (t.io.encode_jpeg(t.constant(picture), quality=95, chroma_downsampling=False).numpy()
-                 for t in (tapejax, tf)):
+    for data in (
+        t.io.encode_jpeg(t.constant(picture), quality=95, chroma_downsampling=False).numpy() for t in (tapejax, tf)
+    ):
         _close(tapejax.io.decode_jpeg(data), tf.io.decode_jpeg(data, dct_method="INTEGER_ACCURATE"), 1)
         _close(tapejax.io.decode_jpeg(data, channels=1), tf.io.decode_jpeg(data, channels=1), 6)
         _close(tapejax.image.decode_image(data, channels=3), tf.image.decode_image(data, channels=3), 12)
         _close(tapejax.io.decode_jpeg(data, ratio=2), tf.io.decode_jpeg(data, ratio=2), 12)
-        _close(tapejax.io.decode_and_crop_jpeg(data, [3, 4, 10, 9]),
-               tf.io.decode_and_crop_jpeg(data, [3, 4, 10, 9], dct_method="INTEGER_ACCURATE"), 1)
+        _close(
+            tapejax.io.decode_and_crop_jpeg(data, [3, 4, 10, 9]),
+            tf.io.decode_and_crop_jpeg(data, [3, 4, 10, 9], dct_method="INTEGER_ACCURATE"),
+            1,
+        )
         both(tf, lambda t, data=data: t.io.extract_jpeg_shape(data))
         both(tf, lambda t, data=data: t.io.is_jpeg(data))
         check_error(tf, lambda t, data=data: t.io.decode_and_crop_jpeg(data, [3, 4, 30, 9]))

@@ -63,7 +63,10 @@ def test_add_weight_with_the_name_first(hint):
 
     mine = Mine()
     assert [(v.name, v.shape.as_list(), v.dtype.name, v.trainable) for v in mine.weights] == [
-        ("a", [2], "float32", True), ("c", [1], "float32", True), ("b", [3], "float64", False)]
+        ("a", [2], "float32", True),
+        ("c", [1], "float32", True),
+        ("b", [3], "float64", False),
+    ]
     hint("add_weight(name, ...)")
     assert mine.add_weight((2,), "ones", name="d").numpy().tolist() == [1.0, 1.0]
     hint()
@@ -112,8 +115,14 @@ def test_renamed_methods_call_the_new_one(hint):
 
 
 def legacy(name):
-    module = {"Adam": "adam", "SGD": "gradient_descent", "Adagrad": "adagrad", "Adadelta": "adadelta",
-              "Adamax": "adamax", "Ftrl": "ftrl"}[name]
+    module = {
+        "Adam": "adam",
+        "SGD": "gradient_descent",
+        "Adagrad": "adagrad",
+        "Adadelta": "adadelta",
+        "Adamax": "adamax",
+        "Ftrl": "ftrl",
+    }[name]
     return getattr(importlib.import_module(f"tensorflow.python.keras.optimizer_v2.{module}"), name)
 
 
@@ -162,8 +171,9 @@ def test_weights_of_an_optimizer(tf, hint):
     for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4)
     kept = ours.get_weights()
-    ours.apply_gradients(zip([tapejax.constant([1.0, 1.0])], ours._trained, strict=True),
-                         experimental_aggregate_gradients=False)
+    ours.apply_gradients(
+        zip([tapejax.constant([1.0, 1.0])], ours._trained, strict=True), experimental_aggregate_gradients=False
+    )
     assert ours.get_weights()[0] == 5
     ours.set_weights(kept)
     assert ours.get_weights()[0] == 4

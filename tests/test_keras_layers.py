@@ -21,9 +21,15 @@ def build(t):
     t.keras.utils.set_random_seed(7)
     t.keras.backend.clear_session()
     layers = t.keras.layers
-    return t.keras.models.Sequential([
-        layers.Input((5,)), layers.Dense(8, activation="relu", name="first"), layers.Dropout(0.5),
-        layers.Dense(3, use_bias=False, kernel_initializer="he_normal"), layers.Activation("softmax")])
+    return t.keras.models.Sequential(
+        [
+            layers.Input((5,)),
+            layers.Dense(8, activation="relu", name="first"),
+            layers.Dropout(0.5),
+            layers.Dense(3, use_bias=False, kernel_initializer="he_normal"),
+            layers.Activation("softmax"),
+        ]
+    )
 
 
 def test_sequential_is_keras_s_from_the_same_seed(tf):
@@ -33,8 +39,9 @@ def test_sequential_is_keras_s_from_the_same_seed(tf):
     for a, b in zip(mine.weights, theirs.weights, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
     for training in (False, True, True):
-        np.testing.assert_allclose(mine(X, training=training).numpy(), theirs(X, training=training).numpy(),
-                                   rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            mine(X, training=training).numpy(), theirs(X, training=training).numpy(), rtol=1e-5, atol=1e-6
+        )
 
 
 def subclassed(t):
@@ -97,8 +104,9 @@ def test_a_training_loop_follows_keras(tf):
     losses = []
     for t in (ours, tf):
         t.keras.utils.set_random_seed(1)
-        model = t.keras.Sequential([t.keras.layers.Dense(10, activation="tanh", input_shape=(5,)),
-                                    t.keras.layers.Dense(2)])
+        model = t.keras.Sequential(
+            [t.keras.layers.Dense(10, activation="tanh", input_shape=(5,)), t.keras.layers.Dense(2)]
+        )
         optimizer, loss_fn = t.keras.optimizers.Adam(0.01), t.keras.losses.MeanSquaredError()
         for _ in range(20):
             with t.GradientTape() as tape:

@@ -40,9 +40,11 @@ MORE = [
 ]  # fmt: skip
 WHOLE = [("Dice", {}, BITS, PROBS), ("Tversky", {"alpha": 0.3}, BITS, PROBS)]  # one number for the batch
 UNIT = LOGITS / np.linalg.norm(LOGITS, axis=1, keepdims=True)
-CIRCLES = [("Circle", {}, np.array([0, 1, 0]), UNIT),
-           ("Circle", {"gamma": 5.0, "margin": 0.2}, np.array([[0], [1], [0]]), UNIT),
-           ("Circle", {"remove_diagonal": False, "gamma": 3.0}, np.array([0, 1, 2]), UNIT)]
+CIRCLES = [
+    ("Circle", {}, np.array([0, 1, 0]), UNIT),
+    ("Circle", {"gamma": 5.0, "margin": 0.2}, np.array([[0], [1], [0]]), UNIT),
+    ("Circle", {"remove_diagonal": False, "gamma": 3.0}, np.array([0, 1, 2]), UNIT),
+]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c[0]}-{c[1]}")
@@ -96,9 +98,26 @@ def test_every_loss_of_keras_is_there_and_tested(tf):
     assert classes == {c[0] for c in CASES + MORE + WHOLE + CIRCLES}
 
 
-@pytest.mark.parametrize("name", ["huber", "hinge", "squared_hinge", "categorical_hinge", "kld", "logcosh", "mape",
-                                  "msle", "poisson", "cosine_similarity", "binary_focal_crossentropy", "dice",
-                                  "tversky", "categorical_focal_crossentropy", "kullback_leibler_divergence"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "huber",
+        "hinge",
+        "squared_hinge",
+        "categorical_hinge",
+        "kld",
+        "logcosh",
+        "mape",
+        "msle",
+        "poisson",
+        "cosine_similarity",
+        "binary_focal_crossentropy",
+        "dice",
+        "tversky",
+        "categorical_focal_crossentropy",
+        "kullback_leibler_divergence",
+    ],
+)
 def test_more_functions(tf, name):
     mine, theirs = (getattr(t.keras.losses, name)(ONE_HOT, PROBS).numpy() for t in (ours, tf))
     assert mine.shape == theirs.shape
@@ -108,24 +127,33 @@ def test_more_functions(tf, name):
 
 
 def test_functions_with_arguments(tf):
-    for call in (lambda t, k: k.huber(ONE_HOT, PROBS, 0.1), lambda t, k: k.cosine_similarity(ONE_HOT, PROBS, axis=0),
-                 lambda t, k: k.categorical_generalized_cross_entropy(t.constant(LABELS), t.constant(PROBS), 0.3),
-                 lambda t, k: k.circle(LABELS, UNIT, np.array([0, 3]), UNIT[:2], False, gamma=4),
-                 lambda t, k: k.ctc(np.array([[1, 2]]), LOGITS[None])):
+    for call in (
+        lambda t, k: k.huber(ONE_HOT, PROBS, 0.1),
+        lambda t, k: k.cosine_similarity(ONE_HOT, PROBS, axis=0),
+        lambda t, k: k.categorical_generalized_cross_entropy(t.constant(LABELS), t.constant(PROBS), 0.3),
+        lambda t, k: k.circle(LABELS, UNIT, np.array([0, 3]), UNIT[:2], False, gamma=4),
+        lambda t, k: k.ctc(np.array([[1, 2]]), LOGITS[None]),
+    ):
         mine, theirs = (call(t, t.keras.losses).numpy() for t in (ours, tf))
         np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("call", [
-    lambda t, k, y, x: k.sparse_categorical_crossentropy(y, x, from_logits=True),
-    lambda t, k, y, x: k.sparse_categorical_crossentropy(y, x, from_logits=True, ignore_class=3),
-    lambda t, k, y, x: k.categorical_generalized_cross_entropy(y, x / 16, 0.5), lambda t, k, y, x: k.ctc(
-        y[:, None], t.stack([x, x], 1)),
-], ids=["sparse", "ignoring", "generalized", "ctc"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda t, k, y, x: k.sparse_categorical_crossentropy(y, x, from_logits=True),
+        lambda t, k, y, x: k.sparse_categorical_crossentropy(y, x, from_logits=True, ignore_class=3),
+        lambda t, k, y, x: k.categorical_generalized_cross_entropy(y, x / 16, 0.5),
+        lambda t, k, y, x: k.ctc(y[:, None], t.stack([x, x], 1)),
+    ],
+    ids=["sparse", "ignoring", "generalized", "ctc"],
+)
 def test_class_numbers_beyond_what_small_floats_tell_apart(tf, call):
     labels, logits = np.array([1001, 3]), 8 * np.eye(2000, dtype=np.float32)[[1001, 3]]
-    mine, theirs = (t.cast(call(t, t.keras.losses, t.constant(labels), t.constant(logits, dtype=t.bfloat16)),
-                           t.float32).numpy() for t in (ours, tf))
+    mine, theirs = (
+        t.cast(call(t, t.keras.losses, t.constant(labels), t.constant(logits, dtype=t.bfloat16)), t.float32).numpy()
+        for t in (ours, tf)
+    )
     np.testing.assert_allclose(mine, theirs, rtol=0.02, atol=0.02)
 
 
@@ -136,12 +164,17 @@ def test_a_loss_object_of_a_small_dtype_keeps_class_numbers():
     assert float(loss(np.array([1001]), logits)) == pytest.approx(float(expected), rel=0.02)
 
 
-@pytest.mark.parametrize("call", [
-    lambda t, k: k.Huber(delta=t.constant(0.5))(BITS, LOGITS), lambda t, k: k.huber(BITS, LOGITS, t.Variable(0.5)),
-    lambda t, k: k.CategoricalFocalCrossentropy(alpha=[[0.1], [0.2], [0.3]])(ONE_HOT, PROBS),
-    lambda t, k: k.CategoricalFocalCrossentropy(alpha=np.array([0.1, 0.2, 0.3, 0.4]))(ONE_HOT, PROBS),
-    lambda t, k: k.categorical_focal_crossentropy(ONE_HOT, PROBS, alpha=[t.constant(0.1), 0.2, 0.3, 0.4]),
-], ids=["tensor", "variable", "nested list", "array", "list of tensors"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda t, k: k.Huber(delta=t.constant(0.5))(BITS, LOGITS),
+        lambda t, k: k.huber(BITS, LOGITS, t.Variable(0.5)),
+        lambda t, k: k.CategoricalFocalCrossentropy(alpha=[[0.1], [0.2], [0.3]])(ONE_HOT, PROBS),
+        lambda t, k: k.CategoricalFocalCrossentropy(alpha=np.array([0.1, 0.2, 0.3, 0.4]))(ONE_HOT, PROBS),
+        lambda t, k: k.categorical_focal_crossentropy(ONE_HOT, PROBS, alpha=[t.constant(0.1), 0.2, 0.3, 0.4]),
+    ],
+    ids=["tensor", "variable", "nested list", "array", "list of tensors"],
+)
 def test_arguments_that_are_tensors_and_nested_lists(tf, call):
     mine, theirs = (call(t, t.keras.losses).numpy() for t in (ours, tf))
     np.testing.assert_allclose(mine, theirs, rtol=1e-5)

@@ -38,8 +38,10 @@ def trajectory(t, name, kwargs, dtype=np.float32):
     for step in range(20):
         if step == 10:
             optimizer.learning_rate = 0.02
-        grads = [t.constant(np.sin(np.array([1, 2, 3], dtype) * (step + 1))),
-                 t.constant(np.array([[1e-6], [2 + step]], dtype))]
+        grads = [
+            t.constant(np.sin(np.array([1, 2, 3], dtype) * (step + 1))),
+            t.constant(np.array([[1e-6], [2 + step]], dtype)),
+        ]
         optimizer.apply_gradients(zip(grads, variables, strict=True))
         values.append(np.concatenate([v.numpy().ravel() for v in variables]))
     return np.array(values), optimizer

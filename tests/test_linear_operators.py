@@ -1,6 +1,5 @@
 """Linear operators against real TensorFlow: values, dtypes, shapes, hints, exception classes, gradients."""
 
-
 import expressions
 import numpy as np
 from parity import Case, test_of
@@ -30,13 +29,34 @@ MAKERS = {
     "inverse": f"{L}FullMatrix([[1.0, 2.0], [3.0, 5.0]]).inverse()",
 }  # fmt: skip
 ASKED = [
-    "o.to_dense()", "o.shape", "o.batch_shape", "o.tensor_rank", "o.shape_tensor()", "o.domain_dimension_tensor()",
-    "o.is_square", "o.is_self_adjoint", "o.is_positive_definite", "o.is_non_singular", "o.diag_part()", "o.trace()",
-    "o.determinant()", "o.log_abs_determinant()", "o.matmul(o.to_dense(), adjoint_arg=True)",
-    "o.matmul(o.to_dense(), adjoint=True)", "o.matvec(o.to_dense()[..., 0, :])", "o.solve(o.to_dense())",
-    "o.solve(o.to_dense(), adjoint=True)", "o.solvevec(o.to_dense()[..., 0])", "o.inverse().to_dense()",
-    "o.adjoint().to_dense()", "o.H.matmul(o.to_dense())", "o.cholesky().to_dense()", "o.matmul(o).to_dense()",
-    "(o @ o.H).to_dense()", "o.add_to_tensor(o.to_dense())", "o.matmul(tf.ones([9, 1]))",
+    "o.to_dense()",
+    "o.shape",
+    "o.batch_shape",
+    "o.tensor_rank",
+    "o.shape_tensor()",
+    "o.domain_dimension_tensor()",
+    "o.is_square",
+    "o.is_self_adjoint",
+    "o.is_positive_definite",
+    "o.is_non_singular",
+    "o.diag_part()",
+    "o.trace()",
+    "o.determinant()",
+    "o.log_abs_determinant()",
+    "o.matmul(o.to_dense(), adjoint_arg=True)",
+    "o.matmul(o.to_dense(), adjoint=True)",
+    "o.matvec(o.to_dense()[..., 0, :])",
+    "o.solve(o.to_dense())",
+    "o.solve(o.to_dense(), adjoint=True)",
+    "o.solvevec(o.to_dense()[..., 0])",
+    "o.inverse().to_dense()",
+    "o.adjoint().to_dense()",
+    "o.H.matmul(o.to_dense())",
+    "o.cholesky().to_dense()",
+    "o.matmul(o).to_dense()",
+    "(o @ o.H).to_dense()",
+    "o.add_to_tensor(o.to_dense())",
+    "o.matmul(tf.ones([9, 1]))",
 ]
 ROWS = [f"(lambda o: {asked})({maker})" for maker in MAKERS.values() for asked in ASKED] + [
     f"{L}FullMatrix(m, is_self_adjoint=True).eigvals()", f"{L}FullMatrix(m).eigvals()", f"{L}Diag(v).eigvals()",
@@ -58,7 +78,10 @@ CASES = [
     Case("full", lambda tf, a, b: tf.linalg.LinearOperatorFullMatrix(a).solve(b), [MATRIX, MATRIX]),
     Case("triangle", lambda tf, a, b: tf.linalg.LinearOperatorLowerTriangular(a).matmul(b), [MATRIX, MATRIX]),
     Case("diagonal", lambda tf, d: tf.linalg.LinearOperatorDiag(d).log_abs_determinant(), [MATRIX]),
-    Case("update", lambda tf, d, u: tf.linalg.LinearOperatorLowRankUpdate(
-        tf.linalg.LinearOperatorDiag(d), u).solve(u), [MATRIX[0], MATRIX[:, :1]]),
+    Case(
+        "update",
+        lambda tf, d, u: tf.linalg.LinearOperatorLowRankUpdate(tf.linalg.LinearOperatorDiag(d), u).solve(u),
+        [MATRIX[0], MATRIX[:, :1]],
+    ),
 ]
 test_derivatives = test_of(CASES, ["recorded"])

@@ -77,9 +77,14 @@ ROWS = [
     "words(tf).lookup(tf.ragged.constant([['a'], ['b', 'z']])).to_list()",
 ]
 
-test_as_tensorflow = expressions.test_of(ROWS, words=lambda tf: words, numbers=lambda tf: numbers,
-                                         vocabulary=lambda tf: vocabulary, mutable=lambda tf: mutable,
-                                         dense=lambda tf: dense)
+test_as_tensorflow = expressions.test_of(
+    ROWS,
+    words=lambda tf: words,
+    numbers=lambda tf: numbers,
+    vocabulary=lambda tf: vocabulary,
+    mutable=lambda tf: mutable,
+    dense=lambda tf: dense,
+)
 
 
 def test_text_files(tf, tmp_path):
@@ -94,8 +99,11 @@ def test_text_files(tf, tmp_path):
         assert columns.lookup(module.constant(["bird", "cow"])).numpy().tolist() == [7, -1]
         back = table(module, int64, -1, string, 0, default="?", delimiter=" ", vocab_size=2)
         assert back.lookup(module.constant([0, 2], int64)).numpy().tolist() == [b"cat", b"?"]
-    for call in (lambda m, t: t(m, m.string, -2, m.int32, -1), lambda m, t: t(m, m.string, 0, m.int64, 5),
-                 lambda m, t: t(m, m.string, -2, m.int64, -1, vocab_size=9)):
+    for call in (
+        lambda m, t: t(m, m.string, -2, m.int32, -1),
+        lambda m, t: t(m, m.string, 0, m.int64, 5),
+        lambda m, t: t(m, m.string, -2, m.int64, -1, vocab_size=9),
+    ):
         raised = []
         for module in (tf, tapejax):
             try:

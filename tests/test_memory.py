@@ -10,8 +10,9 @@ import tapejax as tf
 @pytest.mark.skipif(not KNOWN, reason="reads Linux's /proc")
 @pytest.mark.parametrize("decorate", [lambda f: f, tf.function], ids=["undecorated", "tf.function"])
 def test_twenty_thousand_steps_of_a_keras_model_hold_memory_flat(decorate):
-    model = tf.keras.Sequential([tf.keras.layers.Dense(10, activation="relu", input_shape=(5,)),
-                                 tf.keras.layers.Dense(2)])
+    model = tf.keras.Sequential(
+        [tf.keras.layers.Dense(10, activation="relu", input_shape=(5,)), tf.keras.layers.Dense(2)]
+    )
     loss_function, optimizer = tf.keras.losses.MeanSquaredError(), tf.keras.optimizers.Adam(1e-3)
     rng = np.random.default_rng(0)
     inputs = tf.constant(rng.normal(size=(32, 5)).astype(np.float32))

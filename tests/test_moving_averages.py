@@ -16,8 +16,14 @@ def plain(tf):
         w.assign_add(1.0)
         averages.apply([v, w])
         found += [averages.average(v).numpy(), averages.average(w).numpy()]
-    return [*found, averages.average(v).trainable, averages.average_name(v), averages.name,
-            list(averages.variables_to_restore([v])), averages.average(tf.Variable(1.0)) is None]
+    return [
+        *found,
+        averages.average(v).trainable,
+        averages.average_name(v),
+        averages.name,
+        list(averages.variables_to_restore([v])),
+        averages.average(tf.Variable(1.0)) is None,
+    ]
 
 
 def with_a_count(tf):
@@ -67,8 +73,9 @@ def of_integers(tf):
     tf.train.ExponentialMovingAverage(0.5).apply([tf.Variable(1)])
 
 
-@pytest.mark.parametrize("scenario", [plain, with_a_count, captured, at_high_decay, of_a_tensor, of_integers],
-                         ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "scenario", [plain, with_a_count, captured, at_high_decay, of_a_tensor, of_integers], ids=lambda f: f.__name__
+)
 def test_as_tensorflow(scenario, tf):
     check(scenario, tf)
 

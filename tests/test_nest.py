@@ -160,13 +160,11 @@ def test_one_structure(tf: Any, structure: Any) -> None:
     assert nest.is_nested(structure) is tf.nest.is_nested(structure)
     assert outcome(nest.flatten, structure) == outcome(tf.nest.flatten, structure)
     for function in (repr, lambda x: x, lambda x: [x, x], lambda x: None):
-        assert outcome(nest.map_structure, function, structure) == outcome(
-            tf.nest.map_structure, function, structure
-        )
+        assert outcome(nest.map_structure, function, structure) == outcome(tf.nest.map_structure, function, structure)
     for flat in FLAT:
-        assert outcome(nest.pack_sequence_as, structure, flat) == outcome(
-            tf.nest.pack_sequence_as, structure, flat
-        ), flat
+        assert outcome(nest.pack_sequence_as, structure, flat) == outcome(tf.nest.pack_sequence_as, structure, flat), (
+            flat
+        )
 
 
 @pytest.mark.tensorflow

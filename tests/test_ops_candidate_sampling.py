@@ -25,15 +25,17 @@ def loss(name, label, labels=TRUE, **kwargs):
         if labels.shape[1] == 2:
             values[1] = tf.concat([values[1], values[1] / 2.0], 1)
         # (Times 1: so that the gradients of the tables are tensors.)
-        return getattr(tf.nn, name)(1.0 * weights, 1.0 * biases, tf.constant(labels), inputs, 4, 8, labels.shape[1],
-                                    values, **kwargs)
+        return getattr(tf.nn, name)(
+            1.0 * weights, 1.0 * biases, tf.constant(labels), inputs, 4, 8, labels.shape[1], values, **kwargs
+        )
 
     return Case(f"{name} {label}", call, [WEIGHTS, BIASES, INPUTS], 2, 3e-6)
 
 
 def shards(tf, first, rest):
-    return tf.nn.nce_loss([1.0 * first, 1.0 * rest], tf.constant(BIASES), tf.constant(TRUE), tf.constant(INPUTS), 4, 8,
-                          1, sampled(tf))
+    return tf.nn.nce_loss(
+        [1.0 * first, 1.0 * rest], tf.constant(BIASES), tf.constant(TRUE), tf.constant(INPUTS), 4, 8, 1, sampled(tf)
+    )
 
 
 test_row = parity.test_of([
@@ -83,20 +85,25 @@ def sampler(tf, kind):
 
 def fixed(tf):
     """The expected count of the true classes: what is drawn is not TensorFlow's for the seed."""
-    return lambda n, **kwargs: tf.random.fixed_unigram_candidate_sampler(
-        tf.constant(TRUE), 1, n, False, 4, seed=1, **kwargs).true_expected_count
+    return lambda n, **kwargs: (
+        tf.random.fixed_unigram_candidate_sampler(
+            tf.constant(TRUE), 1, n, False, 4, seed=1, **kwargs
+        ).true_expected_count
+    )
 
 
 def counted(tf):
     """No gradient reaches the expected counts."""
+
     def gradient(scaled):
         x = tf.constant(2.0)
         with tf.GradientTape() as tape:
             tape.watch(x)
             values = sampled(tf)
             values[1] = scaled(x)
-            y = tf.nn.nce_loss(tf.constant(WEIGHTS), tf.constant(BIASES), tf.constant(TRUE), tf.constant(INPUTS), 4, 8,
-                               1, values)
+            y = tf.nn.nce_loss(
+                tf.constant(WEIGHTS), tf.constant(BIASES), tf.constant(TRUE), tf.constant(INPUTS), 4, 8, 1, values
+            )
         return tape.gradient(y, x)
 
     return gradient
@@ -109,7 +116,8 @@ def test_fixed_unigrams_are_drawn_as_often_as_expected(unique, tmp_path):
     total, expected = np.zeros(6), 0
     for _ in range(400):
         drawn, _, _ = found = tapejax.random.fixed_unigram_candidate_sampler(
-            [[2]], 1, 3, unique, 6, str(path), num_reserved_ids=2, seed=7)
+            [[2]], 1, 3, unique, 6, str(path), num_reserved_ids=2, seed=7
+        )
         total += np.bincount(drawn.numpy(), minlength=6)
         expected += found.true_expected_count.numpy()[0, 0] / 400
         assert not unique or len(set(drawn.numpy().tolist())) == 3
@@ -136,8 +144,11 @@ def test_word_vectors_learn_from_drawn_words():
         @decorate
         def step(words, table=table, weights=weights, biases=biases):
             with tapejax.GradientTape() as tape:
-                loss = tapejax.reduce_mean(tapejax.nn.nce_loss(
-                    weights, biases, words[:, None] // 2, tapejax.nn.embedding_lookup(table, words), 8, 16))
+                loss = tapejax.reduce_mean(
+                    tapejax.nn.nce_loss(
+                        weights, biases, words[:, None] // 2, tapejax.nn.embedding_lookup(table, words), 8, 16
+                    )
+                )
             gradients = tape.gradient(loss, [table, weights, biases])
             assert all(isinstance(g, tapejax.IndexedSlices) for g in gradients)
             for v, g in zip((table, weights, biases), gradients, strict=True):

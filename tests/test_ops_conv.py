@@ -26,28 +26,43 @@ DEPTHWISE, BACK = numbers(3, 3, 4, 2), numbers(3, 3, 2, 4)
 
 
 def conv2d(label, strides=1, padding="SAME", dilations=None, x=X, w=W, order=2, rtol=1e-5):
-    return Case(f"conv2d {label}", lambda tf, x, w: tf.nn.conv2d(x, w, strides, padding, dilations=dilations), [x, w],
-                order, rtol)
+    return Case(
+        f"conv2d {label}",
+        lambda tf, x, w: tf.nn.conv2d(x, w, strides, padding, dilations=dilations),
+        [x, w],
+        order,
+        rtol,
+    )
 
 
 def depthwise(label, strides=(1, 1, 1, 1), padding="SAME", dilations=None, x=X, w=DEPTHWISE, order=2, rtol=1e-5):
-    return Case(f"depthwise {label}",
-                lambda tf, x, w: tf.nn.depthwise_conv2d(x, w, list(strides), padding, dilations=dilations), [x, w],
-                order, rtol)
+    return Case(
+        f"depthwise {label}",
+        lambda tf, x, w: tf.nn.depthwise_conv2d(x, w, list(strides), padding, dilations=dilations),
+        [x, w],
+        order,
+        rtol,
+    )
 
 
 def transposed(label, shape, strides, padding="SAME", x=X, w=BACK):
-    return Case(f"conv2d_transpose {label}", lambda tf, x, w: tf.nn.conv2d_transpose(x, w, shape, strides, padding),
-                [x, w], rtol=1e-5)
+    return Case(
+        f"conv2d_transpose {label}",
+        lambda tf, x, w: tf.nn.conv2d_transpose(x, w, shape, strides, padding),
+        [x, w],
+        rtol=1e-5,
+    )
 
 
 def channels_first(label, name, *args, inputs):
     """TensorFlow has no "NCHW" on CPUs: what it does with "NHWC" is transposed."""
+
     def call(tf, x, *rest):
         fn = getattr(tf.nn, name)
         if tf is tapejax:
             return fn(tf.transpose(x, [0, 3, 1, 2]), *rest, *args, data_format="NCHW")
         return tf.transpose(fn(x, *rest, *args), [0, 3, 1, 2])
+
     return Case(label, call, inputs, rtol=1e-5)
 
 
@@ -170,35 +185,61 @@ def test_dilations_that_tensorflow_has_only_on_a_gpu():
     """Its CPU kernels refuse dilated 3-D and transposed convolutions; here they are those of the spread-out filter."""
     spread = np.zeros((3, 5, 3, 2, 3), np.float32)
     spread[::2, ::2, ::2] = W3
-    np.testing.assert_allclose(tapejax.nn.conv3d(X3, W3, [1] * 5, "VALID", dilations=[1, 2, 2, 2, 1]),
-                               tapejax.nn.conv3d(X3, spread, [1] * 5, "VALID"), rtol=1e-5)
+    np.testing.assert_allclose(
+        tapejax.nn.conv3d(X3, W3, [1] * 5, "VALID", dilations=[1, 2, 2, 2, 1]),
+        tapejax.nn.conv3d(X3, spread, [1] * 5, "VALID"),
+        rtol=1e-5,
+    )
     spread = np.zeros((5, 5, 2, 4), np.float32)
     spread[::2, ::2] = BACK
     np.testing.assert_allclose(
         tapejax.nn.conv2d_transpose(X, BACK, [2, 5, 6, 2], 1, dilations=2),
-        tapejax.nn.conv2d_transpose(X, spread, [2, 5, 6, 2], 1), rtol=1e-5, atol=1e-5)
+        tapejax.nn.conv2d_transpose(X, spread, [2, 5, 6, 2], 1),
+        rtol=1e-5,
+        atol=1e-5,
+    )
 
 
 def all_derivatives(convolution, x, w):
     """Gradients, mixed second derivatives, forward mode and batches of a loss of ``convolution(x, w)``."""
+
     def loss(x, w):
         return jnp.sum(jnp.sin(convolution(x, w)))
+
     slope = jax.grad(loss, (0, 1))
     forward = jax.jvp(loss, (x, w), (x, w))[1]
-    return jax.jit(lambda: [convolution(x, w), slope(x, w), jax.jvp(slope, (x, w), (w.sum() + x, w))[1], forward,
-                            jax.grad(lambda w: jnp.vdot(slope(x, w)[1], w))(w),
-                            jax.vmap(jax.grad(lambda x: loss(x[None], w)))(x)])()
+    return jax.jit(
+        lambda: [
+            convolution(x, w),
+            slope(x, w),
+            jax.jvp(slope, (x, w), (w.sum() + x, w))[1],
+            forward,
+            jax.grad(lambda w: jnp.vdot(slope(x, w)[1], w))(w),
+            jax.vmap(jax.grad(lambda x: loss(x[None], w)))(x),
+        ]
+    )()
 
 
 def assert_agree(ours, xla, x, w):
-    for a, b in zip(jax.tree.leaves(all_derivatives(ours, x, w)), jax.tree.leaves(all_derivatives(xla, x, w)),
-                    strict=True):
+    for a, b in zip(
+        jax.tree.leaves(all_derivatives(ours, x, w)), jax.tree.leaves(all_derivatives(xla, x, w)), strict=True
+    ):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * np.abs(b).max())
 
 
-@pytest.mark.parametrize(("size", "depth", "features", "strides"), [
-    (1, 5, 3, (2, 1)), (3, 2, 3, (2, 1)), (3, 9, 3, (2, 2)), (5, 2, 3, (1, 3)), (3, 1, 3, (1, 1)), (5, 1, 3, (2, 2)),
-    (3, 9, 3, (1, 1)), (2, 5, 1, (3, 3))])
+@pytest.mark.parametrize(
+    ("size", "depth", "features", "strides"),
+    [
+        (1, 5, 3, (2, 1)),
+        (3, 2, 3, (2, 1)),
+        (3, 9, 3, (2, 2)),
+        (5, 2, 3, (1, 3)),
+        (3, 1, 3, (1, 1)),
+        (5, 1, 3, (2, 2)),
+        (3, 9, 3, (1, 1)),
+        (2, 5, 1, (3, 3)),
+    ],
+)
 def test_cpu_forms_agree_with_xla_in_every_derivative(size, depth, features, strides):
     padding = "SAME" if size < 3 else [[0, 0], [0, 3], [4, 1], [0, 0]]
     win = window((6, 5), (size, size), strides, padding, (1, 1), True, "test")
@@ -211,9 +252,16 @@ def test_cpu_forms_agree_with_xla_in_every_derivative(size, depth, features, str
     assert_agree(transposed(conv_lowering.transposed), transposed(conv_lowering._transposed_by_xla), x, w)
 
 
-@pytest.mark.parametrize(("spatial", "size", "padding"), [
-    ((7, 4), (3, 3), "SAME"), ((6, 5), (3, 3), "VALID"), ((6, 5), (3, 3), [[0, 0], [0, 3], [4, 1], [0, 0]]),
-    ((7, 4), (1, 3), "SAME"), ((7, 5), (3, 1), "VALID")])
+@pytest.mark.parametrize(
+    ("spatial", "size", "padding"),
+    [
+        ((7, 4), (3, 3), "SAME"),
+        ((6, 5), (3, 3), "VALID"),
+        ((6, 5), (3, 3), [[0, 0], [0, 3], [4, 1], [0, 0]]),
+        ((7, 4), (1, 3), "SAME"),
+        ((7, 5), (3, 1), "VALID"),
+    ],
+)
 def test_tiles_agree_with_xla_in_every_derivative(spatial, size, padding):
     win = window(spatial, size, (1, 1), padding, (1, 1), True, "test")
     x, w = jnp.asarray(numbers(2, *spatial, 3)), jnp.asarray(numbers(*size, 3, 4))
@@ -223,12 +271,22 @@ def test_tiles_agree_with_xla_in_every_derivative(spatial, size, padding):
 def test_large_convolutions_on_cpus_go_by_tiles_and_small_ones_do_not():
     def calls(batch, channels, strides=(1, 1), size=(3, 3), dtype=jnp.float32):
         win = window((16, 16), size, strides, "SAME", (1, 1), True, "test")
-        return winograd.pays(jax.ShapeDtypeStruct((batch, 16, 16, channels), dtype),
-                             jax.ShapeDtypeStruct((*size, channels, 128), dtype), win)
+        return winograd.pays(
+            jax.ShapeDtypeStruct((batch, 16, 16, channels), dtype),
+            jax.ShapeDtypeStruct((*size, channels, 128), dtype),
+            win,
+        )
 
     assert calls(32, 128) and calls(32, 256, size=(1, 3))
-    assert not any([calls(8, 128), calls(32, 64), calls(32, 128, strides=(2, 2)), calls(32, 128, size=(5, 5)),
-                    calls(32, 128, dtype=jnp.float64)])
+    assert not any(
+        [
+            calls(8, 128),
+            calls(32, 64),
+            calls(32, 128, strides=(2, 2)),
+            calls(32, 128, size=(5, 5)),
+            calls(32, 128, dtype=jnp.float64),
+        ]
+    )
 
 
 def test_tiles_give_tensorflows_numbers(tf):
@@ -257,15 +315,19 @@ def test_tiles_keep_whole_numbers_exact():
 
 def test_what_would_take_much_memory_is_left_to_xla():
     """Unfolding, laying out and tiles hold several times the input: not of large ones."""
+
     def chosen(batch, spatial, w, strides=1):
         win = window((spatial, spatial), w[:2], (strides, strides), "SAME", (1, 1), True, "test")
         shapes = (batch, spatial, spatial, w[2]), w
         return conv_lowering._for_cpus(*(jax.ShapeDtypeStruct(s, jnp.float32) for s in shapes), win).__name__
 
-    for spatial, w, strides, form in [(224, (3, 3, 128, 128), 1, "by_tiles"), (512, (5, 5, 3, 32), 1, "_laying_back"),
-                                      (512, (3, 3, 3, 32), 1, "_adding"),
-                                      (512, (5, 5, 64, 3), 1, "for_few_features"),
-                                      (512, (3, 3, 64, 64), 2, "by_unfolding")]:
+    for spatial, w, strides, form in [
+        (224, (3, 3, 128, 128), 1, "by_tiles"),
+        (512, (5, 5, 3, 32), 1, "_laying_back"),
+        (512, (3, 3, 3, 32), 1, "_adding"),
+        (512, (5, 5, 64, 3), 1, "for_few_features"),
+        (512, (3, 3, 64, 64), 2, "by_unfolding"),
+    ]:
         assert chosen(4, 32, w, strides) == form
         assert chosen(32, spatial, w, strides) == "_by_xla"
 

@@ -13,8 +13,13 @@ FIRST = np.array([[0, 2], [2, 2], [1, 0]], np.int64)
 
 
 def row(label, labels, logits=LOGITS, lengths=(2, 2, 1), steps=(5, 4, 5), rtol=1e-5, **kwargs):
-    return Case(label, lambda tf, x: tf.nn.ctc_loss(tf.constant(labels), x, tf.constant(lengths), tf.constant(steps),
-                                                    **kwargs), [logits], 1, rtol)
+    return Case(
+        label,
+        lambda tf, x: tf.nn.ctc_loss(tf.constant(labels), x, tf.constant(lengths), tf.constant(steps), **kwargs),
+        [logits],
+        1,
+        rtol,
+    )
 
 
 def unique(tf, x):

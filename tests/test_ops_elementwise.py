@@ -34,9 +34,33 @@ def binary(name, x, y, **options):
 
 
 ROWS = [
-    *(unary(n, X) for n in ["exp", "sin", "cos", "sinh", "cosh", "tanh", "sigmoid", "atan", "asinh", "square", "abs",
-                            "negative", "sign", "math.expm1", "math.reciprocal", "math.softplus", "math.erf",
-                            "nn.softplus", "nn.sigmoid", "nn.tanh", "math.log_sigmoid", "math.reciprocal_no_nan"]),
+    *(
+        unary(n, X)
+        for n in [
+            "exp",
+            "sin",
+            "cos",
+            "sinh",
+            "cosh",
+            "tanh",
+            "sigmoid",
+            "atan",
+            "asinh",
+            "square",
+            "abs",
+            "negative",
+            "sign",
+            "math.expm1",
+            "math.reciprocal",
+            "math.softplus",
+            "math.erf",
+            "nn.softplus",
+            "nn.sigmoid",
+            "nn.tanh",
+            "math.log_sigmoid",
+            "math.reciprocal_no_nan",
+        ]
+    ),
     unary("tan", X, rtol=5e-6),
     unary("math.erfc", f32(-1.0, 0.0, 0.5, 2.0), rtol=5e-6),
     *(unary(n, POSITIVE) for n in ["sqrt", "math.rsqrt", "math.log", "math.log1p"]),
@@ -48,19 +72,51 @@ ROWS = [
     unary("round", f32(0.5, 1.5, -2.5), label="round halves"),
     unary("math.softplus", f32(-200, 0, 200), label="softplus far out"),
     # Complex numbers
-    *(unary(n, Z, label=f"{n} complex", order=1, rtol=5e-6)
-      for n in ["exp", "math.log", "sqrt", "sin", "cos", "tanh", "sigmoid", "square", "abs", "sign", "negative",
-                "math.reciprocal", "math.real", "math.imag", "math.conj", "math.angle"]),
-    *(binary(n, Z, W, label=f"{n} complex", order=1, rtol=5e-6)
-      for n in ["add", "subtract", "multiply", "divide", "pow", "math.squared_difference"]),
+    *(
+        unary(n, Z, label=f"{n} complex", order=1, rtol=5e-6)
+        for n in [
+            "exp",
+            "math.log",
+            "sqrt",
+            "sin",
+            "cos",
+            "tanh",
+            "sigmoid",
+            "square",
+            "abs",
+            "sign",
+            "negative",
+            "math.reciprocal",
+            "math.real",
+            "math.imag",
+            "math.conj",
+            "math.angle",
+        ]
+    ),
+    *(
+        binary(n, Z, W, label=f"{n} complex", order=1, rtol=5e-6)
+        for n in ["add", "subtract", "multiply", "divide", "pow", "math.squared_difference"]
+    ),
     binary("complex", X, POSITIVE, order=1),
     unary("math.real", X, label="real of real"),
     unary("math.imag", X, label="imag of real"),
     unary("math.conj", X, label="conj of real"),
     unary("math.angle", f32(1, -1, 0), label="angle of real"),
     # Two arguments
-    *(binary(n, X, COLUMN) for n in ["add", "subtract", "multiply", "divide", "maximum", "minimum", "atan2",
-                                     "math.squared_difference", "math.floordiv"]),
+    *(
+        binary(n, X, COLUMN)
+        for n in [
+            "add",
+            "subtract",
+            "multiply",
+            "divide",
+            "maximum",
+            "minimum",
+            "atan2",
+            "math.squared_difference",
+            "math.floordiv",
+        ]
+    ),
     binary("math.floormod", X, COLUMN, order=1),
     binary("math.mod", f32(7, -7, 5, 5), f32(2, 2, -3, INF), label="mod signs", order=1),
     binary("maximum", f32(1, 2, NAN, 1), f32(1, 3, 1, NAN), label="maximum ties and nan", order=1),
@@ -78,18 +134,37 @@ ROWS = [
     # Powers
     binary("pow", f32(2, 1.5, 0.5), f32(3, -1.5, 2.5), rtol=5e-6),
     binary("pow", f32(0, -2, 0, -2, 0), f32(1, 2, 2, 0.5, 0), label="pow corners", order=1),
-    *(Case(f"pow static {n}", lambda tf, x, n=n: tf.pow(x, n), [f32(-2, 1, 0.5)], order=1 if n == 1 else 2)
-      for n in [1, 2, 3, -1, -2, 2.0, 9, 12]),
+    *(
+        Case(f"pow static {n}", lambda tf, x, n=n: tf.pow(x, n), [f32(-2, 1, 0.5)], order=1 if n == 1 else 2)
+        for n in [1, 2, 3, -1, -2, 2.0, 9, 12]
+    ),
     Case("pow 0.5 at 0", lambda tf, x: tf.pow(x, 0.5), [f32(0, 2)]),
     Case("pow of a number", lambda tf, x: tf.pow(2.0, x), [X]),
     Case("pow of int", lambda tf, x: tf.pow(x, 3), [INTS]),
     binary("pow", INTS, np.array([0, 1, 2, 5], np.int32), label="pow of ints"),
     # Integers
-    *(binary(n, INTS, OTHERS, label=f"{n} int")
-      for n in ["add", "subtract", "multiply", "divide", "truediv", "math.floordiv", "math.floormod", "maximum",
-                "minimum", "truncatediv", "truncatemod", "math.squared_difference", "math.divide_no_nan"]),
-    *(binary("divide", np.array([7, 9], t), np.array([2, 4], t), label=f"divide {np.dtype(t).name}", order=1)
-      for t in [np.int8, np.uint8, np.int16, np.uint16, np.uint32, np.int64, np.float16, np.float64]),
+    *(
+        binary(n, INTS, OTHERS, label=f"{n} int")
+        for n in [
+            "add",
+            "subtract",
+            "multiply",
+            "divide",
+            "truediv",
+            "math.floordiv",
+            "math.floormod",
+            "maximum",
+            "minimum",
+            "truncatediv",
+            "truncatemod",
+            "math.squared_difference",
+            "math.divide_no_nan",
+        ]
+    ),
+    *(
+        binary("divide", np.array([7, 9], t), np.array([2, 4], t), label=f"divide {np.dtype(t).name}", order=1)
+        for t in [np.int8, np.uint8, np.int16, np.uint16, np.uint32, np.int64, np.float16, np.float64]
+    ),
     *(unary(n, INTS, label=f"{n} int") for n in ["abs", "sign", "square", "negative", "round"]),
     binary("add", np.array([250], np.uint8), np.array([10], np.uint8), label="add wraps"),
     # Numbers, scalars
@@ -101,11 +176,17 @@ ROWS = [
     Case("clip", lambda tf, x: tf.clip_by_value(x, 0.0, 1.0), [f32(0, -1, 1, 2, 0.5)]),
     Case("clip crossed", lambda tf, x: tf.clip_by_value(x, 2.0, 1.0), [f32(0, -1, 1, 2)]),
     Case("clip int", lambda tf, x: tf.clip_by_value(x, 0, 1), [INTS]),
-    Case("clip tensors", lambda tf, x, a, b: tf.clip_by_value(x, a, b),
-         [f32(5, 0, 1, 0.5, -3), f32(0, 0, 0, 0, 0), f32(1, 1, 1, 1, 1)], order=1),
+    Case(
+        "clip tensors",
+        lambda tf, x, a, b: tf.clip_by_value(x, a, b),
+        [f32(5, 0, 1, 0.5, -3), f32(0, 0, 0, 0, 0), f32(1, 1, 1, 1, 1)],
+        order=1,
+    ),
     # Casts
-    *(Case(f"cast to {t}", lambda tf, x, t=t: tf.cast(x, t), [f32(-5.7, 0, 0.5, 99.9)])
-      for t in ["int32", "int64", "int8", "bool", "float64", "float16", "complex64", "float32"]),
+    *(
+        Case(f"cast to {t}", lambda tf, x, t=t: tf.cast(x, t), [f32(-5.7, 0, 0.5, 99.9)])
+        for t in ["int32", "int64", "int8", "bool", "float64", "float16", "complex64", "float32"]
+    ),
     Case("cast to uint8 wraps", lambda tf, x: tf.cast(x, tf.uint8), [f32(-5.7, 300, 255)]),
     Case("cast ints wraps", lambda tf, x: tf.cast(x, tf.uint8), [np.array([300, -1], np.int32)]),
     Case("cast of bool", lambda tf, x: tf.cast(x, tf.float32), [np.array([True, False])]),
@@ -116,14 +197,20 @@ ROWS = [
     Case("saturate_cast ints", lambda tf, x: tf.saturate_cast(x, tf.uint8), [np.array([300, -1, 7], np.int32)]),
     Case("saturate_cast up", lambda tf, x: tf.saturate_cast(x, tf.int64), [INTS]),
     # Comparisons and logic
-    *(binary(n, f32(1, 2, NAN, 4), f32(1, 3, NAN, 0))
-      for n in ["equal", "not_equal", "less", "less_equal", "greater", "greater_equal"]),
-    *(binary(n, INTS, OTHERS, label=f"{n} int")
-      for n in ["equal", "not_equal", "less", "less_equal", "greater", "greater_equal"]),
+    *(
+        binary(n, f32(1, 2, NAN, 4), f32(1, 3, NAN, 0))
+        for n in ["equal", "not_equal", "less", "less_equal", "greater", "greater_equal"]
+    ),
+    *(
+        binary(n, INTS, OTHERS, label=f"{n} int")
+        for n in ["equal", "not_equal", "less", "less_equal", "greater", "greater_equal"]
+    ),
     binary("equal", Z, W, label="equal complex"),
     binary("equal", np.array([True, False]), np.array([True, True]), label="equal bool"),
-    *(binary(n, np.array([True, True, False, False]), np.array([True, False, True, False]))
-      for n in ["logical_and", "logical_or", "math.logical_xor"]),
+    *(
+        binary(n, np.array([True, True, False, False]), np.array([True, False, True, False]))
+        for n in ["logical_and", "logical_or", "math.logical_xor"]
+    ),
     unary("logical_not", np.array([True, False])),
     *(unary(f"math.{n}", f32(1, NAN, INF, -INF)) for n in ["is_nan", "is_inf", "is_finite"]),
 ]
@@ -171,9 +258,17 @@ def test_cast_to_own_dtype_returns_the_tensor():
 def test_small_integer_arithmetic_stays_on_the_host():
     """Arithmetic on shapes must not cost a device program: its result has a value at once."""
     n = tapejax.constant([6, 4])
-    for result in (tapejax.add(n, 1), tapejax.multiply(n, n), tapejax.math.floordiv(n, 2),
-                   tapejax.math.floormod(n, 4), tapejax.maximum(n, 5), tapejax.cast(n, tapejax.int64),
-                   tapejax.equal(n, 4), tapejax.reduce_prod(n), tapejax.reduce_sum(n, axis=0)):
+    for result in (
+        tapejax.add(n, 1),
+        tapejax.multiply(n, n),
+        tapejax.math.floordiv(n, 2),
+        tapejax.math.floormod(n, 4),
+        tapejax.maximum(n, 5),
+        tapejax.cast(n, tapejax.int64),
+        tapejax.equal(n, 4),
+        tapejax.reduce_prod(n),
+        tapejax.reduce_sum(n, axis=0),
+    ):
         assert type(result._value) is np.ndarray
 
 

@@ -173,21 +173,26 @@ def test_random_changes_do_not_compile_again():
     assert tapejax.explain().programs_compiled == before
 
 
-@pytest.mark.parametrize("options", [{}, {"area_range": (0.2, 0.5), "aspect_ratio_range": (0.5, 2.0)},
-                                     {"min_object_covered": 0.9, "max_attempts": 20}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"area_range": (0.2, 0.5), "aspect_ratio_range": (0.5, 2.0)}, {"min_object_covered": 0.9, "max_attempts": 20}],
+)
 def test_sampled_boxes_are_tensorflow_s(tf, options):
     boxes = BOXES[None, :1]
     for seed in range(25):
-        ours, real = (t.image.stateless_sample_distorted_bounding_box([57, 91, 3], boxes, [seed, 3], **options)
-                      for t in (tapejax, tf))
+        ours, real = (
+            t.image.stateless_sample_distorted_bounding_box([57, 91, 3], boxes, [seed, 3], **options)
+            for t in (tapejax, tf)
+        )
         for a, b in zip(ours, real, strict=True):
             assert a.dtype.name == b.dtype.name
             np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-6)
     for t in (tf, tapejax):
         t.random.set_seed(4)
     for _ in range(3):
-        ours, real = (t.image.sample_distorted_bounding_box([57, 91, 3], boxes, seed=8, **options)
-                      for t in (tapejax, tf))
+        ours, real = (
+            t.image.sample_distorted_bounding_box([57, 91, 3], boxes, seed=8, **options) for t in (tapejax, tf)
+        )
         np.testing.assert_array_equal(ours.begin.numpy(), real[0].numpy())
         np.testing.assert_array_equal(ours.size.numpy(), real[1].numpy())
 
@@ -195,8 +200,10 @@ def test_sampled_boxes_are_tensorflow_s(tf, options):
 def _many_boxes(n, seed):
     r = np.random.RandomState(seed)
     corner = r.rand(n, 2)
-    return (np.concatenate([corner, corner + r.rand(n, 2) * 0.5], 1).astype(np.float32),
-            r.permutation(n).astype(np.float32) / n)
+    return (
+        np.concatenate([corner, corner + r.rand(n, 2) * 0.5], 1).astype(np.float32),
+        r.permutation(n).astype(np.float32) / n,
+    )
 
 
 @pytest.mark.parametrize("call", [

@@ -79,10 +79,15 @@ def test_devices_agree(dtype, monkeypatch):
     x = numbers(dtype).ravel()
     if dtype in FLOATS:
         x = np.concatenate([x, np.array([NAN, 2.0, NAN], x.dtype)])
-    calls = {f"{how.__name__} {down}": (lambda x, how=how, down=down: how(x, 0, down))
-             for how in (order.sort, order.argsort) for down in (False, True)}
-    calls |= {how.__name__: (lambda x, how=how: along_axis._position(x, 0, np.dtype(np.int64), (np.int64,), how))
-              for how in (jax.lax.argmax, jax.lax.argmin)}
+    calls = {
+        f"{how.__name__} {down}": (lambda x, how=how, down=down: how(x, 0, down))
+        for how in (order.sort, order.argsort)
+        for down in (False, True)
+    }
+    calls |= {
+        how.__name__: (lambda x, how=how: along_axis._position(x, 0, np.dtype(np.int64), (np.int64,), how))
+        for how in (jax.lax.argmax, jax.lax.argmin)
+    }
     calls["exchange"] = lambda x: space._exchange(jax.numpy.tile(x[:4], 16).reshape(1, 1, 2, 32), inwards=True)
 
     def found():
@@ -113,8 +118,12 @@ def test_subnormal_numbers_differ():
 
 def test_batched():
     x = np.random.default_rng(2).standard_normal((2, 3, 4)).astype(np.float32)
-    for call in (tapejax.sort, lambda t: tapejax.sort(t, 0, "DESCENDING"), lambda t: tapejax.argmax(t, 1),
-                 lambda t: tapejax.math.top_k(t, 2).values):
+    for call in (
+        tapejax.sort,
+        lambda t: tapejax.sort(t, 0, "DESCENDING"),
+        lambda t: tapejax.argmax(t, 1),
+        lambda t: tapejax.math.top_k(t, 2).values,
+    ):
         rows = np.stack([call(tapejax.constant(row)).numpy() for row in x])
         np.testing.assert_array_equal(tapejax.vectorized_map(call, tapejax.constant(x)).numpy(), rows)
     with tapejax.GradientTape() as tape:

@@ -26,11 +26,13 @@ def squared(label, name, *args, x=X, order=2, rtol=1e-5, **kwargs):
 
 def channels_first(name, *args):
     """TensorFlow has no "NCHW" on CPUs: what it does with "NHWC" is transposed."""
+
     def call(tf, x):
         fn = getattr(tf.nn, name)
         if tf is tapejax:
             return fn(tf.transpose(x, [0, 3, 1, 2]), *args, data_format="NCHW")
         return tf.transpose(fn(x, *args), [0, 3, 1, 2])
+
     return Case(f"{name} NCHW", call, [X], 1)
 
 

@@ -30,10 +30,14 @@ ROWS = [
     *(row(f"{n} axis 0", n, M, 0, rtol=1e-5) for n in REAL),
     *(row(f"{n} axes keepdims", n, CUBE, [0, -1], True, rtol=2e-5) for n in REAL),
     *(row(f"{n} no axes", n, M, [], order=1) for n in ["reduce_sum", "reduce_max", "reduce_mean", "reduce_prod"]),
-    *(row(f"{n} int", n, INTS, 1)
-      for n in ["reduce_sum", "reduce_mean", "reduce_max", "reduce_min", "reduce_prod", "reduce_euclidean_norm"]),
-    *(row(f"{n} complex", n, Z, order=1, rtol=1e-5)
-      for n in ["reduce_sum", "reduce_mean", "reduce_prod", "reduce_std", "reduce_variance", "reduce_euclidean_norm"]),
+    *(
+        row(f"{n} int", n, INTS, 1)
+        for n in ["reduce_sum", "reduce_mean", "reduce_max", "reduce_min", "reduce_prod", "reduce_euclidean_norm"]
+    ),
+    *(
+        row(f"{n} complex", n, Z, order=1, rtol=1e-5)
+        for n in ["reduce_sum", "reduce_mean", "reduce_prod", "reduce_std", "reduce_variance", "reduce_euclidean_norm"]
+    ),
     *(row(f"{n} {k}", n, BOOLS, k, k == 1) for n in ["reduce_any", "reduce_all"] for k in [None, 0, 1]),
     # Integers
     row("mean truncates", "reduce_mean", np.array([-3, 0], np.int32)),
@@ -54,22 +58,33 @@ ROWS = [
     row("std at 0", "reduce_std", f32(1, 1), order=1),
     row("norm at 0", "reduce_euclidean_norm", f32(0, 0), order=1),
     row("norm int", "reduce_euclidean_norm", np.array([3, 3], np.int32)),
-    *(row(f"logsumexp {v}", "reduce_logsumexp", f32(*v), order=1)
-      for v in [(-INF, -INF), (-INF, 1), (INF, 1), (99, 90)]),
-    *(row(f"{n} of nothing", n, NOTHING, order=0)
-      for n in ["reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_mean", "reduce_logsumexp"]),
-    *(row(f"{n} of no ints", n, np.zeros([2, 0], np.int32), 1)
-      for n in ["reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_mean"]),
+    *(
+        row(f"logsumexp {v}", "reduce_logsumexp", f32(*v), order=1)
+        for v in [(-INF, -INF), (-INF, 1), (INF, 1), (99, 90)]
+    ),
+    *(
+        row(f"{n} of nothing", n, NOTHING, order=0)
+        for n in ["reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_mean", "reduce_logsumexp"]
+    ),
+    *(
+        row(f"{n} of no ints", n, np.zeros([2, 0], np.int32), 1)
+        for n in ["reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_mean"]
+    ),
     row("scalar", "reduce_sum", f32(3.0)),
     # Normalization
-    *(Case(f"l2_normalize {a}", lambda tf, x, a=a: tf.math.l2_normalize(x, axis=a), [M], rtol=5e-6)
-      for a in [None, 0, -1]),
+    *(
+        Case(f"l2_normalize {a}", lambda tf, x, a=a: tf.math.l2_normalize(x, axis=a), [M], rtol=5e-6)
+        for a in [None, 0, -1]
+    ),
     Case("l2_normalize of zeros", lambda tf, x: tf.nn.l2_normalize(x, 0), [f32(0, 0)]),
     Case("l2_normalize epsilon", lambda tf, x: tf.linalg.l2_normalize(x, 0, epsilon=100.0), [f32(3, 4)]),
     Case("l2_normalize complex", lambda tf, x: tf.math.l2_normalize(x, 0), [Z], order=1, rtol=5e-6),
     # Positions
-    *(Case(f"{n} {a}", lambda tf, x, n=n, a=a: getattr(tf, n)(x, axis=a), [M])
-      for n in ["argmax", "argmin"] for a in [None, 0, 1, -1]),
+    *(
+        Case(f"{n} {a}", lambda tf, x, n=n, a=a: getattr(tf, n)(x, axis=a), [M])
+        for n in ["argmax", "argmin"]
+        for a in [None, 0, 1, -1]
+    ),
     Case("argmax first of ties", lambda tf, x: tf.argmax(x), [f32(1, 3, 3)]),
     Case("argmax nan", lambda tf, x: tf.argmax(x), [f32(1, NAN, 2)]),
     Case("argmin nan", lambda tf, x: tf.math.argmin(x), [f32(1, NAN, -2)]),
@@ -77,11 +92,22 @@ ROWS = [
     Case("argmax uint16", lambda tf, x: tf.math.argmax(x, output_type=tf.uint16), [INTS]),
     Case("argmax bool", lambda tf, x: tf.argmax(x), [BOOLS]),
     # Running sums and products
-    *(Case(f"{n} {a} {e} {r}", lambda tf, x, n=n, a=a, e=e, r=r: getattr(tf.math, n)(x, a, e, r), [M], rtol=5e-6)
-      for n in ["cumsum", "cumprod"] for a, e, r in [(0, False, False), (1, True, False), (-1, False, True),
-                                                     (1, True, True)]),
-    *(Case(f"cumulative_logsumexp {e} {r}", lambda tf, x, e=e, r=r: tf.math.cumulative_logsumexp(x, 1, e, r), [M],
-           order=1, rtol=1e-5) for e in [False, True] for r in [False, True]),
+    *(
+        Case(f"{n} {a} {e} {r}", lambda tf, x, n=n, a=a, e=e, r=r: getattr(tf.math, n)(x, a, e, r), [M], rtol=5e-6)
+        for n in ["cumsum", "cumprod"]
+        for a, e, r in [(0, False, False), (1, True, False), (-1, False, True), (1, True, True)]
+    ),
+    *(
+        Case(
+            f"cumulative_logsumexp {e} {r}",
+            lambda tf, x, e=e, r=r: tf.math.cumulative_logsumexp(x, 1, e, r),
+            [M],
+            order=1,
+            rtol=1e-5,
+        )
+        for e in [False, True]
+        for r in [False, True]
+    ),
     Case("cumsum int", lambda tf, x: tf.cumsum(x, axis=1), [INTS]),
     Case("cumprod int", lambda tf, x: tf.math.cumprod(x, axis=1, exclusive=True), [INTS]),
     Case("cumsum of nothing", lambda tf, x: tf.cumsum(x, exclusive=True), [NOTHING], order=0),

@@ -113,8 +113,11 @@ ROWS = [
     "tf.math.confusion_matrix([[1], [2]], [1, 0])",
     "tf.math.confusion_matrix([1, 2], [1])",
     # segments
-    *(f"tf.math.segment_{how}([{v}], [0, 0, 2])" for how in ("sum", "mean", "max", "min", "prod")
-      for v in ("1., 2., 3.", "1, 2, 3", "[1., 2.], [3., 4.], [-5., -6.]")),
+    *(
+        f"tf.math.segment_{how}([{v}], [0, 0, 2])"
+        for how in ("sum", "mean", "max", "min", "prod")
+        for v in ("1., 2., 3.", "1, 2, 3", "[1., 2.], [3., 4.], [-5., -6.]")
+    ),
     "tf.math.segment_sum([1., 2., 3.], [0, 2, 1])",
     "tf.math.segment_sum([1., 2., 3.], [0, 1])",
     "tf.math.segment_sum([1.], [-1])",
@@ -126,8 +129,11 @@ ROWS = [
     "tf.math.segment_mean([-1, -2], [0, 0])",
     "tf.math.segment_max([-np.inf], [0])",
     "tf.math.segment_sum([[1., 2.], [3., 4.]], tf.constant([0, 1], tf.int64))",
-    *(f"tf.math.unsorted_segment_{how}([{v}], [2, 0, 2], 4)" for how in ("sum", "mean", "max", "min", "prod", "sqrt_n")
-      for v in ("1., 2., 3.", "1, 2, 3", "[1., 2.], [3., 4.], [-5., -6.]")),
+    *(
+        f"tf.math.unsorted_segment_{how}([{v}], [2, 0, 2], 4)"
+        for how in ("sum", "mean", "max", "min", "prod", "sqrt_n")
+        for v in ("1., 2., 3.", "1, 2, 3", "[1., 2.], [3., 4.], [-5., -6.]")
+    ),
     "tf.math.unsorted_segment_max([-np.inf], [0], 1)",
     "tf.math.unsorted_segment_sum([1., 2.], [-1, 0], 2)",
     "tf.math.unsorted_segment_sum([1., 2.], [5, 0], 2)",
@@ -145,11 +151,17 @@ ROWS = [
     "g(lambda a: tf.sort(a, direction='DESCENDING') * [1., 2., 3.], [2., 1., 2.])",
     "g(lambda a: tf.math.top_k(a, 2).values * [1., 2.], [2., 1., 2.])",
     "g(lambda a: tf.cast(tf.argsort(a), tf.float32), [2., 1.])",
-    *(f"g(lambda a: tf.math.segment_{how}(a, [0, 0, 2]) * [2., 3., 4.], [{v}])"
-      for how in ("sum", "mean", "max", "min", "prod") for v in ("2., 2., 3.", "0., 2., 3.")),
-    *(f"g(lambda a: tf.math.unsorted_segment_{how}(a, [0, 0, {last}], 2) * [2., 3.], [{v}])"
-      for how in ("sum", "mean", "max", "min", "prod", "sqrt_n") for last in (1, -1)
-      for v in ("2., 2., 3.", "0., 2., 3.", "0., 0., 3.")),
+    *(
+        f"g(lambda a: tf.math.segment_{how}(a, [0, 0, 2]) * [2., 3., 4.], [{v}])"
+        for how in ("sum", "mean", "max", "min", "prod")
+        for v in ("2., 2., 3.", "0., 2., 3.")
+    ),
+    *(
+        f"g(lambda a: tf.math.unsorted_segment_{how}(a, [0, 0, {last}], 2) * [2., 3.], [{v}])"
+        for how in ("sum", "mean", "max", "min", "prod", "sqrt_n")
+        for last in (1, -1)
+        for v in ("2., 2., 3.", "0., 2., 3.", "0., 0., 3.")
+    ),
     "tf.tensor_scatter_nd_max([1., 2.], [[0], [1]], [5., 1.])",
     "tf.tensor_scatter_nd_min([1, 2], [[0], [1]], [5, 1])",
     "tf.tensor_scatter_nd_min([1, 2], [[2]], [5])",
@@ -171,10 +183,14 @@ def case(name, call):
 
 
 CASES = [
-    *(case(how, lambda tf, x, how=how: getattr(tf.math, f"segment_{how}")(x * x, [0, 0, 1]))
-      for how in ("sum", "mean", "max", "min", "prod")),
-    *(case(f"unsorted {how}", lambda tf, x, how=how: getattr(tf.math, f"unsorted_segment_{how}")(x * x, [1, 0, 1], 3))
-      for how in ("sum", "mean", "max", "min", "prod", "sqrt_n")),
+    *(
+        case(how, lambda tf, x, how=how: getattr(tf.math, f"segment_{how}")(x * x, [0, 0, 1]))
+        for how in ("sum", "mean", "max", "min", "prod")
+    ),
+    *(
+        case(f"unsorted {how}", lambda tf, x, how=how: getattr(tf.math, f"unsorted_segment_{how}")(x * x, [1, 0, 1], 3))
+        for how in ("sum", "mean", "max", "min", "prod", "sqrt_n")
+    ),
     case("sort", lambda tf, x: tf.sort(x * x, axis=0)),
     case("sort down", lambda tf, x: tf.sort(x * x, direction="DESCENDING")),
     case("top_k", lambda tf, x: tf.math.top_k(x * x, 1).values),

@@ -60,15 +60,17 @@ def test_slopes_at_zero():
     assert float(tape.gradient(y, x)) == 0.5
 
 
-test_as_tensorflow = expressions.test_of([
-    "tf.math.nextafter(tf.constant(1., tf.float16), 2.)",
-    "tf.math.polyval([], x)",
-    "tf.math.polyval(1., 2.)",
-    "tf.math.polyval([1, 2], i)",
-    "tf.math.erfinv(i)",
-    "tf.math.igamma(x, tf.zeros([4]))",
-    "tf.math.igamma(1., tf.constant(1., tf.float64))",
-    "tf.math.zeta(i, i)",
-    "tf.math.lbeta(1.)",
-    "tf.math.bessel_i0(c)",
-])
+test_as_tensorflow = expressions.test_of(
+    [
+        "tf.math.nextafter(tf.constant(1., tf.float16), 2.)",
+        "tf.math.polyval([], x)",
+        "tf.math.polyval(1., 2.)",
+        "tf.math.polyval([1, 2], i)",
+        "tf.math.erfinv(i)",
+        "tf.math.igamma(x, tf.zeros([4]))",
+        "tf.math.igamma(1., tf.constant(1., tf.float64))",
+        "tf.math.zeta(i, i)",
+        "tf.math.lbeta(1.)",
+        "tf.math.bessel_i0(c)",
+    ]
+)

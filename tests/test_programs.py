@@ -55,10 +55,17 @@ def found_programs(folder: Path = FOLDER) -> list[Program]:
 def output_of(command: tuple[str, ...], path: Path, arguments: tuple[str, ...], **environment: str) -> str:
     """What a program prints in a process of its own, on plain kernels and the CPU."""
     plain = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "TAPEJAX_"))}
-    plain |= {"PYTHONPATH": str(FOLDER.parent.parent), "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "",
-              "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", **environment}
-    done = subprocess.run([sys.executable, *command, str(path), *arguments], env=plain, capture_output=True,
-                          text=True, timeout=300)
+    plain |= {
+        "PYTHONPATH": str(FOLDER.parent.parent),
+        "JAX_PLATFORMS": "cpu",
+        "CUDA_VISIBLE_DEVICES": "",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "TF_ENABLE_ONEDNN_OPTS": "0",
+        **environment,
+    }
+    done = subprocess.run(
+        [sys.executable, *command, str(path), *arguments], env=plain, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -105,7 +112,9 @@ def test_a_head_gives_tolerance_and_arguments(tmp_path):
     (tmp_path / "b.py").write_text("# tolerance: 2e-3\n")
     (tmp_path / "c.py").write_text("# another program\n")
     assert [(p.name, p.tolerance, p.arguments) for p in found_programs(tmp_path)] == [
-        ("a", 1e-3, ("--steps", "3", "--batch", "4")), ("b", 2e-3, ("--steps", "10"))]
+        ("a", 1e-3, ("--steps", "3", "--batch", "4")),
+        ("b", 2e-3, ("--steps", "10")),
+    ]
 
 
 def test_another_curve_fails():
@@ -164,8 +173,11 @@ def test_benchmark_runs_a_program_and_reports_what_fails(tmp_path):
     run = benchmark.run_program(good, "tensorflow", tmp_path, timeout=60, steps=3)
     assert [step for step, _ in run.stamps] == [1, 2, 3] and run.seconds >= run.stamps[-1][1] > 0
     bad = tmp_path / "bad.py"
-    for code, reason in (("raise ValueError('no')", "ValueError: no"), ("print('step 1 loss 2')", "printed 1 steps"),
-                         ("import time; time.sleep(60)", "took more than 0.5 s")):
+    for code, reason in (
+        ("raise ValueError('no')", "ValueError: no"),
+        ("print('step 1 loss 2')", "printed 1 steps"),
+        ("import time; time.sleep(60)", "took more than 0.5 s"),
+    ):
         bad.write_text(code)
         with pytest.raises(benchmark.RunFailed, match=reason):
             benchmark.run_program(bad, "tensorflow", tmp_path, timeout=0.5 if "sleep" in code else 60)
@@ -197,8 +209,13 @@ def record(names: list[str]) -> None:
         raise SystemExit(f"there is no program {', '.join(sorted(unknown))}")
     for program in PROGRAMS:
         if not names or program.name in names:
-            keep(program, {key: output_of(UNDER_TENSORFLOW, program.path, program.arguments + more)
-                           for key, more in VARIANTS.items()})
+            keep(
+                program,
+                {
+                    key: output_of(UNDER_TENSORFLOW, program.path, program.arguments + more)
+                    for key, more in VARIANTS.items()
+                },
+            )
             print(program.name, "recorded")
 
 

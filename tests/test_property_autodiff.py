@@ -47,10 +47,19 @@ class Jax:
 
 
 UNARY: list[Callable] = [
-    lambda tf, x: tf.sin(x), lambda tf, x: tf.tanh(x), lambda tf, x: tf.sigmoid(x), lambda tf, x: -x,
-    lambda tf, x: tf.exp(tf.tanh(x)), lambda tf, x: tf.square(x), lambda tf, x: tf.abs(x),
-    lambda tf, x: 1.0 / (tf.square(x) + 1.0), lambda tf, x: x * 0.5 + 0.25, lambda tf, x: (tf.square(x) + 0.5) ** 1.5,
-    lambda tf, x: tf.cast(x, "float64"), lambda tf, x: tf.cast(x, "float32"), lambda tf, x: tf.stop_gradient(x) * x,
+    lambda tf, x: tf.sin(x),
+    lambda tf, x: tf.tanh(x),
+    lambda tf, x: tf.sigmoid(x),
+    lambda tf, x: -x,
+    lambda tf, x: tf.exp(tf.tanh(x)),
+    lambda tf, x: tf.square(x),
+    lambda tf, x: tf.abs(x),
+    lambda tf, x: 1.0 / (tf.square(x) + 1.0),
+    lambda tf, x: x * 0.5 + 0.25,
+    lambda tf, x: (tf.square(x) + 0.5) ** 1.5,
+    lambda tf, x: tf.cast(x, "float64"),
+    lambda tf, x: tf.cast(x, "float32"),
+    lambda tf, x: tf.stop_gradient(x) * x,
     lambda tf, x: tf.where(x > 0.1, x, x * 0.3),
 ]
 # (what it does, ranks that it takes)
@@ -74,8 +83,10 @@ BINARY = ["add", "subtract", "multiply", "divide", "maximum", "minimum"]
 def program(seed: int) -> tuple[list[np.ndarray], Callable]:
     """The inputs of a program, and it itself: a function of a module and of tensors that gives a float64 scalar."""
     rng = np.random.default_rng(seed)
-    sources = [rng.uniform(-1, 1, SHAPES[rng.integers(len(SHAPES))]).astype(F64 if rng.random() < 0.3 else F32)
-               for _ in range(rng.integers(1, 4))]
+    sources = [
+        rng.uniform(-1, 1, SHAPES[rng.integers(len(SHAPES))]).astype(F64 if rng.random() < 0.3 else F32)
+        for _ in range(rng.integers(1, 4))
+    ]
     choices = rng.integers(0, 1 << 30, (int(1 + 39 * rng.random() ** 5), 4))
 
     def run(tf: Any, *tensors: Any) -> Any:

@@ -33,8 +33,10 @@ ROWS = [
     "tf.identity(tf.random.Generator(copy_from=tf.random.Generator.from_seed(3)).state)",
     "tf.random.Generator.from_seed(1, alg='x')",
     "tf.random.Generator.from_seed(1).algorithm",
-    *(f"tf.identity(tf.random.Generator.from_seed({seed}).state)" for seed in
-      ("[1, 2]", "[1, 2, 3]", "-1", "2**70", "tf.constant(4)")),
+    *(
+        f"tf.identity(tf.random.Generator.from_seed({seed}).state)"
+        for seed in ("[1, 2]", "[1, 2, 3]", "-1", "2**70", "tf.constant(4)")
+    ),
     "tf.random.create_rng_state(1, 'philox')",
     "tf.random.Algorithm.PHILOX.value",
     "tf.random.split([1, 2], 3)",

@@ -12,8 +12,17 @@ from tapejax._src.kernels.cpu import vector64
 from tapejax._src.ops.random import philox_rejection
 
 N = 3 * philox_rejection._TOGETHER
-DRAWS = [("gamma", 2.0), ("gamma", 0.3), ("gamma", [0.05, 1.0, 7.0, 1e4]), ("gamma", [0.5, -1.0]), ("poisson", 0.0),
-         ("poisson", 5.0), ("poisson", 30.0), ("poisson", [0.1, 12.0, 9.99, 1e5]), ("poisson", [-1.0, 4.0])]
+DRAWS = [
+    ("gamma", 2.0),
+    ("gamma", 0.3),
+    ("gamma", [0.05, 1.0, 7.0, 1e4]),
+    ("gamma", [0.5, -1.0]),
+    ("poisson", 0.0),
+    ("poisson", 5.0),
+    ("poisson", 30.0),
+    ("poisson", [0.1, 12.0, 9.99, 1e5]),
+    ("poisson", [-1.0, 4.0]),
+]
 
 
 @pytest.mark.parametrize("name, parameter", DRAWS)
@@ -36,8 +45,10 @@ def test_rates_that_have_no_distribution():
 @pytest.mark.parametrize("shape, parameter", [([0], 1.0), ([0, 3], 2.0), ([0], [1.0, 20.0]), ([2], [])])
 @pytest.mark.parametrize("name", ["gamma", "poisson"])
 def test_no_draws_at_all(tf, name, shape, parameter):
-    for draw in (lambda m, p: getattr(m.random, name)(shape, p),
-                 lambda m, p: getattr(m.random, f"stateless_{name}")([*shape, *p.shape], [1, 2], p)):
+    for draw in (
+        lambda m, p: getattr(m.random, name)(shape, p),
+        lambda m, p: getattr(m.random, f"stateless_{name}")([*shape, *p.shape], [1, 2], p),
+    ):
         got, expected = (draw(m, m.constant(parameter, m.float32)) for m in (tapejax, tf))
         assert (got.shape.as_list(), got.dtype.name) == (expected.shape.as_list(), expected.dtype.name)
 

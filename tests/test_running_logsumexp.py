@@ -11,8 +11,16 @@ import tapejax
 INF = np.inf
 X = np.random.default_rng(2).normal(size=(2, 9)).astype(np.float32) * 8
 # Where nothing has come yet, TensorFlow's gradients are nan; ours are 0.
-INFINITE = np.array([[-INF, -INF, 1, 2, -INF], [1, 2, INF, 3, -INF], [0, -20, -30, 0, 5], [-1e4, -1e4, 0, -INF, -1e30],
-                     [3e38, -3e38, 0, 3e38, 1]], np.float32)
+INFINITE = np.array(
+    [
+        [-INF, -INF, 1, 2, -INF],
+        [1, 2, INF, 3, -INF],
+        [0, -20, -30, 0, 5],
+        [-1e4, -1e4, 0, -INF, -1e30],
+        [3e38, -3e38, 0, 3e38, 1],
+    ],
+    np.float32,
+)
 
 
 def row(name: str, *arguments: Any, x: Any = X, **options: Any) -> parity.Case:
@@ -20,8 +28,10 @@ def row(name: str, *arguments: Any, x: Any = X, **options: Any) -> parity.Case:
 
 
 ROWS = [
-    *(row(f"{a} {e} {r}", a, e, r, rtol=2e-5)
-      for a, e, r in [(0, False, False), (1, True, False), (-1, False, True), (1, True, True)]),
+    *(
+        row(f"{a} {e} {r}", a, e, r, rtol=2e-5)
+        for a, e, r in [(0, False, False), (1, True, False), (-1, False, True), (1, True, True)]
+    ),
     *(row(f"infinite {e} {r}", 1, e, r, x=INFINITE, order=0) for e in (False, True) for r in (False, True)),
     row("double", 1, x=X.astype(np.float64), rtol=1e-12),
     row("half", 1, x=X.astype(np.float16), order=0, rtol=2e-3),
@@ -38,8 +48,8 @@ def test_a_long_axis_keeps_its_digits(reverse):
     x[1:100] -= 30  # next to nothing, but seen in results near 0
     x = x[::-1] if reverse else x
     got = tapejax.math.cumulative_logsumexp(tapejax.constant(x), reverse=reverse).numpy()
-    exact = np.logaddexp.accumulate(x[::-1 if reverse else 1].astype(np.float64))
-    np.testing.assert_allclose(got[::-1 if reverse else 1], exact, rtol=3e-7)
+    exact = np.logaddexp.accumulate(x[:: -1 if reverse else 1].astype(np.float64))
+    np.testing.assert_allclose(got[:: -1 if reverse else 1], exact, rtol=3e-7)
 
 
 def test_gradients_are_finite_where_nothing_has_come_yet():

@@ -41,8 +41,13 @@ def by_command(path: Path, folder: Path) -> str:
     """What `tapejax run` prints for the unmodified file, in a process of its own."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "TAPEJAX_"))}
     environment |= {"XDG_CACHE_HOME": str(folder), "PYTHONPATH": str(Path(__file__).parent.parent)}
-    done = subprocess.run([sys.executable, "-m", "tapejax", "run", str(path)], env=environment,
-                          capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-m", "tapejax", "run", str(path)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
@@ -117,8 +122,10 @@ def test_example_2_gives_the_gradients_of_backpropagation_by_hand(run, tmp_path)
     found = [np.asarray(g, np.float64) for g in names["gradients"]]
     # The weights before the update: what Adam's first step took off, by its formula, put back.
     rate = 0.001 * (1 - 0.999) ** 0.5 / (1 - 0.9)
-    k1, b1, k2, b2 = (np.asarray(v, np.float64) + rate * 0.1 * g / (np.sqrt(0.001 * g * g) + 1e-7)
-                      for v, g in zip(names["model"].trainable_variables, found, strict=True))
+    k1, b1, k2, b2 = (
+        np.asarray(v, np.float64) + rate * 0.1 * g / (np.sqrt(0.001 * g * g) + 1e-7)
+        for v, g in zip(names["model"].trainable_variables, found, strict=True)
+    )
     np.testing.assert_allclose([*b1, *b2], 0, atol=1e-7)
     h = np.maximum(x @ k1 + b1, 0)
     predictions = h @ k2 + b2

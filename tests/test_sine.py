@@ -31,8 +31,9 @@ def test_values_of_all_magnitudes_are_tensorflows(tf, name, decorated):
     np.testing.assert_allclose(got, expected, rtol=4e-7, atol=3e-7)
     exact = getattr(np, name)(x[9:].astype(np.float64))
     medium = np.abs(x[9:]) < 1e12  # NumPy's reduction is exact enough there
-    np.testing.assert_array_less(np.abs(got[9:] - exact)[medium],
-                                 1.6 * np.spacing(np.abs(exact).astype(np.float32))[medium])
+    np.testing.assert_array_less(
+        np.abs(got[9:] - exact)[medium], 1.6 * np.spacing(np.abs(exact).astype(np.float32))[medium]
+    )
 
 
 def test_the_largest_numbers_against_their_exact_sines():

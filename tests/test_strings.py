@@ -67,7 +67,12 @@ ROWS = [f"tf.strings.{row}" for row in [
     "unsorted_segment_join(['a', 'b', 'c'], [0, 1, 0], 3, '-')",
     "unsorted_segment_join(['a', 'b', 'c'], [0, 1, 0], 1, '-')",
 ]]  # fmt: skip
-ROWS += ["tf.as_string([1, 2])", "tf.fingerprint(['abc', 'd'])", "tf.fingerprint([[1, 2], [3, 4]])",
-         "tf.fingerprint(['a'], method='x')", "tf.fingerprint(1)"]
+ROWS += [
+    "tf.as_string([1, 2])",
+    "tf.fingerprint(['abc', 'd'])",
+    "tf.fingerprint([[1, 2], [3, 4]])",
+    "tf.fingerprint(['a'], method='x')",
+    "tf.fingerprint(1)",
+]
 
 test_as_tensorflow = expressions.test_of(ROWS, nan=nan, inf=inf)

@@ -355,9 +355,11 @@ def gradient_of_a_tape_never_entered(tf):
 test_same_as_tensorflow = test_of(globals(), ["recorded", "eager"])
 
 
-@pytest.mark.parametrize("scenario", [third_derivative_by_nested_tapes, gradient_penalty,
-                                      gradient_inside_its_own_persistent_context_is_recorded],
-                         ids=lambda s: s.__name__)
+@pytest.mark.parametrize(
+    "scenario",
+    [third_derivative_by_nested_tapes, gradient_penalty, gradient_inside_its_own_persistent_context_is_recorded],
+    ids=lambda s: s.__name__,
+)
 def test_cached_backward_walks_give_the_same_again(scenario, tf):
     for _ in range(3):
         check(scenario, tf)

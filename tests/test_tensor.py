@@ -11,8 +11,13 @@ def texts(tf):
 
 
 def python_conversions(tf):
-    return float(tf.constant(1.5)), int(tf.constant(2)), bool(tf.constant([])), len(tf.constant([1, 2])), \
-        [1, 2, 3][tf.constant(1)]
+    return (
+        float(tf.constant(1.5)),
+        int(tf.constant(2)),
+        bool(tf.constant([])),
+        len(tf.constant([1, 2])),
+        [1, 2, 3][tf.constant(1)],
+    )
 
 
 def len_of_a_scalar_raises(tf):
@@ -44,8 +49,11 @@ def set_shape_checks(tf):
     tf.constant([1.0]).set_shape([2])
 
 
-SCENARIOS = [fn for fn in list(globals().values())
-             if callable(fn) and getattr(fn, "__module__", "") == __name__ and fn.__code__.co_varnames[:1] == ("tf",)]
+SCENARIOS = [
+    fn
+    for fn in list(globals().values())
+    if callable(fn) and getattr(fn, "__module__", "") == __name__ and fn.__code__.co_varnames[:1] == ("tf",)
+]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)

@@ -40,9 +40,15 @@ def _gradient(tf: Any, e: Any) -> Any:
 
 def _what_is_known(tf: Any, e: Any) -> Any:
     new = tf.TensorArray
-    return [str(new(tf.float32, 3, element_shape=[2]).element_shape), str(new(tf.float32, 3).element_shape),
-            str(new(tf.float32, 3).write(0, e).element_shape), new(tf.float32, 3).dtype.name,
-            tf.is_tensor(new(tf.float32, 3)), tf.nest.is_nested(new(tf.float32, 3)), new(tf.float32, 3).handle is None]
+    return [
+        str(new(tf.float32, 3, element_shape=[2]).element_shape),
+        str(new(tf.float32, 3).element_shape),
+        str(new(tf.float32, 3).write(0, e).element_shape),
+        new(tf.float32, 3).dtype.name,
+        tf.is_tensor(new(tf.float32, 3)),
+        tf.nest.is_nested(new(tf.float32, 3)),
+        new(tf.float32, 3).handle is None,
+    ]
 
 
 def new(tf: Any, size: int = 2, **options: Any) -> Any:
@@ -97,9 +103,11 @@ CALLS: dict[str, Callable[..., Any]] = {
     "gradient": _gradient,
     "what_is_known": _what_is_known,
 }
-EAGER_ONLY = {"read_unwritten_nothing_known": lambda tf, e: new(tf).read(1),
-              "unstack_too_many": lambda tf, e: new(tf).unstack(e).size(),
-              "split_too_many": lambda tf, e: new(tf, infer_shape=False).split(e, [1, 1, 1]).size()}
+EAGER_ONLY = {
+    "read_unwritten_nothing_known": lambda tf, e: new(tf).read(1),
+    "unstack_too_many": lambda tf, e: new(tf).unstack(e).size(),
+    "split_too_many": lambda tf, e: new(tf, infer_shape=False).split(e, [1, 1, 1]).size(),
+}
 
 
 @pytest.mark.parametrize("name", [*CALLS, *EAGER_ONLY])
@@ -165,8 +173,11 @@ def gather_and_scatter_in_a_loop(tf: Any, x: Any) -> Any:
 
 
 @pytest.mark.parametrize("how", ["eager", "function"])
-@pytest.mark.parametrize("call", [write_in_a_loop, write_before_and_in_a_loop, write_in_a_branch, write_in_one_branch,
-                                  read_in_a_loop], ids=lambda call: call.__name__)
+@pytest.mark.parametrize(
+    "call",
+    [write_in_a_loop, write_before_and_in_a_loop, write_in_a_branch, write_in_one_branch, read_in_a_loop],
+    ids=lambda call: call.__name__,
+)
 def test_in_control_flow(tf: Any, call: Callable[..., Any], how: str) -> None:
     def run(tf: Any) -> Any:
         def f(x: Any) -> Any:

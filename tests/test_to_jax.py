@@ -68,7 +68,8 @@ def test_optax_trains_it(model):
     @jax.jit
     def step(params, state):
         value, grads = jax.value_and_grad(
-            lambda p: jnp.mean(pure({**p, "calls": count}, jnp.ones((2, 2)))[0]["y"] ** 2))(params)
+            lambda p: jnp.mean(pure({**p, "calls": count}, jnp.ones((2, 2)))[0]["y"] ** 2)
+        )(params)
         updates, state = optimizer.update(grads, state)
         return optax.apply_updates(params, updates), state, value
 

@@ -53,8 +53,11 @@ def names_end_in_zero_and_repeat(tf):
     return [tf.Variable(1.0, name="a").name, tf.Variable(1.0, name="a").name, tf.Variable(1.0).name]
 
 
-SCENARIOS = [fn for fn in list(globals().values())
-             if callable(fn) and getattr(fn, "__module__", "") == __name__ and fn.__code__.co_varnames[:1] == ("tf",)]
+SCENARIOS = [
+    fn
+    for fn in list(globals().values())
+    if callable(fn) and getattr(fn, "__module__", "") == __name__ and fn.__code__.co_varnames[:1] == ("tf",)
+]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)

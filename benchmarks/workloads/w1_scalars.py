@@ -44,6 +44,4 @@ def torch_eager(torch: Any) -> Program:
     return Program(step, read=_read)
 
 
-WORKLOADS = [
-    Workload("W1", "gradient of x**2 + y*x - 3*y, two scalars", tensorflow_style, jax_jit, torch_eager)
-]
+WORKLOADS = [Workload("W1", "gradient of x**2 + y*x - 3*y, two scalars", tensorflow_style, jax_jit, torch_eager)]

@@ -53,6 +53,4 @@ def torch_eager(torch: Any) -> Program:
     return torch_training(torch, torch_mlp(torch, SIZES), torch.nn.MSELoss(), (INPUTS, LABELS))
 
 
-WORKLOADS = [
-    Workload("W2", "Keras MLP 5-10-2, batch 32, MSE, Adam, loss read", tensorflow_style, jax_jit, torch_eager)
-]
+WORKLOADS = [Workload("W2", "Keras MLP 5-10-2, batch 32, MSE, Adam, loss read", tensorflow_style, jax_jit, torch_eager)]

@@ -55,6 +55,4 @@ def torch_eager(torch: Any) -> Program:
     return Program(step, read=lambda gradients: gradients[0].numpy())
 
 
-WORKLOADS = [
-    Workload("W9", "1000 elementwise ops on 32x32, and gradient", tensorflow_style, jax_jit, torch_eager)
-]
+WORKLOADS = [Workload("W9", "1000 elementwise ops on 32x32, and gradient", tensorflow_style, jax_jit, torch_eager)]

@@ -35,8 +35,11 @@ def attach(
             name, _, own = word.partition("=")
             homes[name] = (f"tapejax._src.{source}", own or name)
     below = {name: f"{namespace}.{name}" for name in submodules.split() if "=" not in name}
-    below |= {name: f"tapejax.{other}".rstrip(".")
-              for name, equals, other in (word.partition("=") for word in submodules.split()) if equals}
+    below |= {
+        name: f"tapejax.{other}".rstrip(".")
+        for name, equals, other in (word.partition("=") for word in submodules.split())
+        if equals
+    }
     everything = sorted([*homes, *below])
 
     def __getattr__(name: str) -> Any:
@@ -49,9 +52,13 @@ def attach(
         else:
             # Python itself asks modules for __path__, __wrapped__ and the like: those need no advice.
             from tapejax._src.core import missing
+
             raise AttributeError(
-                f"module {namespace!r} has no attribute {name!r}" if name.startswith("__")
-                else missing.explain(namespace, name, everything), name=name)
+                f"module {namespace!r} has no attribute {name!r}"
+                if name.startswith("__")
+                else missing.explain(namespace, name, everything),
+                name=name,
+            )
         setattr(module, name, value)
         return value
 

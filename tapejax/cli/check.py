@@ -51,8 +51,11 @@ class Finding:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.cell is None else f"{self.file}:cell {self.cell}:{self.line}"
-        verb = {"missing": f"{self.what} is missing.", "unreadable": f"cannot be read: {self.what}",
-                "old": f"{self.what} is an old spelling, which works."}[self.kind]
+        verb = {
+            "missing": f"{self.what} is missing.",
+            "unreadable": f"cannot be read: {self.what}",
+            "old": f"{self.what} is an old spelling, which works.",
+        }[self.kind]
         return f"{place}: {verb} {self.advice}".rstrip()
 
 
@@ -84,8 +87,10 @@ class Result:
         counts = Counter(f.what for f in lacks)
         works = 100 * (1 - len(lacks) / self.uses) if self.uses else 100
         shown = min(int(works * 10) / 10, 100)  # never rounded up to 100
-        lines = [f"{self.files} files, {self.lines} lines: {self.uses} uses of {len(self.symbols)} TensorFlow symbols, "
-                 f"{shown:g} % of the uses work."]
+        lines = [
+            f"{self.files} files, {self.lines} lines: {self.uses} uses of {len(self.symbols)} TensorFlow symbols, "
+            f"{shown:g} % of the uses work."
+        ]
         if lacks:
             lines.append(f"Missing: {len(counts)} names, {len(lacks)} uses:")
             lines += [f"  {count:5d}  {what}" for what, count in counts.most_common(15)]
@@ -109,9 +114,19 @@ def main(argv: Sequence[str]) -> int:
         return 2
     result = check(options.paths)
     if options.json:
-        print(json.dumps({"files": result.files, "lines": result.lines, "uses": result.uses,
-                          "symbols": len(result.symbols), "missing": len(result.missing),
-                          "findings": [asdict(f) for f in result.findings]}, indent=1))
+        print(
+            json.dumps(
+                {
+                    "files": result.files,
+                    "lines": result.lines,
+                    "uses": result.uses,
+                    "symbols": len(result.symbols),
+                    "missing": len(result.missing),
+                    "findings": [asdict(f) for f in result.findings],
+                },
+                indent=1,
+            )
+        )
     else:
         for finding in result.findings:
             print(finding)
@@ -148,18 +163,29 @@ def _files(paths: Sequence[str]) -> Iterator[str]:
             yield path
             continue
         for folder, below, files in os.walk(path):
-            below[:] = sorted(name for name in below if name not in _SKIPPED and not name.startswith(".")
-                              and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg")))
-            yield from (os.path.join(folder, name) for name in sorted(files)
-                        if name.endswith((".py", ".ipynb")) and not name.endswith(".out.ipynb"))
+            below[:] = sorted(
+                name
+                for name in below
+                if name not in _SKIPPED
+                and not name.startswith(".")
+                and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))
+            )
+            yield from (
+                os.path.join(folder, name)
+                for name in sorted(files)
+                if name.endswith((".py", ".ipynb")) and not name.endswith(".out.ipynb")
+            )
 
 
 def _check_notebook(path: str, result: Result) -> None:
     """The cells are one program; a line of it belongs to a cell."""
     cells = notebook.code_cells(notebook.read(path))
     texts = [notebook.python_of(text)[0].rstrip("\n") + "\n" for _, text, _ in cells]
-    places = [(number, line) for (number, _, _), text in zip(cells, texts, strict=True)
-              for line in range(1, text.count("\n") + 1)]
+    places = [
+        (number, line)
+        for (number, _, _), text in zip(cells, texts, strict=True)
+        for line in range(1, text.count("\n") + 1)
+    ]
     before = len(result.findings)
     _check_source("".join(texts).encode(), path, result)
     for finding in result.findings[before:]:
@@ -174,8 +200,16 @@ def _check_source(text: bytes, path: str, result: Result) -> None:
     try:
         found = source.uses(ast.parse(text, path))
     except SyntaxError as error:
-        result.findings.append(Finding(path, error.lineno or 1, error.offset or 1, "unreadable",
-                                       f"not Python {sys.version_info[0]}.{sys.version_info[1]}: {error.msg}", ""))
+        result.findings.append(
+            Finding(
+                path,
+                error.lineno or 1,
+                error.offset or 1,
+                "unreadable",
+                f"not Python {sys.version_info[0]}.{sys.version_info[1]}: {error.msg}",
+                "",
+            )
+        )
         return
     except (ValueError, RecursionError) as error:
         result.findings.append(Finding(path, 1, 1, "unreadable", str(error), ""))

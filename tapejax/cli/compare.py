@@ -35,8 +35,10 @@ compared, numbers with a tolerance; durations ("3.2s", "12 ms/step") are left ou
 The exit status is 0 if both end alike with equal output, 1 if not, 2 for a wrong command.
 """
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?(?![\w])|(?<!\w)[-+]?(?:nan|inf)(?!\w)")
-_DURATION = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e-?\d+)?\s*(?:us|µs|ms|s|sec|secs|seconds|min|h)(?:/\w+)?(?!\w)|"
-                       r"\d{1,2}:\d\d(?::\d\d)?(?!\d)")
+_DURATION = re.compile(
+    r"(?<![\w.])\d+(?:\.\d+)?(?:e-?\d+)?\s*(?:us|µs|ms|s|sec|secs|seconds|min|h)(?:/\w+)?(?!\w)|"
+    r"\d{1,2}:\d\d(?::\d\d)?(?!\d)"
+)
 _TERMINAL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[^\n]*[\r\x08](?!\n)")
 
 
@@ -72,11 +74,17 @@ def main(argv: Sequence[str]) -> int:
     if not os.path.isfile(options.script):
         print(f"tapejax compare: no such file: {options.script}", file=sys.stderr)
         return 2
-    found = subprocess.run([options.python, "-c", "import importlib.util as u, sys; "
-                            "sys.exit(u.find_spec('tensorflow') is None)"], capture_output=True, check=False)
+    found = subprocess.run(
+        [options.python, "-c", "import importlib.util as u, sys; sys.exit(u.find_spec('tensorflow') is None)"],
+        capture_output=True,
+        check=False,
+    )
     if found.returncode:
-        print(f"tapejax compare: {options.python} has no TensorFlow: pip install tensorflow-cpu there, or name another "
-              "interpreter with --python", file=sys.stderr)
+        print(
+            f"tapejax compare: {options.python} has no TensorFlow: pip install tensorflow-cpu there, or name another "
+            "interpreter with --python",
+            file=sys.stderr,
+        )
         return 2
     words = [options.script, *options.arguments]
     with tempfile.TemporaryDirectory(prefix="tapejax-compare-") as scratch:
@@ -86,8 +94,12 @@ def main(argv: Sequence[str]) -> int:
         first, second = map(str, folders)
         seed = str(options.seed)
         theirs = _run("TensorFlow", folders[0], [options.python, "-P", recording.__file__, first, seed], words)
-        ours = _run("tapejax", folders[1], [sys.executable, "-c", "from tapejax.cli.compare import run_tapejax; "
-                    "run_tapejax()", second, seed, first], words)
+        ours = _run(
+            "tapejax",
+            folders[1],
+            [sys.executable, "-c", "from tapejax.cli.compare import run_tapejax; run_tapejax()", second, seed, first],
+            words,
+        )
         return _report(theirs, ours, options.rtol, options.atol)
 
 
@@ -101,8 +113,13 @@ def _run(name: str, folder: Path, command: list[str], words: list[str]) -> Outco
     started = time.time()
     lines, first = [], None
     with open(folder / "errors.txt", "w+b") as errors:
-        process = subprocess.Popen([*command, str(started), *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=errors, env=environment)
+        process = subprocess.Popen(
+            [*command, str(started), *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=environment,
+        )
         assert process.stdout is not None
         with process.stdout:
             for line in process.stdout:
@@ -147,8 +164,10 @@ def run_tapejax() -> None:
             return
         value = initial[number]
         if value.shape != tuple(self.shape) or value.dtype != self.dtype.as_numpy_dtype:
-            record.facts["mismatch"] = (f"trainable variable {number + 1} is {theirs['variables'][number]} under "
-                                        f"TensorFlow and {record.variables[-1]} under tapejax")
+            record.facts["mismatch"] = (
+                f"trainable variable {number + 1} is {theirs['variables'][number]} under "
+                f"TensorFlow and {record.variables[-1]} under tapejax"
+            )
             return
         self._tensor = from_value(np.array(value))
         record.facts["handed"] += 1
@@ -173,8 +192,10 @@ def _report(theirs: Outcome, ours: Outcome, rtol: float, atol: float) -> int:
             print("\n".join("  " + line for line in outcome.errors.rstrip().splitlines()[-12:]))
     reports = [_facts(outcome) for outcome in (theirs, ours)]
     print("\n" + _weights(*reports))
-    for what, found in (("printed lines", _compare_lines(theirs.lines, ours.lines, rtol, atol)),
-                        ("noted values", _compare_notes(theirs.folder, ours.folder, rtol, atol))):
+    for what, found in (
+        ("printed lines", _compare_lines(theirs.lines, ours.lines, rtol, atol)),
+        ("noted values", _compare_notes(theirs.folder, ours.folder, rtol, atol)),
+    ):
         text, same = found
         alike = alike and same
         if text:
@@ -200,11 +221,15 @@ def _weights(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
     if ours.get("mismatch"):
         return f"weights: {handed} handed over, then they do not fit: {ours['mismatch']}"
     if theirs.get("skipped"):
-        return ("weights: not handed over: TensorFlow made variables inside a tf.function, where they have no values "
-                "yet; both start from the same seed")
+        return (
+            "weights: not handed over: TensorFlow made variables inside a tf.function, where they have no values "
+            "yet; both start from the same seed"
+        )
     if handed != made or made != len(ours.get("variables", ())):
-        return (f"weights: {handed} handed over; TensorFlow made {made} trainable variables, tapejax "
-                f"{len(ours.get('variables', ()))}")
+        return (
+            f"weights: {handed} handed over; TensorFlow made {made} trainable variables, tapejax "
+            f"{len(ours.get('variables', ()))}"
+        )
     return f"weights: all {handed} trainable variables start from TensorFlow's values"
 
 
@@ -221,8 +246,9 @@ def _compare_lines(theirs: list[str], ours: list[str], rtol: float, atol: float)
         found = _numbers_differ(left[i][1], right[j][1], rtol, atol)
         if found:
             worst = max(worst, found.size)
-            differing.append(f"line {left[i][0]}: {found.text}\n    TensorFlow: {left[i][1]}\n"
-                             f"    tapejax:    {right[j][1]}")
+            differing.append(
+                f"line {left[i][0]}: {found.text}\n    TensorFlow: {left[i][1]}\n    tapejax:    {right[j][1]}"
+            )
     if not differing:
         return f"{len(left)}, all equal (rtol {rtol:g}, atol {atol:g})" if left else "none", True
     most = f", at most {worst:.3g} times the tolerance" if worst else ""
@@ -247,7 +273,7 @@ def _pairs(left: list[str], right: list[str]) -> Iterator[tuple[int | None, int 
     tail = _common(left[head:][::-1], right[head:][::-1])
     yield from ((i, i) for i in range(head))
     # Lines of one loop look alike: the longest block that fits need not be the right one, so ends go first.
-    middle = left[head: len(left) - tail], right[head: len(right) - tail]
+    middle = left[head : len(left) - tail], right[head : len(right) - tail]
     for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, *middle, autojunk=False).get_opcodes():
         if tag == "equal":
             yield from zip(range(head + i1, head + i2), range(head + j1, head + j2), strict=True)
@@ -278,8 +304,9 @@ def _numbers_differ(left: str, right: str, rtol: float, atol: float) -> Differen
 def _compare_notes(theirs: Path, ours: Path, rtol: float, atol: float) -> tuple[str, bool]:
     """A sentence about what both runs noted, and whether it agrees."""
     try:
-        left, right = ([(n, v) for n, v in recording.load(str(folder))[0] if n.startswith("note/")]
-                       for folder in (theirs, ours))
+        left, right = (
+            [(n, v) for n, v in recording.load(str(folder))[0] if n.startswith("note/")] for folder in (theirs, ours)
+        )
     except OSError:
         return "", True
     for number, ((a, x), (b, y)) in enumerate(zip(left, right, strict=False), 1):
@@ -287,8 +314,9 @@ def _compare_notes(theirs: Path, ours: Path, rtol: float, atol: float) -> tuple[
         if a != b:
             return f"number {number} is {name} under TensorFlow and {b.removeprefix('note/')} under tapejax", False
         if x.shape != y.shape or x.dtype != y.dtype:
-            return (f"number {number}, {name}: {x.dtype}{x.shape} under TensorFlow, {y.dtype}{y.shape} under "
-                    "tapejax"), False
+            return (
+                f"number {number}, {name}: {x.dtype}{x.shape} under TensorFlow, {y.dtype}{y.shape} under tapejax"
+            ), False
         if x.dtype.kind in "biufcV":
             wide = complex if x.dtype.kind == "c" else float
             p, q = x.astype(wide), y.astype(wide)
@@ -298,8 +326,10 @@ def _compare_notes(theirs: Path, ours: Path, rtol: float, atol: float) -> tuple[
         if not same.all():
             where = tuple(int(i) for i in np.argwhere(~same)[0])
             off = f"; largest difference {np.nanmax(np.abs(p - q)):.3g}" if x.dtype.kind in "biufcV" else ""
-            return (f"number {number}, {name}: {int((~same).sum())} of {same.size} elements differ, first at "
-                    f"{list(where)}: {p[where]} under TensorFlow, {q[where]} under tapejax{off}"), False
+            return (
+                f"number {number}, {name}: {int((~same).sum())} of {same.size} elements differ, first at "
+                f"{list(where)}: {p[where]} under TensorFlow, {q[where]} under tapejax{off}"
+            ), False
     if len(left) != len(right):
         return f"{len(left)} under TensorFlow, {len(right)} under tapejax", False
     return (f"{len(left)}, all equal" if left else ""), True

@@ -32,9 +32,20 @@ class _Versions(ast.NodeTransformer):
 def _compare_versions(test: ast.expr) -> bool | None:
     """The truth of a condition on TensorFlow's version, if it uses nothing else."""
     copy = _Versions().visit(ast.parse(ast.unparse(test), mode="eval"))
-    known = {"int": int, "float": float, "str": str, "tuple": tuple, "list": list, "map": map, "len": len,
-             "version": _ParsedVersion, "LooseVersion": _ParsedVersion, "parse": _ParsedVersion,
-             "Version": _ParsedVersion, "StrictVersion": _ParsedVersion}
+    known = {
+        "int": int,
+        "float": float,
+        "str": str,
+        "tuple": tuple,
+        "list": list,
+        "map": map,
+        "len": len,
+        "version": _ParsedVersion,
+        "LooseVersion": _ParsedVersion,
+        "parse": _ParsedVersion,
+        "Version": _ParsedVersion,
+        "StrictVersion": _ParsedVersion,
+    }
     methods = {"startswith", "split", "parse", "Version", "LooseVersion", "StrictVersion"}
     for node in ast.walk(copy):
         if isinstance(node, ast.BinOp) or isinstance(node, ast.Name) and node.id not in known:

@@ -70,8 +70,10 @@ def main(argv: Sequence[str]) -> int:
       0.
     """
     parser = argparse.ArgumentParser(
-        prog="tapejax coverage", description="Which TensorFlow names work, weighted by how often real programs use "
-        "them. Core names: no tf.keras, tf.data, tf.distribute, tf.saved_model and the like.")
+        prog="tapejax coverage",
+        description="Which TensorFlow names work, weighted by how often real programs use "
+        "them. Core names: no tf.keras, tf.data, tf.distribute, tf.saved_model and the like.",
+    )
     parser.add_argument("--missing", action="store_true", help="list what is missing, the most used first")
     parser.add_argument("--namespace", metavar="NAME", help='one namespace: "nn", or "tf" for the top level')
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -79,20 +81,34 @@ def main(argv: Sequence[str]) -> int:
     wanted = (options.namespace or "").removeprefix("tf.")
     symbols = [s for s in usage() if not wanted or s.namespace == wanted]
     if not symbols:
-        parser.error(f"no namespace {options.namespace!r} (there are: "
-                     f"{', '.join(sorted({s.namespace for s in usage()}))})")
+        parser.error(
+            f"no namespace {options.namespace!r} (there are: {', '.join(sorted({s.namespace for s in usage()}))})"
+        )
     found = {s: covered(s.name) for s in symbols}
     report = _report(found)
     if options.json:
         print(json.dumps(report, indent=2))
     elif options.missing:
-        _print(["name", "repos", "files", "uses"],
-               [[row["name"], row["repos"], row["files"], row["uses"]] for row in report["missing"]])
+        _print(
+            ["name", "repos", "files", "uses"],
+            [[row["name"], row["repos"], row["files"], row["uses"]] for row in report["missing"]],
+        )
     else:
         rows = [*report["namespaces"], report["total"]]
-        _print(["namespace", "names", "of", "uses", "of", "covered"],
-               [[r["namespace"], r["names"], r["names_in_all"], r["uses"], r["uses_in_all"],
-                 f"{r['uses'] / r['uses_in_all']:.1%}"] for r in rows])
+        _print(
+            ["namespace", "names", "of", "uses", "of", "covered"],
+            [
+                [
+                    r["namespace"],
+                    r["names"],
+                    r["names_in_all"],
+                    r["uses"],
+                    r["uses_in_all"],
+                    f"{r['uses'] / r['uses_in_all']:.1%}",
+                ]
+                for r in rows
+            ],
+        )
     return 0
 
 
@@ -111,8 +127,13 @@ def _report(found: dict[Symbol, bool]) -> dict[str, Any]:
 def _row(name: str, members: Iterable[Symbol], found: dict[Symbol, bool]) -> dict[str, Any]:
     symbols = list(members)
     there = [s for s in symbols if found[s]]
-    return {"namespace": name, "names": len(there), "names_in_all": len(symbols),
-            "uses": sum(s.uses for s in there), "uses_in_all": sum(s.uses for s in symbols)}
+    return {
+        "namespace": name,
+        "names": len(there),
+        "names_in_all": len(symbols),
+        "uses": sum(s.uses for s in there),
+        "uses_in_all": sum(s.uses for s in symbols),
+    }
 
 
 def _print(head: list[str], rows: list[list[Any]]) -> None:

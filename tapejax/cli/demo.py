@@ -50,22 +50,30 @@ def main(argv: Sequence[str] = ()) -> int:
     batches = _data()
     model, step = tapejax_step(tf, batches)
     reference = jax_step(jax, [np.array(v) for v in model.trainable_variables], batches)
-    print(f"\nTraining: Dense({HIDDEN}, relu), Dense({OUTPUTS}), mean squared error, Adam; "
-          f"{steps} steps of {BATCH} rows\n", file=out)
+    print(
+        f"\nTraining: Dense({HIDDEN}, relu), Dense({OUTPUTS}), mean squared error, Adam; "
+        f"{steps} steps of {BATCH} rows\n",
+        file=out,
+    )
     result = race(step, reference, steps, Progress(steps, out))
     print(_timing(result), file=out)
-    smooth = [statistics.mean(result.losses[max(0, i + 1 - BATCHES):i + 1]) for i in range(steps)]
+    smooth = [statistics.mean(result.losses[max(0, i + 1 - BATCHES) : i + 1]) for i in range(steps)]
     print(f"\nLoss, mean of the last {BATCHES} steps: {smooth[0]:.4g} to {smooth[-1]:.4g}\n", file=out)
     print("\n".join(draw(smooth, encoding=out.encoding)), file=out)
 
     report = tf.explain()
-    print(f"\n{report.ops_recorded} operations recorded, {report.programs_compiled} programs compiled in "
-          f"{report.compile_seconds:.1f} s; print(tapejax.explain()) says which, and why.", file=out)
+    print(
+        f"\n{report.ops_recorded} operations recorded, {report.programs_compiled} programs compiled in "
+        f"{report.compile_seconds:.1f} s; print(tapejax.explain()) says which, and why.",
+        file=out,
+    )
     agree = np.allclose(result.losses, result.reference_losses, rtol=0.02, atol=1e-4)
     fell = statistics.mean(result.losses[-SLICE:]) < statistics.mean(result.losses[:SLICE])
-    for good, complaint in ((all(right), "a gradient is not what it must be"),
-                            (agree, "the losses are not those of plain JAX"),
-                            (fell, "the loss did not fall")):
+    for good, complaint in (
+        (all(right), "a gradient is not what it must be"),
+        (agree, "the losses are not those of plain JAX"),
+        (fell, "the loss did not fall"),
+    ):
         if not good:
             print(f"tapejax demo: {complaint}", file=sys.stderr)
     return 0 if all(right) and agree and fell else 1
@@ -175,8 +183,11 @@ def _show_check(check: Check, out: TextIO) -> bool:
             return f"|g| = {np.linalg.norm(value):.6f}"
         return str(value.round(4).tolist() if value.ndim else round(float(value), 4))
 
-    print(f"  {check.what:<42} {text(check.found):<18} by hand {text(check.by_hand):<18} {check.formula:<12} "
-          f"{'ok' if check.right else 'WRONG'}", file=out)
+    print(
+        f"  {check.what:<42} {text(check.found):<18} by hand {text(check.by_hand):<18} {check.formula:<12} "
+        f"{'ok' if check.right else 'WRONG'}",
+        file=out,
+    )
     return check.right
 
 
@@ -189,15 +200,19 @@ def _data() -> list[tuple[np.ndarray, np.ndarray]]:
     x = normal((BATCHES * BATCH, FEATURES))
     labels = np.maximum(x @ normal((FEATURES, 4)), 0) @ normal((4, OUTPUTS))
     labels += 0.1 * normal(labels.shape)
-    return [(a.astype(np.float32), b.astype(np.float32))
-            for a, b in zip(np.split(x, BATCHES), np.split(labels, BATCHES), strict=True)]
+    return [
+        (a.astype(np.float32), b.astype(np.float32))
+        for a, b in zip(np.split(x, BATCHES), np.split(labels, BATCHES), strict=True)
+    ]
 
 
 def _model(tf: Any) -> Any:
-    return tf.keras.models.Sequential([
-        tf.keras.layers.Dense(units=HIDDEN, activation="relu", input_shape=(FEATURES,)),
-        tf.keras.layers.Dense(units=OUTPUTS),
-    ])
+    return tf.keras.models.Sequential(
+        [
+            tf.keras.layers.Dense(units=HIDDEN, activation="relu", input_shape=(FEATURES,)),
+            tf.keras.layers.Dense(units=OUTPUTS),
+        ]
+    )
 
 
 def tapejax_step(tf: Any, batches: Batches) -> tuple[Any, Step]:
@@ -239,8 +254,12 @@ def jax_step(jax: Any, weights: Sequence[np.ndarray], batches: Batches) -> Step:
 
     update = jax.jit(update, donate_argnums=(0, 1, 2, 3))
     # Each array its own buffer: two donated arguments must not share one.
-    state = ([jnp.array(w) for w in weights], [jnp.zeros_like(w) for w in weights],
-             [jnp.zeros_like(w) for w in weights], jnp.zeros((), jnp.float32))
+    state = (
+        [jnp.array(w) for w in weights],
+        [jnp.zeros_like(w) for w in weights],
+        [jnp.zeros_like(w) for w in weights],
+        jnp.zeros((), jnp.float32),
+    )
     data = [(jnp.asarray(x), jnp.asarray(labels)) for x, labels in batches]
 
     def step(i: int) -> float:
@@ -295,8 +314,9 @@ def race(step: Step, reference: Step, steps: int, progress: Callable[[int, float
 
 def _timing(result: Result) -> str:
     rows = [("", "first step", "later steps (median)")]
-    for name, first, later in zip(("tapejax, as in TensorFlow", "hand-written jax.jit"), result.first,
-                                  result.seconds, strict=True):
+    for name, first, later in zip(
+        ("tapejax, as in TensorFlow", "hand-written jax.jit"), result.first, result.seconds, strict=True
+    ):
         rows.append((name, f"{first * 1e3:.0f} ms", f"{later * 1e3:.3f} ms"))
     lines = [f"  {name:<28}{first:>12}{later:>24}" for name, first, later in rows]
     lines.append(f"  tapejax takes {result.ratio:.1f} times as long per step (median of slices in turn)")
@@ -332,8 +352,7 @@ class Progress:
 # Drawing
 
 
-def draw(values: Sequence[float], width: int = 60, height: int = 10,
-         encoding: str | None = "utf-8") -> list[str]:
+def draw(values: Sequence[float], width: int = 60, height: int = 10, encoding: str | None = "utf-8") -> list[str]:
     """Draws a curve in braille dots, two by four to a character, on a logarithmic axis if all are positive.
 
     Args:

@@ -18,8 +18,22 @@ from tapejax.cli import programs, tracebacks
 __all__ = ["Line", "code_cells", "notebook", "python_of", "read"]
 
 # Magics that change only how IPython shows or reloads things, and package installations: left out.
-_HARMLESS = {"alias", "autoawait", "autoreload", "colors", "config", "load_ext", "matplotlib", "pip", "conda", "mamba",
-             "precision", "reload_ext", "tensorflow_version", "uv"}
+_HARMLESS = {
+    "alias",
+    "autoawait",
+    "autoreload",
+    "colors",
+    "config",
+    "load_ext",
+    "matplotlib",
+    "pip",
+    "conda",
+    "mamba",
+    "precision",
+    "reload_ext",
+    "tensorflow_version",
+    "uv",
+}
 _INSTALLS = re.compile(r"\s*(python\S*\s+-m\s+)?(pip\S*|conda|mamba|uv|apt(-get)?)\s")
 _TIMES = {"time", "timeit", "capture", "prun"}  # %%time: the rest of the line or cell runs, untimed
 _MAGIC = re.compile(r"(?P<indent>\s*)(?P<sign>%%?|!!?)(?P<word>\w*)(?P<rest>.*)", re.DOTALL)
@@ -48,8 +62,9 @@ def read(path: str) -> dict[str, Any]:
     except ValueError as error:
         raise programs.NotFound(f"{path} is no notebook: {error}") from None
     if not isinstance(found, dict) or "cells" not in found:
-        raise programs.NotFound(f"{path} is no notebook of format 4 (`jupyter nbconvert --to notebook` updates older "
-                                "ones)")
+        raise programs.NotFound(
+            f"{path} is no notebook of format 4 (`jupyter nbconvert --to notebook` updates older ones)"
+        )
     return found
 
 
@@ -84,15 +99,21 @@ def python_of(source: str) -> tuple[str, list[Line]]:
             found.append(Line(i + 1, text.strip(), runs))
             lines[i] = "pass\n"
             if not runs:  # a cell in another language
-                lines[i + 1:] = ["\n"] * len(lines[i + 1:])
+                lines[i + 1 :] = ["\n"] * len(lines[i + 1 :])
                 break
         elif match and match["sign"] == "%" and match["word"] in _TIMES and match["rest"].strip():
             found.append(Line(i + 1, text.strip(), True))
             lines[i] = indent + re.sub(r"^\s*(-\w+\s+)*", "", match["rest"])
         else:
-            harmless = bool(_HELP.match(text)) or match is not None and (
-                match["word"] in _HARMLESS if match["sign"] == "%" else
-                bool(_INSTALLS.match(match["word"] + match["rest"])))
+            harmless = (
+                bool(_HELP.match(text))
+                or match is not None
+                and (
+                    match["word"] in _HARMLESS
+                    if match["sign"] == "%"
+                    else bool(_INSTALLS.match(match["word"] + match["rest"]))
+                )
+            )
             found.append(Line(i + 1, text.strip(), harmless))
             lines[i] = f"{indent}pass\n"
     return "".join(lines), found
@@ -124,11 +145,18 @@ def notebook(path: str, output: str | None = None, skip_commands: bool = False) 
     """
     contents = read(path)
     cells = [(number, *python_of(source), cell) for number, source, cell in code_cells(contents)]
-    refused = [f"  cell {number}, line {line.number}: {line.text}" for number, _, lines, _ in cells for line in lines
-               if not line.harmless]
+    refused = [
+        f"  cell {number}, line {line.number}: {line.text}"
+        for number, _, lines, _ in cells
+        for line in lines
+        if not line.harmless
+    ]
     if refused and not skip_commands:
-        raise programs.NotFound(f"{path} has lines that are IPython's, not Python's:\n" + "\n".join(refused) +
-                                "\nDo by hand what they do, and run it with --skip-commands, which leaves them out.")
+        raise programs.NotFound(
+            f"{path} has lines that are IPython's, not Python's:\n"
+            + "\n".join(refused)
+            + "\nDo by hand what they do, and run it with --skip-commands, which leaves them out."
+        )
     for number, _, lines, _ in cells:
         for line in lines:
             print(f"tapejax run: left out: cell {number}, line {line.number}: {line.text}", file=sys.stderr)
@@ -188,8 +216,14 @@ class _Session:
             except BaseException as error:
                 tracebacks.advise(error)
                 tracebacks.trim(error)
-                outputs.append({"output_type": "error", "ename": type(error).__name__, "evalue": str(error),
-                                "traceback": "".join(traceback.format_exception(error)).splitlines()})
+                outputs.append(
+                    {
+                        "output_type": "error",
+                        "ename": type(error).__name__,
+                        "evalue": str(error),
+                        "traceback": "".join(traceback.format_exception(error)).splitlines(),
+                    }
+                )
                 raise
 
     def _evaluate(self, source: str, filename: str) -> Any:

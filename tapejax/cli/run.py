@@ -129,8 +129,11 @@ def _profile(folder: str | None):
         tapejax.sync()  # what is pending belongs to the program
         jax.effects_barrier()
         jax.profiler.stop_trace()
-        print(f"tapejax run: a trace is in {folder}: open it with `tensorboard --logdir {folder}`, or load its "
-              "trace.json.gz in https://ui.perfetto.dev", file=sys.stderr)
+        print(
+            f"tapejax run: a trace is in {folder}: open it with `tensorboard --logdir {folder}`, or load its "
+            "trace.json.gz in https://ui.perfetto.dev",
+            file=sys.stderr,
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -151,10 +154,17 @@ def _parser() -> argparse.ArgumentParser:
     add("--explain", action="store_true", help="say at the end what was compiled, what ran op by op, and why")
     add("--profile", metavar="DIR", help="write a trace of JAX's profiler into a folder")
     add("--no-cache", dest="cache", action="store_false", help="neither read nor keep compiled programs")
-    add("--malloc", action=argparse.BooleanOptionalAction, default=True,
-        help="keep freed memory in the process: faster on CPUs, needs more memory (default: --malloc)")
+    add(
+        "--malloc",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="keep freed memory in the process: faster on CPUs, needs more memory (default: --malloc)",
+    )
     add("--full-traceback", action="store_true", help="show tapejax's own frames in a traceback too")
     add("--output", metavar="FILE", help="where a notebook with its outputs goes (default: NAME.out.ipynb)")
-    add("--skip-commands", action="store_true",
-        help="leave a notebook's shell commands and unknown magics out, instead of refusing to run it")
+    add(
+        "--skip-commands",
+        action="store_true",
+        help="leave a notebook's shell commands and unknown magics out, instead of refusing to run it",
+    )
     return parser

@@ -85,8 +85,11 @@ class _Scope:
     def of(self, expression: ast.expr, seen: frozenset = frozenset()) -> list[_Value]:
         """What an expression can stand for, if it is a dotted name or the call of one."""
         if isinstance(expression, ast.Call):
-            return [_Value(v.symbol, True) for v in self.of(expression.func, seen)
-                    if not v.instance and v.symbol.rpartition(".")[2][:1].isupper()]
+            return [
+                _Value(v.symbol, True)
+                for v in self.of(expression.func, seen)
+                if not v.instance and v.symbol.rpartition(".")[2][:1].isupper()
+            ]
         chain = _chain(expression)
         if chain is None:
             return []
@@ -125,8 +128,15 @@ def uses(tree: ast.Module) -> list[Use]:
                     symbol = ".".join((value.symbol, *attributes))
                     found.append(Use(node.lineno, node.col_offset + 1, symbol, "", keywords))
             elif attributes:
-                found.append(Use(node.lineno, node.col_offset + 1, value.symbol, attributes[0],
-                                 keywords if len(attributes) == 1 else ()))
+                found.append(
+                    Use(
+                        node.lineno,
+                        node.col_offset + 1,
+                        value.symbol,
+                        attributes[0],
+                        keywords if len(attributes) == 1 else (),
+                    )
+                )
     return sorted(found, key=lambda use: (use.line, use.column))
 
 

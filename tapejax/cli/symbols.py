@@ -80,7 +80,7 @@ def _way(symbol: str, error: str) -> str:
     if head == "tf" and last in v1._RENAMED and not find(f"tf.{v1._RENAMED[last]}").missing:
         return f"Use tf.{v1._RENAMED[last]}."
     if " is TensorFlow 1's" in error:
-        return "It" + error[error.index(" is TensorFlow 1's"):]
+        return "It" + error[error.index(" is TensorFlow 1's") :]
     if symbol.startswith("tf.python."):
         return "It is internal to TensorFlow, and nothing in tapejax stands for it."
     if symbol.startswith("tf.compat.v1."):
@@ -99,9 +99,13 @@ def has_member(symbol: str, member: str) -> bool:
     if any("__getattr__" in base.__dict__ for base in cls.__mro__):
         return True
     # What a method assigns to `self` is named in its code.
-    return any(member in code.co_names or member in _strings(code) for base in cls.__mro__
-               for function in base.__dict__.values() if isinstance(function, FunctionType)
-               for code in [inspect.unwrap(function).__code__])
+    return any(
+        member in code.co_names or member in _strings(code)
+        for base in cls.__mro__
+        for function in base.__dict__.values()
+        if isinstance(function, FunctionType)
+        for code in [inspect.unwrap(function).__code__]
+    )
 
 
 def takes(symbol: str, keyword: str) -> bool:
@@ -117,8 +121,12 @@ def _takes(function: Any, keyword: str) -> bool:
     if not isinstance(function, type):
         parameters = _parameters(function)
         return parameters is None or _named(parameters, keyword) or _rest(parameters)
-    constructors = [base.__dict__[name] for base in function.__mro__ for name in ("__init__",)
-                    if isinstance(base.__dict__.get(name), FunctionType)]
+    constructors = [
+        base.__dict__[name]
+        for base in function.__mro__
+        for name in ("__init__",)
+        if isinstance(base.__dict__.get(name), FunctionType)
+    ]
     if not constructors:
         parameters = _parameters(function)
         return parameters is None or _named(parameters, keyword) or _rest(parameters)
@@ -135,10 +143,23 @@ def _takes(function: Any, keyword: str) -> bool:
 def keyword_names(symbol: str) -> list[str]:
     """The keyword arguments that a function or class names in its signature."""
     found = find(symbol).value
-    functions = [found] if not isinstance(found, type) else [
-        base.__dict__["__init__"] for base in found.__mro__ if isinstance(base.__dict__.get("__init__"), FunctionType)]
-    return list(dict.fromkeys(name for function in functions for name, p in (_parameters(function) or {}).items()
-                              if name != "self" and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)))
+    functions = (
+        [found]
+        if not isinstance(found, type)
+        else [
+            base.__dict__["__init__"]
+            for base in found.__mro__
+            if isinstance(base.__dict__.get("__init__"), FunctionType)
+        ]
+    )
+    return list(
+        dict.fromkeys(
+            name
+            for function in functions
+            for name, p in (_parameters(function) or {}).items()
+            if name != "self" and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        )
+    )
 
 
 def _parameters(function: Any) -> Any:
@@ -150,7 +171,9 @@ def _parameters(function: Any) -> Any:
 
 def _named(parameters: Any, keyword: str) -> bool:
     return keyword in parameters and parameters[keyword].kind in (
-        inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.KEYWORD_ONLY,
+    )
 
 
 def _rest(parameters: Any) -> bool:
@@ -163,10 +186,14 @@ def _mentions(constructor: FunctionType, keyword: str) -> bool:
     if keyword in _strings(function.__code__):
         return True
     helpers = [function.__globals__.get(name) for name in function.__code__.co_names]
-    helpers += [getattr(h, name, None) for h in helpers if isinstance(h, ModuleType)
-                for name in function.__code__.co_names]
-    return any(keyword in _strings(h.__code__) for h in helpers
-               if isinstance(h, FunctionType) and h.__module__.startswith("tapejax"))
+    helpers += [
+        getattr(h, name, None) for h in helpers if isinstance(h, ModuleType) for name in function.__code__.co_names
+    ]
+    return any(
+        keyword in _strings(h.__code__)
+        for h in helpers
+        if isinstance(h, FunctionType) and h.__module__.startswith("tapejax")
+    )
 
 
 def _strings(code: CodeType) -> set[str]:

@@ -57,8 +57,9 @@ def advise(error: BaseException) -> None:
         try:
             getattr(namespace, found.group(1))
         except AttributeError as why:
-            error.add_note(str(why).removeprefix(f"module {namespace.__name__!r} has no attribute "
-                                                 f"{found.group(1)!r}: "))
+            error.add_note(
+                str(why).removeprefix(f"module {namespace.__name__!r} has no attribute {found.group(1)!r}: ")
+            )
 
 
 def trim(error: BaseException, full: bool = False) -> int:

@@ -7,9 +7,16 @@ import pytest
 from tapejax._src.engine import compiler
 
 
-@pytest.mark.parametrize(("release", "backend", "flags", "any_"), [
-    ("0.10.2", "cpu", "", True), ("0.10.2", "cpu", "--xla_cpu_experimental_ynn_fusion_type=dot", False),
-    ("0.10.2", "gpu", "", False), ("0.10.1", "cpu", "", False), ("0.12.0", "cpu", "", False)])
+@pytest.mark.parametrize(
+    ("release", "backend", "flags", "any_"),
+    [
+        ("0.10.2", "cpu", "", True),
+        ("0.10.2", "cpu", "--xla_cpu_experimental_ynn_fusion_type=dot", False),
+        ("0.10.2", "gpu", "", False),
+        ("0.10.1", "cpu", "", False),
+        ("0.12.0", "cpu", "", False),
+    ],
+)
 def test_options_are_for_one_release_on_cpus_and_a_users_own_flag_wins(monkeypatch, release, backend, flags, any_):
     monkeypatch.setattr(compiler, "version", lambda name: release)
     monkeypatch.setattr(jax, "default_backend", lambda: backend)

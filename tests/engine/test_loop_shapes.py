@@ -187,8 +187,9 @@ def test_gan_with_two_tapes_one_after_the_other():
     def step(i):
         real, noise = tf.constant(batch(i)), tf.constant(batch(i + 50, 3))
         with tf.GradientTape() as tape:
-            d_loss = (tf.reduce_mean(tf.square(discriminator(real) - 1.0))
-                      + tf.reduce_mean(tf.square(discriminator(generator(noise)))))
+            d_loss = tf.reduce_mean(tf.square(discriminator(real) - 1.0)) + tf.reduce_mean(
+                tf.square(discriminator(generator(noise)))
+            )
         sgd(tape.gradient(d_loss, discriminator.variables), discriminator.variables, 0.01)
         with tf.GradientTape() as tape:
             g_loss = tf.reduce_mean(tf.square(discriminator(generator(noise)) - 1.0))

@@ -11,12 +11,16 @@ from tapejax._src.engine.op import static
 # 1. The key is complete and compared in full.
 
 
-@pytest.mark.parametrize("one, other", [
-    (np.ones(3, np.float32), np.ones(4, np.float32)),
-    (np.ones(3, np.float32), np.ones(3, np.float64)),
-    (np.ones(3, np.int32), np.ones(3, np.uint32)),
-    (np.ones((3, 1), np.float32), np.ones((1, 3), np.float32)),
-], ids=["shape", "float width", "signedness", "layout"])
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        (np.ones(3, np.float32), np.ones(4, np.float32)),
+        (np.ones(3, np.float32), np.ones(3, np.float64)),
+        (np.ones(3, np.int32), np.ones(3, np.uint32)),
+        (np.ones((3, 1), np.float32), np.ones((1, 3), np.float32)),
+    ],
+    ids=["shape", "float width", "signedness", "layout"],
+)
 def test_rule_1_shapes_and_dtypes_are_in_the_key(one, other):
     for value in (one, other, one):
         out = tf.constant(value) + tf.constant(value)
@@ -94,8 +98,9 @@ def test_rule_1_two_variables_of_one_initial_value_do_not_share_a_buffer():
 # 2. Python equality lies: 1 == 1.0 == True, 0.0 == -0.0, nan != nan.
 
 
-@pytest.mark.parametrize("value", [1, 1.0, True, 0, 0.0, -0.0, False, float("nan"), (1, 2), (1.0, 2), 1j, "1"],
-                         ids=repr)
+@pytest.mark.parametrize(
+    "value", [1, 1.0, True, 0, 0.0, -0.0, False, float("nan"), (1, 2), (1.0, 2), 1j, "1"], ids=repr
+)
 def test_rule_2_statics_of_another_type_or_sign_are_others(value):
     all_values = [1, 1.0, True, 0, 0.0, -0.0, False, float("nan"), (1, 2), (1.0, 2), 1j, "1"]
     mine = static(k=value)

@@ -274,12 +274,19 @@ def test_rule_10_only_public_jax_is_imported():
     offenders = []
     for path in root.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else \
-                [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names = (
+                [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else [a.name for a in node.names]
+                if isinstance(node, ast.Import)
+                else []
+            )
             names += [ast.unparse(node)] if isinstance(node, ast.Attribute) else []
-            offenders += [f"{path.name}:{node.lineno} {n}" for n in names
-                          if n != "jax.__version__"
-                          and n.startswith(("jaxlib", "jax._", "jax.interpreters", "jax.lib"))]
+            offenders += [
+                f"{path.name}:{node.lineno} {n}"
+                for n in names
+                if n != "jax.__version__" and n.startswith(("jaxlib", "jax._", "jax.interpreters", "jax.lib"))
+            ]
     assert not offenders, offenders
 
 

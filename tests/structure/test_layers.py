@@ -24,8 +24,9 @@ ROWS = [
 
 def modules() -> dict[str, Path]:
     """Each file of the source by its dotted name."""
-    return {".".join(p.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): p
-            for p in SOURCE.rglob("*.py")}
+    return {
+        ".".join(p.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): p for p in SOURCE.rglob("*.py")
+    }
 
 
 def imports(path: Path, known: dict[str, Path], inside: bool) -> set[str]:
@@ -50,15 +51,24 @@ def imports(path: Path, known: dict[str, Path], inside: bool) -> set[str]:
 
 def row(module: str) -> int:
     """The number of a module's row."""
-    fitting = [(len(prefix), i) for i, row in enumerate(ROWS) for prefix in row
-               if module == prefix or module.startswith(prefix + ".")]
+    fitting = [
+        (len(prefix), i)
+        for i, row in enumerate(ROWS)
+        for prefix in row
+        if module == prefix or module.startswith(prefix + ".")
+    ]
     return max(fitting)[1]
 
 
 def test_no_import_goes_upwards() -> None:
     known = modules()
-    upwards = [f"{module} -> {target}" for module, path in known.items() if module
-               for target in imports(path, known, inside=True) if row(target) > row(module)]
+    upwards = [
+        f"{module} -> {target}"
+        for module, path in known.items()
+        if module
+        for target in imports(path, known, inside=True)
+        if row(target) > row(module)
+    ]
     assert not upwards
 
 
@@ -71,7 +81,7 @@ def test_no_circle_when_modules_are_loaded() -> None:
 
 
 def _visit(module: str, graph: dict[str, set[str]], path: list[str], done: set[str]) -> None:
-    assert module not in path, " -> ".join([*path[path.index(module):], module])
+    assert module not in path, " -> ".join([*path[path.index(module) :], module])
     if module in done:
         return
     for target in graph[module]:

@@ -30,8 +30,7 @@ def zeros_like(t: Any) -> Tensor:
     return stream.record(_ZEROS_LIKE, NO_STATIC, (getattr(t, "_tensor", t),))
 
 
-def backward(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
-             sources: list[Any]) -> list[Any]:
+def backward(record: Record, targets: list[Tensor], seeds: list[Tensor] | None, sources: list[Any]) -> list[Any]:
     """Gradients of the targets with respect to the sources: a tensor, slices, or None where there is no path.
 
     When everything happened in the program that is being recorded, what the walk emits depends only on the
@@ -52,16 +51,21 @@ def backward(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
         before = len(trace.inputs), len(trace.scalars)
         grads = _finished(_walk(record, targets, seeds, wanted))
         record.gaps = any(g is None for g in grads)
-        if (stream.current() is trace and before == (len(trace.inputs), len(trace.scalars)) and len(start.memo) < 64
-                and all(getattr(g, "_trace", trace) is trace for g in grads)):  # no output gradient itself
+        if (
+            stream.current() is trace
+            and before == (len(trace.inputs), len(trace.scalars))
+            and len(start.memo) < 64
+            and all(getattr(g, "_trace", trace) is trace for g in grads)
+        ):  # no output gradient itself
             start.memo[plan] = (trace.node, [_noted(g) for g in grads], record.gaps)
         return grads
     trace.node, results, record.gaps = found
     return [None if result is None else _placed(trace, *result) for result in results]
 
 
-def gradients(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
-              sources: list[Any]) -> list[Tensor | None]:
+def gradients(
+    record: Record, targets: list[Tensor], seeds: list[Tensor] | None, sources: list[Any]
+) -> list[Tensor | None]:
     """As `backward`, always walking, and dense: for backward passes that are captured."""
     return [densified(g) for g in _walk(record, targets, seeds, _wanted(record, sources))]
 
@@ -98,8 +102,9 @@ def _wanted(record: Record, sources: list[Any]) -> list[list[Tensor]]:
     return [record.reads[id(s)][1] if id(s) in record.reads else [getattr(s, "_tensor", s)] for s in sources]
 
 
-def _plan_key(record: Record, trace: Any, targets: list[Tensor], seeds: list[Tensor] | None,
-              wanted: list[list[Tensor]]) -> Any:
+def _plan_key(
+    record: Record, trace: Any, targets: list[Tensor], seeds: list[Tensor] | None, wanted: list[list[Tensor]]
+) -> Any:
     """What the emission depends on besides the trie node, or None if it depends on more."""
     active = [s for s in record.segments if s.entries is None or s.entries]
     if record.tracked or len(active) != 1 or active[0].trace is not trace or trace.customs or trace.symbolic:
@@ -114,13 +119,19 @@ def _plan_key(record: Record, trace: Any, targets: list[Tensor], seeds: list[Ten
     seed_slots = None if seeds is None else tuple([slot(t) for t in seeds])
     if -1 in target_slots or (seed_slots is not None and -1 in seed_slots):
         return None
-    return (tuple([tuple(r) for r in segment.ranges]), tuple([(d, slot(t)) for d, t in segment.events]),
-            tuple([slot(t) for t in record._watched_tensors]), target_slots, seed_slots,
-            tuple([tuple([slot(t) for t in ts]) for ts in wanted]))
+    return (
+        tuple([tuple(r) for r in segment.ranges]),
+        tuple([(d, slot(t)) for d, t in segment.events]),
+        tuple([slot(t) for t in record._watched_tensors]),
+        target_slots,
+        seed_slots,
+        tuple([tuple([slot(t) for t in ts]) for ts in wanted]),
+    )
 
 
-def _walk(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
-          wanted: list[list[Tensor]]) -> list[Tensor | Rows | None]:
+def _walk(
+    record: Record, targets: list[Tensor], seeds: list[Tensor] | None, wanted: list[list[Tensor]]
+) -> list[Tensor | Rows | None]:
     tracked = set(record.tracked)
     entries: list[Entry] = []
     for segment in record.segments:
@@ -158,8 +169,10 @@ def _walk(record: Record, targets: list[Tensor], seeds: list[Tensor] | None,
         if not wrt:
             continue
         if entry.wrt is not None and not set(wrt) <= set(entry.wrt):
-            raise RuntimeError("a tensor was watched after it had been used and a value had been read: its use cannot "
-                               "be differentiated any more; watch it before it is used")
+            raise RuntimeError(
+                "a tensor was watched after it had been used and a value had been read: its use cannot "
+                "be differentiated any more; watch it before it is used"
+            )
         assert node.op is not None
         rule = slice_rules.get(node.op)
         rows = None if rule is None else rule(node.static, avals)

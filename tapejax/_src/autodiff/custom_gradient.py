@@ -98,8 +98,10 @@ def _call(f: Callable, arguments: list[Any], inputs: tuple[Tensor, ...], given: 
     parameters = inspect.signature(grad_fn).parameters
     takes_variables = "variables" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     if variables and not takes_variables:
-        raise TypeError("If using @custom_gradient with a function that uses variables, then grad_fn must accept a "
-                        f"keyword argument 'variables'. It reads {[v.name for v in variables]}.")
+        raise TypeError(
+            "If using @custom_gradient with a function that uses variables, then grad_fn must accept a "
+            f"keyword argument 'variables'. It reads {[v.name for v in variables]}."
+        )
     results = [to_tensor(r) for r in nest.flatten(result)]
     reads = tuple(to_tensor(v) for v in variables)  # tapes note these reads
     if isinstance(result, Tensor) and not inputs and not reads:
@@ -133,14 +135,17 @@ def _gradient(grad_fn: Callable, results: list[Tensor], n_inputs: int, variables
             grads, variable_grads = grad_fn(*upstream, variables=variables)
             variable_grads = nest.flatten(variable_grads)
             if len(variable_grads) != len(variables):
-                raise ValueError(f"Must return gradient for each variable from @custom_gradient grad_fn: got "
-                                 f"{len(variable_grads)} for {len(variables)} variables.")
+                raise ValueError(
+                    f"Must return gradient for each variable from @custom_gradient grad_fn: got "
+                    f"{len(variable_grads)} for {len(variables)} variables."
+                )
         else:
             grads, variable_grads = grad_fn(*upstream), []
         grads = nest.flatten(grads)
         if len(grads) != n_inputs:
-            raise ValueError(f"custom_gradient function expected to return {n_inputs} gradients, but returned "
-                             f"{len(grads)} instead.")
+            raise ValueError(
+                f"custom_gradient function expected to return {n_inputs} gradients, but returned {len(grads)} instead."
+            )
         return [None if g is None else to_tensor(g) for g in (*grads, *variable_grads)]
 
     return gradient
@@ -162,8 +167,11 @@ def _record_rule(gradient: Callable, given: tuple[Tensor, ...], results: list[Te
     try:
         captured = capture_here(rule, [t.aval for t in results])
         if captured.assigned:
-            raise UnsupportedError("a custom gradient that assigns variables",
-                                   "in a captured function gradients are pure", "assign after the gradient is taken")
+            raise UnsupportedError(
+                "a custom gradient that assigns variables",
+                "in a captured function gradients are pure",
+                "assign after the gradient is taken",
+            )
     except (SymbolicValueError, UnsupportedError) as error:
         # It matters when it is asked for.
         op = Op("custom_gradient", _failing(error, n + count, count))
@@ -186,15 +194,16 @@ def _rule(captured: Captured, present: list[Tensor], where: tuple[int, ...], n: 
 
     @jax.custom_vjp
     def call(*arrays: Any) -> tuple:
-        return arrays[n: n + count]
+        return arrays[n : n + count]
 
     def forward(*arrays: Any) -> tuple[tuple, tuple]:
         return call(*arrays), arrays
 
     def backward(arrays: tuple, cotangents: tuple) -> tuple:
-        upstream = [jnp.conj(c) if a.inexact else jnp.zeros(a.shape, a.dtype)
-                    for c, a in zip(cotangents, avals, strict=True)]
-        used = arrays[n + count:]
+        upstream = [
+            jnp.conj(c) if a.inexact else jnp.zeros(a.shape, a.dtype) for c, a in zip(cotangents, avals, strict=True)
+        ]
+        used = arrays[n + count :]
         found = dict(zip(where, graph([*upstream, *used[:split]], used[split:]), strict=True))
         return tuple(_fitting(found.get(i), a) for i, a in enumerate(arrays))
 
@@ -214,7 +223,7 @@ def _failing(error: Exception, n: int, count: int) -> Callable:
 
     @jax.custom_vjp
     def call(*arrays: Any) -> tuple:
-        return arrays[n - count:]
+        return arrays[n - count :]
 
     def backward(arrays: tuple, cotangents: tuple) -> tuple:
         raise error

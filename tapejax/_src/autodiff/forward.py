@@ -58,10 +58,15 @@ class JvpOp(Op):
 
 def _only_backward(jaxpr: Any) -> bool:
     """Whether it holds a `jax.custom_vjp`, which has no forward rule."""
-    inner = [getattr(v, "jaxpr", v) for e in jaxpr.eqns for p in e.params.values()
-             for v in (p if isinstance(p, (tuple, list)) else (p,))]
+    inner = [
+        getattr(v, "jaxpr", v)
+        for e in jaxpr.eqns
+        for p in e.params.values()
+        for v in (p if isinstance(p, (tuple, list)) else (p,))
+    ]
     return any(e.primitive.name.startswith("custom_vjp_call") for e in jaxpr.eqns) or any(
-        _only_backward(j) for j in inner if hasattr(j, "eqns"))
+        _only_backward(j) for j in inner if hasattr(j, "eqns")
+    )
 
 
 @functools.lru_cache(maxsize=4096)
@@ -96,7 +101,7 @@ class _ForwardRecord(Record):
 
     def _needed(self, entries: list[Entry], tracked: set[Key]) -> set[int]:
         before = sum(len(s.entries) for s in self.segments if s.entries is not None)
-        return {slot for e in entries[max(self.done - before, 0):] for slot in e.node.inputs}
+        return {slot for e in entries[max(self.done - before, 0) :] for slot in e.node.inputs}
 
     def needs(self, trace: Any) -> list[int]:
         return sorted({*super().needs(trace), *self._wanted(trace)})
@@ -105,8 +110,13 @@ class _ForwardRecord(Record):
         """Tangents in `trace` that may be asked for again: by slot, what they belong to."""
         alive = {t._slot for r in trace.refs if (t := r()) is not None}
         taped = any(isinstance(w, GradientTape) for r in trace.watchers if (w := r()) is not None)
-        return {late.slot: key for key, late in self.tangents.items() if type(late) is _Late and late.trace is trace
-                and (taped or type(key) is not tuple or key[0] is not trace or key[1] in alive)}
+        return {
+            late.slot: key
+            for key, late in self.tangents.items()
+            if type(late) is _Late
+            and late.trace is trace
+            and (taped or type(key) is not tuple or key[0] is not trace or key[1] in alive)
+        }
 
     def keep(self, trace: Any, values: dict[int, Any]) -> None:
         super().keep(trace, values)
@@ -126,11 +136,14 @@ class _ForwardRecord(Record):
     def carry(self) -> None:
         """Records the tangents of what was recorded since the last time."""
         entries = self.all_entries()
-        for entry in entries[self.done:]:
+        for entry in entries[self.done :]:
             node = entry.node
             assert node.op is not None
-            wrt = tuple(i for i, (k, a) in enumerate(zip(entry.inputs, node.input_avals, strict=True))
-                        if a.inexact and k in self.tangents)
+            wrt = tuple(
+                i
+                for i, (k, a) in enumerate(zip(entry.inputs, node.input_avals, strict=True))
+                if a.inexact and k in self.tangents
+            )
             if not wrt:
                 continue
             inputs = [entry.value(slot, a) for slot, a in zip(node.inputs, node.input_avals, strict=True)]
@@ -173,11 +186,14 @@ class ForwardAccumulator(Recorder):
         self._of_variables: dict[int, Tensor] = {}
         for primal, tangent in zip(nest.flatten(primals), nest.flatten(tangents), strict=True):
             if not isinstance(primal, (Tensor, Variable)):
-                raise AttributeError(f"{type(primal).__name__!r} object has no attribute 'dtype': `primals` must be "
-                                     "tensors or variables")
+                raise AttributeError(
+                    f"{type(primal).__name__!r} object has no attribute 'dtype': `primals` must be tensors or variables"
+                )
             if any(primal is p for p, _ in self._primals):
-                raise ValueError(f"Tensor {primal!r} was specified as a primal multiple times. This may indicate an "
-                                 "error. If it was intended, please sum the corresponding tangents.")
+                raise ValueError(
+                    f"Tensor {primal!r} was specified as a primal multiple times. This may indicate an "
+                    "error. If it was intended, please sum the corresponding tangents."
+                )
             of = primal._tensor if isinstance(primal, Variable) else primal
             tangent = to_tensor(tangent, of.aval.dtype)
             if tangent.aval.shape != of.aval.shape:
@@ -241,8 +257,9 @@ class ForwardAccumulator(Recorder):
 
         def of(t: Any) -> Any:
             if not isinstance(t, (Tensor, Variable)):
-                raise AttributeError(f"{type(t).__name__!r} object has no attribute '_id': `primals` must be tensors "
-                                     "or variables")
+                raise AttributeError(
+                    f"{type(t).__name__!r} object has no attribute '_id': `primals` must be tensors or variables"
+                )
             found = self._of_variables.get(id(t))
             if found is None:
                 found = self._record.tangent(self._record.key(t._tensor if isinstance(t, Variable) else t))

@@ -45,8 +45,9 @@ class _Whole(Record):
 def _begin(ys: Any, xs: Any, stops: Any, aggregation_method: Any) -> tuple[list[Tensor], list[Any], _Whole]:
     trace = stream.current()
     if not trace.symbolic:
-        raise RuntimeError("tf.gradients is not supported when eager execution is enabled. Use tf.GradientTape "
-                           "instead.")
+        raise RuntimeError(
+            "tf.gradients is not supported when eager execution is enabled. Use tf.GradientTape instead."
+        )
     if aggregation_method not in _METHODS:
         raise ValueError(f"Invalid `aggregation_method` specified {aggregation_method}.")
     targets = [to_tensor(y) for y in nest.flatten(ys)]
@@ -54,9 +55,16 @@ def _begin(ys: Any, xs: Any, stops: Any, aggregation_method: Any) -> tuple[list[
     return targets, sources, _Whole(trace, sources, [to_tensor(s) for s in nest.flatten(stops or [])])
 
 
-def gradients(ys: Any, xs: Any, grad_ys: Any = None, name: str = "gradients", gate_gradients: bool = False,
-              aggregation_method: Any = None, stop_gradients: Any = None,
-              unconnected_gradients: str = "none") -> list[Any]:
+def gradients(
+    ys: Any,
+    xs: Any,
+    grad_ys: Any = None,
+    name: str = "gradients",
+    gate_gradients: bool = False,
+    aggregation_method: Any = None,
+    stop_gradients: Any = None,
+    unconnected_gradients: str = "none",
+) -> list[Any]:
     """Derivatives of the sum of `ys` with respect to each of `xs`, inside `tf.function`.
 
     Args:
@@ -96,8 +104,9 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None, name: str = "gradients", ga
     return list(found)
 
 
-def hessians(ys: Any, xs: Any, gate_gradients: bool = False, aggregation_method: Any = None,
-             name: str = "hessians") -> list[Any]:
+def hessians(
+    ys: Any, xs: Any, gate_gradients: bool = False, aggregation_method: Any = None, name: str = "hessians"
+) -> list[Any]:
     """Second derivatives of the sum of `ys` with respect to each of `xs`, inside `tf.function`.
 
     Args:
@@ -126,8 +135,9 @@ def hessians(ys: Any, xs: Any, gate_gradients: bool = False, aggregation_method:
     for x, first in zip(sources, firsts, strict=True):
         if first is None:
             raise ValueError("None values not supported: `ys` do not depend on one of `xs`")
-        (second,) = jacobians(_Whole(stream.current(), [x], []), first, [x], batched=False, use_pfor=True,
-                              parallel_iterations=None)
+        (second,) = jacobians(
+            _Whole(stream.current(), [x], []), first, [x], batched=False, use_pfor=True, parallel_iterations=None
+        )
         if second is None:
             shape = tuple(x.shape)
             second = to_tensor(np.zeros((*shape, *shape), x.dtype.as_numpy_dtype))

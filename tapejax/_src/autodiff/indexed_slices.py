@@ -190,8 +190,9 @@ def scatter(variable: Any, how: str, indices: Any, updates: Any, nd: bool = Fals
         limits = shape[: indices._value.shape[-1]] if nd else shape[0]
         bad = (indices._value < 0) | (indices._value >= np.asarray(limits))
         if bad.any():
-            raise InvalidArgumentError(message=f"`indices` {indices._value[bad].tolist()} are out of range for shape "
-                                               f"{shape} [Op:Scatter]")
+            raise InvalidArgumentError(
+                message=f"`indices` {indices._value[bad].tolist()} are out of range for shape {shape} [Op:Scatter]"
+            )
     try:
         result = stream.record(_SCATTER, static(how=how, nd=nd), (variable._tensor, indices, updates))
     except (TypeError, ValueError) as e:

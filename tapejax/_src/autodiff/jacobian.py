@@ -16,8 +16,15 @@ from tapejax._src.engine.op import Op, static
 __all__ = ["jacobians"]
 
 
-def jacobians(record: Record, target: Tensor, sources: list[Any], *, batched: bool, use_pfor: bool,
-              parallel_iterations: int | None) -> list[Tensor | None]:
+def jacobians(
+    record: Record,
+    target: Tensor,
+    sources: list[Any],
+    *,
+    batched: bool,
+    use_pfor: bool,
+    parallel_iterations: int | None,
+) -> list[Tensor | None]:
     """Derivatives of every element of `target` with respect to each source, None where there is no path.
 
     Args:

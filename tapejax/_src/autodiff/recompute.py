@@ -62,9 +62,9 @@ def recompute_grad(f: Callable) -> Callable:
         result, found = captured.results
         after = [tensor for _, _, tensor in captured.assigned]
         outs = emit("recompute_grad", captured, [*found, *after], tensors, jax.checkpoint)
-        for (variable, _, _), tensor in zip(captured.assigned, outs[len(found):], strict=True):
+        for (variable, _, _), tensor in zip(captured.assigned, outs[len(found) :], strict=True):
             stream.assign(variable, tensor)
-        return nest.pack_sequence_as(result, outs[:len(found)])
+        return nest.pack_sequence_as(result, outs[: len(found)])
 
     return wrapped
 

@@ -72,8 +72,11 @@ class Entry:
         """Slots whose values the gradient reads."""
         node = self.node
         assert node.op is not None
-        self.wrt = wrt = tuple(i for i, (k, a) in enumerate(zip(self.inputs, node.input_avals, strict=True))
-                               if a.inexact and (k in tracked or stream.is_eager()))  # op by op, it may yet be watched
+        self.wrt = wrt = tuple(
+            i
+            for i, (k, a) in enumerate(zip(self.inputs, node.input_avals, strict=True))
+            if a.inexact and (k in tracked or stream.is_eager())
+        )  # op by op, it may yet be watched
         given = tuple(a.inexact for a in node.avals)
         avals = (*node.input_avals, *(a for a in node.avals if a.inexact))
         try:
@@ -121,8 +124,11 @@ class Record:
         key = self.key(tensor)
         for segment in self.segments:
             if segment.entries:
-                places = [slot for slot, link in segment.links.items()
-                          if link == key or (isinstance(link, weakref.ref) and link() is tensor)]
+                places = [
+                    slot
+                    for slot, link in segment.links.items()
+                    if link == key or (isinstance(link, weakref.ref) and link() is tensor)
+                ]
                 places += [key[1]] if type(key) is tuple and key[0] is segment.trace else []
                 _watched_late(segment.entries, {_unwatched(segment.trace, slot): key for slot in places})
 
@@ -225,8 +231,9 @@ class Record:
                 keys = [k if i in read else None for i, k in enumerate(keys)]
                 if not any(k in tracked for k in keys):
                     continue
-            keys = [k if k in tracked or k is None else _unwatched(trace, i)
-                    for k, i in zip(keys, node.inputs, strict=True)]
+            keys = [
+                k if k in tracked or k is None else _unwatched(trace, i) for k, i in zip(keys, node.inputs, strict=True)
+            ]
             outs = [(trace, node.slot + i) for i in range(len(node.avals))]
             found = [k for k, a in zip(outs, node.avals, strict=True) if a.inexact]
             tracked.update(found)
@@ -235,8 +242,13 @@ class Record:
         while watched is not None:
             tracked.add(watched)
             depth, watched = next(events)
-        _watched_late(entries, {_unwatched(trace, t._slot if t._trace is trace else trace.entered.get(id(t))):
-                                self.key(t) for t in self._watched_tensors})
+        _watched_late(
+            entries,
+            {
+                _unwatched(trace, t._slot if t._trace is trace else trace.entered.get(id(t))): self.key(t)
+                for t in self._watched_tensors
+            },
+        )
         return entries
 
 

@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable)
 
 
 def _rows(upstream: Any, indices: Any) -> tuple[Any, Any]:
-    return upstream.reshape((indices.size, *upstream.shape[indices.ndim:])), indices.reshape(-1)
+    return upstream.reshape((indices.size, *upstream.shape[indices.ndim :])), indices.reshape(-1)
 
 
 def _rows_nd(upstream: Any, indices: Any) -> tuple[Any, Any]:
@@ -55,7 +55,7 @@ def _on_values(fn: F) -> F:
         if type(given) is not IndexedSlices:
             return fn(*args, **kwargs)
         if len(args) > at:
-            args = (*args[:at], given.values, *args[at + 1:])
+            args = (*args[:at], given.values, *args[at + 1 :])
         else:
             kwargs = {**kwargs, names[at]: given.values}
         return given.with_values(fn(*args, **kwargs))
@@ -66,7 +66,15 @@ def _on_values(fn: F) -> F:
 identity, stop_gradient = _on_values(layout.identity), _on_values(layout.stop_gradient)
 cast, clip_by_value = _on_values(casting.cast), _on_values(elementwise.clip_by_value)
 scalar_mul, clip_by_norm = _on_values(elementwise.scalar_mul), _on_values(norms.clip_by_norm)
-names.update({
-    "identity": identity, "stop_gradient": stop_gradient, "cast": cast, "dtypes.cast": cast,
-    "clip_by_norm": clip_by_norm, "clip_by_value": clip_by_value, "scalar_mul": scalar_mul,
-    "math.scalar_mul": scalar_mul})
+names.update(
+    {
+        "identity": identity,
+        "stop_gradient": stop_gradient,
+        "cast": cast,
+        "dtypes.cast": cast,
+        "clip_by_norm": clip_by_norm,
+        "clip_by_value": clip_by_value,
+        "scalar_mul": scalar_mul,
+        "math.scalar_mul": scalar_mul,
+    }
+)

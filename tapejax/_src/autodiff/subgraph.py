@@ -41,8 +41,13 @@ def inside(tensors: Sequence[Tensor]) -> list[Tensor]:
     return [t if t._trace is trace else stream.record(_PASS, NO_STATIC, (t,)) for t in tensors]
 
 
-def emit(name: str, captured: Captured, tensors: Sequence[Tensor], given: Sequence[Any],
-         wrap: Callable[[Callable], Callable] | None = None) -> tuple[Tensor, ...]:
+def emit(
+    name: str,
+    captured: Captured,
+    tensors: Sequence[Tensor],
+    given: Sequence[Any],
+    wrap: Callable[[Callable], Callable] | None = None,
+) -> tuple[Tensor, ...]:
     """Records a captured program as one op and returns what it computes for `tensors`.
 
     Args:

@@ -131,14 +131,21 @@ class GradientTape(Recorder):
                 self._record.read(t, t._tensor, stream.current())
                 continue
             if not isinstance(t, Tensor):
-                raise ValueError(f"Passed in object {t!r} of type {type(t).__name__!r}, not tf.Tensor or tf.Variable "
-                                 "or ExtensionType.")
+                raise ValueError(
+                    f"Passed in object {t!r} of type {type(t).__name__!r}, not tf.Tensor or tf.Variable "
+                    "or ExtensionType."
+                )
             if not t.aval.inexact:
                 _log.warning("The dtype of the watched tensor must be floating (e.g. tf.float32), got %r", t.dtype)
             self._record.watch(t, stream.current())
 
-    def gradient(self, target: Any, sources: Any, output_gradients: Any = None,
-                 unconnected_gradients: str = UnconnectedGradients.NONE) -> Any:
+    def gradient(
+        self,
+        target: Any,
+        sources: Any,
+        output_gradients: Any = None,
+        unconnected_gradients: str = UnconnectedGradients.NONE,
+    ) -> Any:
         """Derivatives of the sum of `target` with respect to `sources`.
 
         Args:
@@ -158,19 +165,25 @@ class GradientTape(Recorder):
         """
         record = self._record
         if record is None:
-            raise RuntimeError("A non-persistent GradientTape can only be used to compute one set of gradients "
-                               "(or jacobians)")
+            raise RuntimeError(
+                "A non-persistent GradientTape can only be used to compute one set of gradients (or jacobians)"
+            )
         if unconnected_gradients not in ("none", "zero"):
             raise ValueError(f"Unknown value for unconnected_gradients: {unconnected_gradients!r}")
         targets = [_target(t) for t in nest.flatten(target)]
         flat = nest.flatten(sources)
         for s in flat:
             if not isinstance(s, (Tensor, Variable)):
-                raise AttributeError(f"{type(s).__name__!r} object has no attribute '_id': `sources` of "
-                                     "GradientTape.gradient must be tensors or variables")
+                raise AttributeError(
+                    f"{type(s).__name__!r} object has no attribute '_id': `sources` of "
+                    "GradientTape.gradient must be tensors or variables"
+                )
             if not (s._tensor if isinstance(s, Variable) else s).aval.inexact:
-                _log.warning("The dtype of the source tensor must be floating (e.g. tf.float32) when calling "
-                             "GradientTape.gradient, got %r", s.dtype)
+                _log.warning(
+                    "The dtype of the source tensor must be floating (e.g. tf.float32) when calling "
+                    "GradientTape.gradient, got %r",
+                    s.dtype,
+                )
         seeds = None if output_gradients is None else _seeds(targets, nest.flatten(output_gradients))
         if self._recording:
             if self._persistent:
@@ -186,8 +199,14 @@ class GradientTape(Recorder):
             self._use_up(record, flat)
         return nest.pack_sequence_as(sources, grads)
 
-    def jacobian(self, target: Any, sources: Any, unconnected_gradients: str = UnconnectedGradients.NONE,
-                 parallel_iterations: int | None = None, experimental_use_pfor: bool = True) -> Any:
+    def jacobian(
+        self,
+        target: Any,
+        sources: Any,
+        unconnected_gradients: str = UnconnectedGradients.NONE,
+        parallel_iterations: int | None = None,
+        experimental_use_pfor: bool = True,
+    ) -> Any:
         """Derivatives of every element of `target` with respect to `sources`.
 
         Args:
@@ -209,8 +228,14 @@ class GradientTape(Recorder):
             found = [_zeros((*shape, *s.shape), s) if j is None else j for j, s in zip(found, flat, strict=True)]
         return nest.pack_sequence_as(sources, found)
 
-    def batch_jacobian(self, target: Any, source: Any, unconnected_gradients: str = UnconnectedGradients.NONE,
-                       parallel_iterations: int | None = None, experimental_use_pfor: bool = True) -> Any:
+    def batch_jacobian(
+        self,
+        target: Any,
+        source: Any,
+        unconnected_gradients: str = UnconnectedGradients.NONE,
+        parallel_iterations: int | None = None,
+        experimental_use_pfor: bool = True,
+    ) -> Any:
         """Derivatives of each batch element of `target` with respect to the same element of `source`.
 
         Args:
@@ -223,21 +248,25 @@ class GradientTape(Recorder):
           ValueError: the first axes differ. IndexError: there is none. RuntimeError: as `jacobian`.
         """
         if target.shape[0] != source.shape[0]:
-            raise ValueError(f"Need first dimension of target shape ({target.shape}) and source shape "
-                             f"({source.shape}) to match.")
+            raise ValueError(
+                f"Need first dimension of target shape ({target.shape}) and source shape ({source.shape}) to match."
+            )
         (found,) = self._jacobians(target, [source], True, experimental_use_pfor, parallel_iterations)
         return _zeros((*target.shape, *source.shape[1:]), source) if found is None else found
 
-    def _jacobians(self, target: Any, sources: list[Any], batched: bool, use_pfor: bool,
-                   parallel: int | None) -> list[Any]:
+    def _jacobians(
+        self, target: Any, sources: list[Any], batched: bool, use_pfor: bool, parallel: int | None
+    ) -> list[Any]:
         record = self._record
         if record is None:
-            raise RuntimeError("A non-persistent GradientTape can only be used to compute one set of gradients "
-                               "(or jacobians)")
+            raise RuntimeError(
+                "A non-persistent GradientTape can only be used to compute one set of gradients (or jacobians)"
+            )
         if self._recording and not self._persistent:
             self._pause()
-        found = jacobians(record, _target(target), sources, batched=batched, use_pfor=use_pfor,
-                          parallel_iterations=parallel)
+        found = jacobians(
+            record, _target(target), sources, batched=batched, use_pfor=use_pfor, parallel_iterations=parallel
+        )
         if not self._persistent:
             self._use_up(record, sources)
         return found
@@ -348,8 +377,11 @@ def _target(t: Any) -> Tensor:
         raise AttributeError("'IndexedSlices' object has no attribute '_id': differentiate its values")
     tensor = t._tensor if isinstance(t, Variable) else to_tensor(t)
     if not tensor.aval.inexact:
-        _log.warning("The dtype of the target tensor must be floating (e.g. tf.float32) when calling "
-                     "GradientTape.gradient, got %r", tensor.dtype)
+        _log.warning(
+            "The dtype of the target tensor must be floating (e.g. tf.float32) when calling "
+            "GradientTape.gradient, got %r",
+            tensor.dtype,
+        )
     return tensor
 
 
@@ -360,7 +392,8 @@ def _seeds(targets: list[Tensor], given: list[Any]) -> list[Tensor]:
     for target, seed in zip(targets, given, strict=True):
         seed = to_tensor(seed, target.aval.dtype)
         if seed.aval.shape != target.aval.shape:
-            raise InvalidArgumentError(message=f"`output_gradients` has shape {seed.shape} for a target of shape "
-                                               f"{target.shape}")
+            raise InvalidArgumentError(
+                message=f"`output_gradients` has shape {seed.shape} for a target of shape {target.shape}"
+            )
         seeds.append(seed)
     return seeds

@@ -17,8 +17,9 @@ __all__: list[str] = []
 
 
 def _by_slices(how: str, name: str) -> Callable:
-    def update(self: Variable, sparse_delta: IndexedSlices, use_locking: bool = False,
-               name: str | None = None) -> Variable:
+    def update(
+        self: Variable, sparse_delta: IndexedSlices, use_locking: bool = False, name: str | None = None
+    ) -> Variable:
         if not isinstance(sparse_delta, IndexedSlices):
             raise TypeError(f"sparse_delta is not IndexedSlices: {sparse_delta!r}")
         scatter(self, how, sparse_delta.indices, sparse_delta.values)
@@ -39,8 +40,15 @@ def _by_indices(how: str, name: str) -> Callable:
     return update
 
 
-for _name, _how in {"add": "add", "sub": "subtract", "update": "set", "mul": "multiply", "div": "divide",
-                    "min": "min", "max": "max"}.items():
+for _name, _how in {
+    "add": "add",
+    "sub": "subtract",
+    "update": "set",
+    "mul": "multiply",
+    "div": "divide",
+    "min": "min",
+    "max": "max",
+}.items():
     setattr(Variable, f"scatter_{_name}", _by_slices(_how, f"scatter_{_name}"))
 for _name, _how in {"add": "add", "sub": "subtract", "update": "set", "min": "min", "max": "max"}.items():
     setattr(Variable, f"scatter_nd_{_name}", _by_indices(_how, f"scatter_nd_{_name}"))
@@ -107,8 +115,9 @@ class _SlicedTensor(Tensor):
         spec, tensors = _spec(self._item)
         updates = to_tensor(value, self._variable._dtype)
         try:
-            result = stream.record(_SLICE_UPDATE, static(spec=spec, how=how),
-                                   (self._variable._tensor, updates, *tensors))
+            result = stream.record(
+                _SLICE_UPDATE, static(spec=spec, how=how), (self._variable._tensor, updates, *tensors)
+            )
         except (TypeError, ValueError) as e:
             raise InvalidArgumentError(message=f"{e} [Op:ResourceStridedSliceAssign]") from None
         stream.assign(self._variable, result)

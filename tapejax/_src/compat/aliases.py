@@ -166,7 +166,9 @@ class ModuleAlias(MetaPathFinder, Loader):
         if found is None and path.startswith("python."):
             raise ModuleNotFoundError(
                 f"No module named {fullname!r}: it is internal to TensorFlow, and nothing in tapejax stands for it. "
-                f"What it holds is often public too, under tf.* or tf.keras.*.", name=fullname)
+                f"What it holds is often public too, under tf.* or tf.keras.*.",
+                name=fullname,
+            )
         return found
 
 

@@ -10,8 +10,17 @@ from tapejax._src.core.dimension import dimension_value
 from tapejax._src.core.shape import dimension_at_index
 
 __all__ = [
-    "as_bytes", "as_str", "as_str_any", "as_text", "bytes_or_text_types", "complex_types", "dimension_at_index",
-    "dimension_value", "integral_types", "path_to_str", "real_types",
+    "as_bytes",
+    "as_str",
+    "as_str_any",
+    "as_text",
+    "bytes_or_text_types",
+    "complex_types",
+    "dimension_at_index",
+    "dimension_value",
+    "integral_types",
+    "path_to_str",
+    "real_types",
 ]
 
 integral_types = (numbers.Integral, np.integer)

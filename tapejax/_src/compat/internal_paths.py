@@ -56,11 +56,14 @@ _SPACES: dict[str, tuple[str, ...]] = {
 
 # Names that mean something else there than in the public namespace, besides those of TensorFlow 1.
 _REFUSED = {
-    "framework.ops": "cast", "ops.array_ops": "unique_v2 unique_with_counts_v2",
+    "framework.ops": "cast",
+    "ops.array_ops": "unique_v2 unique_with_counts_v2",
     "ops.image_ops": "non_max_suppression_padded_v2 non_max_suppression_v2 random_crop",
     "ops.image_ops_impl": "non_max_suppression_padded_v2",
     "ops.linalg_ops": "banded_triangular_solve einsum tridiagonal_solve",
-    "ops.parsing_ops": "parse_sequence_example_v2", "ops.sparse_ops": "bincount", "ops.string_ops": "unicode_encode",
+    "ops.parsing_ops": "parse_sequence_example_v2",
+    "ops.sparse_ops": "bincount",
+    "ops.string_ops": "unicode_encode",
     "ops.summary_ops_v2": "audio create_file_writer histogram image scalar",
     "ops.standard_ops": "einsum split stack_v2 unique_v2 unique_with_counts_v2",
 }
@@ -109,18 +112,26 @@ def _make(dotted: str) -> ModuleType | None:
         if rest == "keras" or rest.startswith("keras."):
             return find(rest) or _plain(rest)
         if rest in _SPACES:
-            return View(f"tensorflow.{dotted}", _names(_SPACES[rest]),
-                        {**_children(dotted, rest, _SPACES), **_OTHERS.get(rest, {})}, _refused(rest))
+            return View(
+                f"tensorflow.{dotted}",
+                _names(_SPACES[rest]),
+                {**_children(dotted, rest, _SPACES), **_OTHERS.get(rest, {})},
+                _refused(rest),
+            )
     if head == "keras" and rest in _KERAS:
-        return View(f"tensorflow.{dotted}", _names(_KERAS[rest], "tapejax.keras"),
-                    {**_children(dotted, rest, _KERAS), **_KERAS_OTHERS.get(rest, {})}, behind=_plain(dotted))
+        return View(
+            f"tensorflow.{dotted}",
+            _names(_KERAS[rest], "tapejax.keras"),
+            {**_children(dotted, rest, _KERAS), **_KERAS_OTHERS.get(rest, {})},
+            behind=_plain(dotted),
+        )
     return None
 
 
 def _children(dotted: str, rest: str, table: dict[str, tuple[str, ...]]) -> dict[str, Any]:
     """Modules one level below: after `import a.b`, `a.b.c` is there in TensorFlow too."""
     start = f"{rest}." if rest else ""
-    below = [path[len(start):] for path in table if path.startswith(start) and path != rest]
+    below = [path[len(start) :] for path in table if path.startswith(start) and path != rest]
     return {name: find(f"{dotted}.{name}") for name in below if "." not in name}
 
 
@@ -148,12 +159,15 @@ def _refused(path: str) -> set[str]:
 def _list_local_devices(session_config: Any = None) -> list[SimpleNamespace]:
     """Devices as `device_lib` described them; of the memory nothing is known (0)."""
     devices = look_up("tapejax.config").list_logical_devices()
-    return [SimpleNamespace(name=d.name, device_type=d.device_type, memory_limit=0, physical_device_desc=d.name)
-            for d in devices]
+    return [
+        SimpleNamespace(name=d.name, device_type=d.device_type, memory_limit=0, physical_device_desc=d.name)
+        for d in devices
+    ]
 
 
-def _smart_cond(pred: Any, true_fn: Callable | None = None, false_fn: Callable | None = None,
-                name: str | None = None) -> Any:
+def _smart_cond(
+    pred: Any, true_fn: Callable | None = None, false_fn: Callable | None = None, name: str | None = None
+) -> Any:
     """One of two functions' results: chosen by Python where the condition is known, else by `tf.cond`."""
     if callable(true_fn) is False or callable(false_fn) is False:
         raise TypeError("`true_fn` and `false_fn` must be callable.")
@@ -169,12 +183,16 @@ def _smart_constant_value(pred: Any) -> bool | None:
     return None if value is None else bool(value)
 
 
-def _assign_moving_average(variable: Any, value: Any, decay: Any, zero_debias: bool = True,
-                           name: str | None = None) -> Any:
+def _assign_moving_average(
+    variable: Any, value: Any, decay: Any, zero_debias: bool = True, name: str | None = None
+) -> Any:
     """``variable.assign(variable * decay + value * (1 - decay))``."""
     if zero_debias:
-        raise errors.UnsupportedError("assign_moving_average(`zero_debias=True`)",
-                                      "its counters are TensorFlow 1 variables", "Pass zero_debias=False.")
+        raise errors.UnsupportedError(
+            "assign_moving_average(`zero_debias=True`)",
+            "its counters are TensorFlow 1 variables",
+            "Pass zero_debias=False.",
+        )
     return variable.assign_sub((variable - value) * (1 - decay))
 
 
@@ -193,26 +211,49 @@ def _normalize_tuple(value: Any, n: int, name: str, allow_zero: bool = False) ->
 
 _OTHERS: dict[str, dict[str, Any]] = {
     "client.device_lib": {"list_local_devices": _list_local_devices},
-    "framework.ops": {"EagerTensor": "tapejax.Tensor", "convert_to_tensor": "tapejax.compat.v1.convert_to_tensor",
-                      "name_scope_v1": "tapejax.compat.v1.name_scope"},
+    "framework.ops": {
+        "EagerTensor": "tapejax.Tensor",
+        "convert_to_tensor": "tapejax.compat.v1.convert_to_tensor",
+        "name_scope_v1": "tapejax.compat.v1.name_scope",
+    },
     "framework.smart_cond": {"smart_cond": _smart_cond, "smart_constant_value": _smart_constant_value},
     "framework.tensor_util": {"constant_value": "tapejax.get_static_value", "is_tf_type": "tapejax.is_tensor"},
-    "ops.init_ops_v2": {cls: f"tapejax.{name}_initializer" for cls, name in (
-        ("Constant", "constant"), ("Ones", "ones"), ("RandomNormal", "random_normal"),
-        ("RandomUniform", "random_uniform"), ("Zeros", "zeros"))},
-    "ops.math_ops": {"to_float": "tapejax.compat.v1.to_float", "to_int32": "tapejax.compat.v1.to_int32",
-                     "mod": "tapejax.math.floormod", "matmul": "tapejax.matmul", "cast": "tapejax.cast",
-                     "range": "tapejax.range"},
-    "ops.random_ops": {"random_uniform": "tapejax.random.uniform", "random_normal": "tapejax.random.normal",
-                       "random_shuffle": "tapejax.random.shuffle"},
+    "ops.init_ops_v2": {
+        cls: f"tapejax.{name}_initializer"
+        for cls, name in (
+            ("Constant", "constant"),
+            ("Ones", "ones"),
+            ("RandomNormal", "random_normal"),
+            ("RandomUniform", "random_uniform"),
+            ("Zeros", "zeros"),
+        )
+    },
+    "ops.math_ops": {
+        "to_float": "tapejax.compat.v1.to_float",
+        "to_int32": "tapejax.compat.v1.to_int32",
+        "mod": "tapejax.math.floormod",
+        "matmul": "tapejax.matmul",
+        "cast": "tapejax.cast",
+        "range": "tapejax.range",
+    },
+    "ops.random_ops": {
+        "random_uniform": "tapejax.random.uniform",
+        "random_normal": "tapejax.random.normal",
+        "random_shuffle": "tapejax.random.shuffle",
+    },
     "ops.resource_variable_ops": {"ResourceVariable": "tapejax.Variable", "BaseResourceVariable": "tapejax.Variable"},
     "ops.state_ops": {name: f"tapejax.compat.v1.{name}" for name in ("assign", "assign_add", "assign_sub")},
     "training.moving_averages": {"assign_moving_average": _assign_moving_average},
     "util.deprecation": {name: _keeps for name in ("deprecated", "deprecated_args", "deprecated_endpoints")},
     "util.dispatch": {"add_dispatch_support": lambda target=None, iterable_parameters=None: target or _keeps()},
     "util.tf_export": {"tf_export": _keeps, "keras_export": _keeps},
-    "util.tf_inspect": {"getfullargspec": inspect.getfullargspec, "signature": inspect.signature,
-                        "isclass": inspect.isclass, "isfunction": inspect.isfunction, "ismethod": inspect.ismethod},
+    "util.tf_inspect": {
+        "getfullargspec": inspect.getfullargspec,
+        "signature": inspect.signature,
+        "isclass": inspect.isclass,
+        "isfunction": inspect.isfunction,
+        "ismethod": inspect.ismethod,
+    },
 }
 _KERAS_OTHERS: dict[str, dict[str, Any]] = {
     "utils.conv_utils": {"normalize_tuple": _normalize_tuple},

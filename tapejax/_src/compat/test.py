@@ -116,7 +116,7 @@ def compute_gradient(f: Any, x: Any, delta: float | None = None) -> tuple[list[n
             for sign in (1, -1):
                 moved = values.copy()
                 moved.flat[k] += sign * step
-                given = [*args[:i], constant(moved.astype(a.dtype.as_numpy_dtype)), *args[i + 1:]]
+                given = [*args[:i], constant(moved.astype(a.dtype.as_numpy_dtype)), *args[i + 1 :]]
                 ends.append(np.asarray(f(*given)).ravel())
             numeric[i][:, k] = (ends[0] - ends[1]) / (2 * step)
     return exact, numeric
@@ -181,10 +181,18 @@ class TestCase(unittest.TestCase):
             return
         raise AssertionError(msg or "The two values are close at all elements.")
 
-    def assertAllCloseAccordingToType(self, a: Any, b: Any, rtol: float = 1e-6, atol: float = 1e-6,
-                                      half_rtol: float = 1e-3, half_atol: float = 1e-3,
-                                      bfloat16_rtol: float = 1e-2, bfloat16_atol: float = 1e-2,
-                                      msg: str | None = None) -> None:
+    def assertAllCloseAccordingToType(
+        self,
+        a: Any,
+        b: Any,
+        rtol: float = 1e-6,
+        atol: float = 1e-6,
+        half_rtol: float = 1e-3,
+        half_atol: float = 1e-3,
+        bfloat16_rtol: float = 1e-2,
+        bfloat16_atol: float = 1e-2,
+        msg: str | None = None,
+    ) -> None:
         """`assertAllClose` with wider bounds for 16-bit types."""
         names = {_array(a).dtype.name, _array(b).dtype.name}
         if "float16" in names:
@@ -233,8 +241,10 @@ class TestCase(unittest.TestCase):
         """A tensor or array has this dtype."""
         from tapejax._src.core import dtypes
 
-        self.assertEqual(dtypes.as_dtype(target.dtype if hasattr(target, "dtype") else _array(target).dtype),
-                         dtypes.as_dtype(expected_dtype))
+        self.assertEqual(
+            dtypes.as_dtype(target.dtype if hasattr(target, "dtype") else _array(target).dtype),
+            dtypes.as_dtype(expected_dtype),
+        )
 
     @contextlib.contextmanager
     def assertRaisesOpError(self, expected_err_re_or_predicate: str) -> Iterator[None]:

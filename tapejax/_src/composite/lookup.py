@@ -47,8 +47,7 @@ class KeyValueTensorInitializer:
     tf.int32
     """
 
-    def __init__(self, keys: Any, values: Any, key_dtype: Any = None, value_dtype: Any = None,
-                 name: str | None = None):
+    def __init__(self, keys: Any, values: Any, key_dtype: Any = None, value_dtype: Any = None, name: str | None = None):
         given = [(v, None if d is None else dtypes.to_numpy(d)) for v, d in ((keys, key_dtype), (values, value_dtype))]
         self._keys, self._values = (to_tensor(v, d) for v, d in given)
 
@@ -92,9 +91,18 @@ class TextFileInitializer:
     [1]
     """
 
-    def __init__(self, filename: Any, key_dtype: Any, key_index: int, value_dtype: Any, value_index: int,
-                 vocab_size: int | None = None, delimiter: str = "\t", name: str | None = None,
-                 value_index_offset: int = 0):
+    def __init__(
+        self,
+        filename: Any,
+        key_dtype: Any,
+        key_index: int,
+        value_dtype: Any,
+        value_index: int,
+        vocab_size: int | None = None,
+        delimiter: str = "\t",
+        name: str | None = None,
+        value_index_offset: int = 0,
+    ):
         self.key_dtype, self.value_dtype = dtypes.as_dtype(key_dtype), dtypes.as_dtype(value_dtype)
         for index, dtype, what in ((key_index, self.key_dtype, "key"), (value_index, self.value_dtype, "value")):
             if index < -2:
@@ -120,9 +128,10 @@ class TextFileInitializer:
         if self._size is not None:
             if len(lines) < self._size:
                 raise invalid(f"Invalid vocab_size in {self._path}: expected {self._size} but got {len(lines)}")
-            lines = lines[:self._size]
-        found = [self._column(lines, i, d) for i, d in zip(self._columns, (self.key_dtype, self.value_dtype),
-                                                           strict=True)]
+            lines = lines[: self._size]
+        found = [
+            self._column(lines, i, d) for i, d in zip(self._columns, (self.key_dtype, self.value_dtype), strict=True)
+        ]
         return found[0], found[1]
 
     def _column(self, lines: list[bytes], index: int, dtype: dtypes.DType) -> np.ndarray:
@@ -219,20 +228,24 @@ class StaticHashTable(_Table):
     [2, -1]
     """
 
-    def __init__(self, initializer: Any, default_value: Any, name: str | None = None,
-                 experimental_is_anonymous: bool = False):
+    def __init__(
+        self, initializer: Any, default_value: Any, name: str | None = None, experimental_is_anonymous: bool = False
+    ):
         super().__init__(initializer.key_dtype, initializer.value_dtype, default_value)
         keys, values = initializer.pairs()
         for key, value in zip(keys.tolist(), values.tolist(), strict=True):
             if self._known.setdefault(key, value) != value:
                 raise errors.FailedPreconditionError(
                     message=f"HashTable has different value for same key. Key {key} has {self._known[key]} and trying "
-                    f"to add value {value}")
+                    f"to add value {value}"
+                )
         self._sorted: tuple[Tensor, Tensor] | None = None
         if keys.dtype.kind in "iu" and values.dtype.kind in "iufb":
             known = np.array(sorted(self._known), keys.dtype)
-            self._sorted = (from_value(known),
-                            from_value(np.array([self._known[k] for k in known.tolist()], values.dtype)))
+            self._sorted = (
+                from_value(known),
+                from_value(np.array([self._known[k] for k in known.tolist()], values.dtype)),
+            )
 
     @property
     def default_value(self) -> Tensor:
@@ -278,15 +291,20 @@ class StaticVocabularyTable:
     [1, 2]
     """
 
-    def __init__(self, initializer: Any, num_oov_buckets: int, lookup_key_dtype: Any = None,
-                 name: str | None = None, experimental_is_anonymous: bool = False):
+    def __init__(
+        self,
+        initializer: Any,
+        num_oov_buckets: int,
+        lookup_key_dtype: Any = None,
+        name: str | None = None,
+        experimental_is_anonymous: bool = False,
+    ):
         if num_oov_buckets <= 0:
             raise ValueError("`num_oov_buckets` must be > 0; use StaticHashTable.")
         self._table = None
         if initializer is not None:
             if initializer.value_dtype != dtypes.int64:
-                raise TypeError("Invalid `value_dtype`, expected tf.int64 but got "
-                                f"{initializer.value_dtype!r}.")
+                raise TypeError(f"Invalid `value_dtype`, expected tf.int64 but got {initializer.value_dtype!r}.")
             self._table = StaticHashTable(initializer, -1)
         self._buckets = int(num_oov_buckets)
         own = dtypes.string if initializer is None else initializer.key_dtype
@@ -315,9 +333,12 @@ class StaticVocabularyTable:
             raise TypeError(f"Dtype of argument `keys` must be {self._key_dtype!r}, received: {t.dtype!r}")
         known = {} if self._table is None else self._table._known
         values = stream.host(t)
-        found = [known[k] if k in known else
-                 len(known) + fingerprint64(k if isinstance(k, bytes) else str(k).encode()) % self._buckets
-                 for k in values.ravel().tolist()]
+        found = [
+            known[k]
+            if k in known
+            else len(known) + fingerprint64(k if isinstance(k, bytes) else str(k).encode()) % self._buckets
+            for k in values.ravel().tolist()
+        ]
         return from_value(np.array(found, np.int64).reshape(values.shape))
 
     __getitem__ = lookup
@@ -342,8 +363,15 @@ class MutableHashTable(_Table):
     [5, -1]
     """
 
-    def __init__(self, key_dtype: Any, value_dtype: Any, default_value: Any, name: str = "MutableHashTable",
-                 checkpoint: bool = True, experimental_is_anonymous: bool = False):
+    def __init__(
+        self,
+        key_dtype: Any,
+        value_dtype: Any,
+        default_value: Any,
+        name: str = "MutableHashTable",
+        checkpoint: bool = True,
+        experimental_is_anonymous: bool = False,
+    ):
         if not checkpoint:
             raise ValueError("checkpoint=False is not supported")
         super().__init__(key_dtype, value_dtype, default_value)
@@ -361,7 +389,7 @@ class MutableHashTable(_Table):
     def insert(self, keys: Any, values: Any, name: str | None = None) -> None:
         """Adds entries, or replaces those with the same keys."""
         k, v = self._arrays(keys, values)
-        for key, value in zip(k.ravel().tolist(), v.reshape(k.size, *v.shape[k.ndim:]), strict=True):
+        for key, value in zip(k.ravel().tolist(), v.reshape(k.size, *v.shape[k.ndim :]), strict=True):
             self._check_key(key)
             self._known[key] = np.array(value)
 
@@ -406,9 +434,18 @@ class DenseHashTable(MutableHashTable):
     1
     """
 
-    def __init__(self, key_dtype: Any, value_dtype: Any, default_value: Any, empty_key: Any, deleted_key: Any,
-                 initial_num_buckets: int | None = None, name: str = "MutableDenseHashTable", checkpoint: bool = True,
-                 experimental_is_anonymous: bool = False):
+    def __init__(
+        self,
+        key_dtype: Any,
+        value_dtype: Any,
+        default_value: Any,
+        empty_key: Any,
+        deleted_key: Any,
+        initial_num_buckets: int | None = None,
+        name: str = "MutableDenseHashTable",
+        checkpoint: bool = True,
+        experimental_is_anonymous: bool = False,
+    ):
         super().__init__(key_dtype, value_dtype, default_value, name, checkpoint)
         wanted = dtypes.to_numpy(key_dtype)
         self._reserved = [stream.host(to_tensor(k, wanted)).item() for k in (empty_key, deleted_key)]

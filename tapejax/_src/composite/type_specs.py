@@ -31,8 +31,14 @@ class IndexedSlicesSpec(TypeSpec):
 
     __slots__ = ("_dense_shape_dtype", "_dtype", "_indices_dtype", "_indices_shape", "_shape")
 
-    def __init__(self, shape: Any = None, dtype: Any = dtypes.float32, indices_dtype: Any = dtypes.int64,
-                 dense_shape_dtype: Any = None, indices_shape: Any = None):
+    def __init__(
+        self,
+        shape: Any = None,
+        dtype: Any = dtypes.float32,
+        indices_dtype: Any = dtypes.int64,
+        dense_shape_dtype: Any = None,
+        indices_shape: Any = None,
+    ):
         self._shape = TensorShape(shape)
         self._dtype, self._indices_dtype = dtypes.as_dtype(dtype), dtypes.as_dtype(indices_dtype)
         self._dense_shape_dtype = None if dense_shape_dtype is None else dtypes.as_dtype(dense_shape_dtype)
@@ -52,9 +58,12 @@ class IndexedSlicesSpec(TypeSpec):
     def is_compatible_with(self, spec_or_value: Any) -> bool:
         """Whether indexed slices, or a spec, have these dtypes and compatible shapes."""
         other = self.from_value(spec_or_value) if isinstance(spec_or_value, IndexedSlices) else spec_or_value
-        return (isinstance(other, IndexedSlicesSpec) and self._parts()[1:4] == other._parts()[1:4]
-                and self._shape.is_compatible_with(other._shape)
-                and self._indices_shape.is_compatible_with(other._indices_shape))
+        return (
+            isinstance(other, IndexedSlicesSpec)
+            and self._parts()[1:4] == other._parts()[1:4]
+            and self._shape.is_compatible_with(other._shape)
+            and self._indices_shape.is_compatible_with(other._indices_shape)
+        )
 
     def _parts(self) -> tuple:
         return (self._shape, self._dtype, self._indices_dtype, self._dense_shape_dtype, self._indices_shape)
@@ -91,7 +100,8 @@ def type_spec_from_value(value: Any) -> TypeSpec:
     if isinstance(value, (Tensor, Variable)):
         return TensorSpec(value.shape, value.dtype)
     if isinstance(value, (bool, int, float, complex, str, bytes, list, tuple, np.ndarray, np.generic)) or hasattr(
-            value, "__array__"):
+        value, "__array__"
+    ):
         try:
             return TensorSpec.from_tensor(convert_to_tensor(value))
         except (ValueError, TypeError) as e:

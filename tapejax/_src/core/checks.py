@@ -35,8 +35,10 @@ def need(kinds: str, *arrays: Any) -> None:
     for x in arrays:
         if kind(np.dtype(x.dtype)) not in kinds:
             allowed = [name for letter, name in _WORDS.items() if letter in kinds]
-            raise TypeError(f"Value for attr 'T' of {dtypes.from_numpy(np.dtype(x.dtype)).name} is not in "
-                            f"the list of allowed values: {', '.join(allowed)}")
+            raise TypeError(
+                f"Value for attr 'T' of {dtypes.from_numpy(np.dtype(x.dtype)).name} is not in "
+                f"the list of allowed values: {', '.join(allowed)}"
+            )
 
 
 _WORDS = {"f": "floating", "i": "signed integer", "u": "unsigned integer", "c": "complex", "b": "bool"}

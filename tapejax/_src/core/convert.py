@@ -12,8 +12,15 @@ from tapejax._src.engine import stream, trie
 from tapejax._src.engine.aval import scalar_kind
 
 __all__ = [
-    "NotATensor", "constant", "convert_to_tensor", "match", "refuse_conversion", "register_conversion",
-    "register_tensor_conversion_function", "to_tensor"]
+    "NotATensor",
+    "constant",
+    "convert_to_tensor",
+    "match",
+    "refuse_conversion",
+    "register_conversion",
+    "register_tensor_conversion_function",
+    "to_tensor",
+]
 
 _F32, _I32, _I64 = np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.int64)
 _converters: dict[type, Callable[[Any], Tensor]] = {Tensor: lambda t: t}
@@ -68,8 +75,10 @@ def to_tensor(value: Any, dtype: np.dtype | None = None, hint: np.dtype | None =
     if convert is not None:
         tensor = convert(value)
         if dtype is not None and tensor.aval.dtype != dtype:
-            raise ValueError(f"Tensor conversion requested dtype {dtype.name} for Tensor with dtype "
-                             f"{tensor.aval.dtype.name}: {tensor!r}")
+            raise ValueError(
+                f"Tensor conversion requested dtype {dtype.name} for Tensor with dtype "
+                f"{tensor.aval.dtype.name}: {tensor!r}"
+            )
         return tensor
     if isinstance(value, jax.Array):
         return _of_jax(value, dtype)
@@ -100,8 +109,10 @@ def _by_function(value: Any, dtype: np.dtype | None) -> Tensor | None:
             if not isinstance(result, Tensor):
                 raise RuntimeError(f"Conversion function {function!r} returned non-Tensor: {result!r}")
             if wanted is not None and result.dtype != wanted:
-                raise RuntimeError(f"Conversion function {function!r} returned incompatible dtype: requested "
-                                   f"{wanted.name}, actual {result.dtype.name}")
+                raise RuntimeError(
+                    f"Conversion function {function!r} returned incompatible dtype: requested "
+                    f"{wanted.name}, actual {result.dtype.name}"
+                )
             return result
     return None
 
@@ -121,8 +132,10 @@ def _site(array: np.ndarray) -> Any:
 
 
 def _holds_tensors(value: Any) -> bool:
-    return any(type(v) in _converters or isinstance(v, jax.Array)
-               or (isinstance(v, (list, tuple)) and _holds_tensors(v)) for v in value)
+    return any(
+        type(v) in _converters or isinstance(v, jax.Array) or (isinstance(v, (list, tuple)) and _holds_tensors(v))
+        for v in value
+    )
 
 
 def _tensors(value: Any) -> Any:
@@ -150,8 +163,9 @@ def _to_numpy(value: Any, dtype: np.dtype | None, hint: np.dtype | None) -> np.n
         if kind != "O" and not isinstance(value, np.ndarray):
             array = np.array(value, object)  # NumPy's own string types drop zeros at the end
         if not all(isinstance(v, (str, bytes)) for v in array.ravel()):
-            raise ValueError(f"Attempt to convert a value ({value!r}) with an unsupported type ({type(value)}) "
-                             "to a Tensor.")
+            raise ValueError(
+                f"Attempt to convert a value ({value!r}) with an unsupported type ({type(value)}) to a Tensor."
+            )
         if dtype is not None and dtype.kind != "O":
             raise TypeError(f"Cannot convert {value!r} to EagerTensor of dtype {dtype.name}")
         flat = [v.encode() if isinstance(v, str) else bytes(v) for v in array.ravel().tolist()]
@@ -168,7 +182,7 @@ def _to_numpy(value: Any, dtype: np.dtype | None, hint: np.dtype | None) -> np.n
         if kind == "f" or array.size == 0:
             return array.astype(_F32)
         if kind in "iu":
-            small = array.size == 0 or (array.min() >= -2**31 and array.max() < 2**31)
+            small = array.size == 0 or (array.min() >= -(2**31) and array.max() < 2**31)
             return array.astype(_I32 if small else _I64)
         return array
     if wanted.kind == "O":
@@ -276,8 +290,9 @@ def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, nam
     return tensor
 
 
-def register_tensor_conversion_function(base_type: Any, conversion_func: Callable[..., Any],
-                                        priority: int = 100) -> None:
+def register_tensor_conversion_function(
+    base_type: Any, conversion_func: Callable[..., Any], priority: int = 100
+) -> None:
     """Says how objects of a class become tensors, wherever an operation takes one.
 
     Args:
@@ -337,5 +352,7 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Cons
         return from_value(array.reshape(dims))
     if array.size == 1:
         return from_value(np.full(dims, array.reshape(())[()], array.dtype))
-    raise TypeError(f"Eager execution of tf.constant with unsupported shape. Tensor {array!r} (converted from "
-                    f"{value!r}) has {array.size} elements, but got `shape` {dims} with {size} elements).")
+    raise TypeError(
+        f"Eager execution of tf.constant with unsupported shape. Tensor {array!r} (converted from "
+        f"{value!r}) has {array.size} elements, but got `shape` {dims} with {size} elements)."
+    )

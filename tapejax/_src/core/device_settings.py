@@ -18,8 +18,10 @@ __all__ = [
 PhysicalDevice = namedtuple("PhysicalDevice", ["name", "device_type"])
 LogicalDevice = namedtuple("LogicalDevice", ["name", "device_type"])
 LogicalDeviceConfiguration = namedtuple(
-    "LogicalDeviceConfiguration", ["memory_limit", "experimental_priority", "experimental_device_ordinal"],
-    defaults=(None, None, None))
+    "LogicalDeviceConfiguration",
+    ["memory_limit", "experimental_priority", "experimental_device_ordinal"],
+    defaults=(None, None, None),
+)
 
 _PRECISION = "jax_default_matmul_precision"
 _soft_placement = True
@@ -63,9 +65,11 @@ def list_logical_devices(device_type: str | None = None) -> list[LogicalDevice]:
     >>> list_logical_devices("CPU")[0].name
     '/device:CPU:0'
     """
-    return [LogicalDevice(f"/device:{d.device_type}:{i}", d.device_type)
-            for kind in dict.fromkeys(d.device_type for d in list_physical_devices(device_type))
-            for i, d in enumerate(get_visible_devices(kind))]
+    return [
+        LogicalDevice(f"/device:{d.device_type}:{i}", d.device_type)
+        for kind in dict.fromkeys(d.device_type for d in list_physical_devices(device_type))
+        for i, d in enumerate(get_visible_devices(kind))
+    ]
 
 
 def _known(device: Any) -> PhysicalDevice:
@@ -76,7 +80,8 @@ def _known(device: Any) -> PhysicalDevice:
 
 def _of_jax(device: PhysicalDevice) -> Any:
     return [d for d in [*jax.devices(), *jax.devices("cpu")] if _kind(d) == device.device_type][
-        int(device.name.rpartition(":")[2])]
+        int(device.name.rpartition(":")[2])
+    ]
 
 
 def get_visible_devices(device_type: str | None = None) -> list[PhysicalDevice]:
@@ -87,8 +92,7 @@ def get_visible_devices(device_type: str | None = None) -> list[PhysicalDevice]:
     >>> get_visible_devices("CPU")[0].device_type
     'CPU'
     """
-    return [d for d in list_physical_devices(device_type)
-            if d in _visible.get(d.device_type, [d])]
+    return [d for d in list_physical_devices(device_type) if d in _visible.get(d.device_type, [d])]
 
 
 def set_visible_devices(devices: Any, device_type: str | None = None) -> None:
@@ -128,8 +132,10 @@ def set_memory_growth(device: PhysicalDevice, enable: bool) -> None:
     """
     _known(device)
     if device.device_type == "GPU" and bool(enable) != get_memory_growth(device):
-        raise RuntimeError("Physical devices cannot be modified after being initialized: set the environment variable "
-                           f"XLA_PYTHON_CLIENT_PREALLOCATE={str(not enable).lower()} before starting")
+        raise RuntimeError(
+            "Physical devices cannot be modified after being initialized: set the environment variable "
+            f"XLA_PYTHON_CLIENT_PREALLOCATE={str(not enable).lower()} before starting"
+        )
 
 
 def get_memory_growth(device: PhysicalDevice) -> bool:
@@ -158,13 +164,17 @@ def set_logical_device_configuration(device: PhysicalDevice, logical_devices: li
         if limits:
             raise ValueError("Setting memory limit on CPU is currently not supported")
         if len(logical_devices) not in (1, len(list_physical_devices("CPU"))):
-            raise RuntimeError("Virtual devices cannot be modified after being initialized: set the environment "
-                               f"variable XLA_FLAGS=--xla_force_host_platform_device_count={len(logical_devices)} "
-                               "before starting")
+            raise RuntimeError(
+                "Virtual devices cannot be modified after being initialized: set the environment "
+                f"variable XLA_FLAGS=--xla_force_host_platform_device_count={len(logical_devices)} "
+                "before starting"
+            )
     elif len(logical_devices) != 1 or limits:
-        raise RuntimeError("Virtual devices cannot be modified after being initialized: JAX does not split a GPU; to "
-                           "limit its memory set the environment variable XLA_PYTHON_CLIENT_MEM_FRACTION before "
-                           "starting")
+        raise RuntimeError(
+            "Virtual devices cannot be modified after being initialized: JAX does not split a GPU; to "
+            "limit its memory set the environment variable XLA_PYTHON_CLIENT_MEM_FRACTION before "
+            "starting"
+        )
     _logical[device] = list(logical_devices)
 
 
@@ -268,8 +278,11 @@ class threading:
     @classmethod
     def _set(cls, kind: str, num_threads: int) -> None:
         if num_threads:
-            warnings.warn(f"XLA chooses its number of threads itself: {kind}_op_parallelism_threads={num_threads} "
-                          "changes nothing", stacklevel=3)
+            warnings.warn(
+                f"XLA chooses its number of threads itself: {kind}_op_parallelism_threads={num_threads} "
+                "changes nothing",
+                stacklevel=3,
+            )
         cls._numbers[kind] = int(num_threads)
 
     @classmethod
@@ -303,8 +316,11 @@ class optimizer:
     def set_jit(cls, enabled: Any) -> None:
         """Whether XLA compiles. It always does; False warns."""
         if enabled in (False, ""):
-            warnings.warn("everything is compiled by XLA: set_jit(False) changes nothing (tapejax.config.eager = True "
-                          "runs operations one at a time)", stacklevel=2)
+            warnings.warn(
+                "everything is compiled by XLA: set_jit(False) changes nothing (tapejax.config.eager = True "
+                "runs operations one at a time)",
+                stacklevel=2,
+            )
         cls._jit = "autoclustering" if enabled is True else enabled or ""
 
     @classmethod

@@ -324,9 +324,7 @@ def as_dtype(type_value: Any) -> DType:
         numpy_dtype = type_value if isinstance(type_value, np.dtype) else np.dtype(type_value.dtype)
         return from_numpy(numpy_dtype)
     except (AttributeError, TypeError):
-        raise TypeError(
-            f"Cannot convert the argument `type_value`: {type_value!r} to a TensorFlow DType."
-        ) from None
+        raise TypeError(f"Cannot convert the argument `type_value`: {type_value!r} to a TensorFlow DType.") from None
 
 
 def from_numpy(dtype: np.dtype) -> DType:

@@ -54,9 +54,7 @@ class OpError(Exception):
     See https://www.tensorflow.org/api_docs/python/tf/errors/OpError.
     """
 
-    def __init__(
-        self, node_def: Any = None, op: Any = None, message: Any = None, error_code: Any = None, *args: Any
-    ):
+    def __init__(self, node_def: Any = None, op: Any = None, message: Any = None, error_code: Any = None, *args: Any):
         # A lone positional text would be taken for the `node_def`, and the message lost.
         if message is None or error_code is None:
             raise TypeError(

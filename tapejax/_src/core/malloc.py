@@ -15,8 +15,12 @@ from typing import Any
 __all__ = ["give_back", "keep_memory"]
 
 # mallopt's parameter numbers are glibc's ABI. One arena: without it the threads' own arenas shrink all the same.
-_SETTINGS = {"M_ARENA_MAX": (-8, 1), "M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, 2**31 - 1),
-             "M_TOP_PAD": (-2, 64 * 2**20)}
+_SETTINGS = {
+    "M_ARENA_MAX": (-8, 1),
+    "M_MMAP_MAX": (-4, 0),
+    "M_TRIM_THRESHOLD": (-1, 2**31 - 1),
+    "M_TOP_PAD": (-2, 64 * 2**20),
+}
 _kept: bool | None = None
 
 

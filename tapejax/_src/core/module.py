@@ -73,8 +73,10 @@ class Module:
     def __init__(self, name: str | None = None):
         if name is None:
             kind = type(self).__name__
-            name = "".join("_" + c.lower() if c.isupper() and i and not kind[i - 1].isupper() else c.lower()
-                           for i, c in enumerate(kind))
+            name = "".join(
+                "_" + c.lower() if c.isupper() and i and not kind[i - 1].isupper() else c.lower()
+                for i, c in enumerate(kind)
+            )
         if not name.isidentifier():
             raise ValueError(f"{name!r} is not a valid module name. Module names must be valid Python identifiers.")
         self._name = name

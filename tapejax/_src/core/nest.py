@@ -93,9 +93,7 @@ def _node_of(cls: type, expand_composites: bool) -> _Node | None:
         return _Node(cls, lambda value: value.__tf_flatten__()[1], _rebuild_by_protocol)
     if (attributes := getattr(cls, "__attrs_attrs__", None)) is not None:
         names = [attribute.name for attribute in attributes]
-        return _Node(
-            cls, lambda value: [getattr(value, name) for name in names], lambda value, new: type(value)(*new)
-        )
+        return _Node(cls, lambda value: [getattr(value, name) for name in names], lambda value, new: type(value)(*new))
     if issubclass(cls, Mapping):
         # All mappings are of one type to TensorFlow.
         return _Node(Mapping, _mapping_children, _rebuild_dict if cls is dict else _rebuild_mapping)
@@ -301,9 +299,7 @@ def map_structure(
     return pack_sequence_as(first, results, expand_composites)
 
 
-def assert_same_structure(
-    nest1: Any, nest2: Any, check_types: bool = True, expand_composites: bool = False
-) -> None:
+def assert_same_structure(nest1: Any, nest2: Any, check_types: bool = True, expand_composites: bool = False) -> None:
     """Raises if two structures differ in nesting. Leaves may be anything.
 
     Args:
@@ -356,9 +352,7 @@ def _difference(
             return ValueError, "", f"the keys differ: {list(first)} and {list(second)}."
     mine, theirs = node.children(first), other.children(second)
     leaves = table.leaves
-    if len(mine) != len(theirs) or not (
-        leaves.issuperset(map(type, mine)) and leaves.issuperset(map(type, theirs))
-    ):
+    if len(mine) != len(theirs) or not (leaves.issuperset(map(type, mine)) and leaves.issuperset(map(type, theirs))):
         for index, (one, two) in enumerate(zip(mine, theirs, strict=False)):
             difference = _difference(one, two, check_types, table)
             if difference is not None:

@@ -108,8 +108,9 @@ def device(device_name: Any) -> Iterator[None]:
     try:
         found = jax.devices(platform)[int(number or 0)]
     except (RuntimeError, IndexError):
-        raise UnsupportedError(f"tf.device({device_name!r})", f"JAX sees {jax.devices()}",
-                               "name one of these") from None
+        raise UnsupportedError(
+            f"tf.device({device_name!r})", f"JAX sees {jax.devices()}", "name one of these"
+        ) from None
     stream.sync("the device changed")
     with jax.default_device(found):
         yield

@@ -64,7 +64,10 @@ class TensorSpec(TypeSpec):
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TensorSpec) and (self.shape, self.dtype, self.name) == (
-            other.shape, other.dtype, other.name)
+            other.shape,
+            other.dtype,
+            other.name,
+        )
 
     def __hash__(self) -> int:
         return hash((self._shape, self._dtype))

@@ -119,8 +119,9 @@ class Tensor(stream.Lazy, Operators):
     def __bool__(self) -> bool:
         value = stream.host(self)
         if value.size > 1:
-            raise ValueError("The truth value of an array with more than one element is ambiguous. "
-                             "Use a.any() or a.all()")
+            raise ValueError(
+                "The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()"
+            )
         return bool(value.size and value.reshape(())[()])
 
     def __float__(self) -> float:

@@ -64,31 +64,57 @@ class Variable(Operators):
     _tensor: Tensor
     __array_priority__ = 100
 
-    def __init__(self, initial_value: Any = None, trainable: bool | None = None, validate_shape: bool = True,
-                 caching_device: Any = None, name: str | None = None, variable_def: Any = None, dtype: Any = None,
-                 import_scope: Any = None, constraint: Any = None, synchronization: Any = None,
-                 aggregation: Any = None, shape: Any = None, experimental_enable_variable_lifting: bool = True):
+    def __init__(
+        self,
+        initial_value: Any = None,
+        trainable: bool | None = None,
+        validate_shape: bool = True,
+        caching_device: Any = None,
+        name: str | None = None,
+        variable_def: Any = None,
+        dtype: Any = None,
+        import_scope: Any = None,
+        constraint: Any = None,
+        synchronization: Any = None,
+        aggregation: Any = None,
+        shape: Any = None,
+        experimental_enable_variable_lifting: bool = True,
+    ):
         if initial_value is None:
             raise ValueError("Argument `initial_value` must be specified: a tensor, or a callable that returns one.")
-        for given, what in ((caching_device, "caching_device"), (variable_def, "variable_def"),
-                            (import_scope, "import_scope")):
+        for given, what in (
+            (caching_device, "caching_device"),
+            (variable_def, "variable_def"),
+            (import_scope, "import_scope"),
+        ):
             if given is not None:
                 raise errors.UnsupportedError(f"Variable(`{what}`)", "it belongs to TF1 graphs", "leave it out")
         if callable(initial_value):
             with stream.outside_captures():
                 initial_value = initial_value()
-        tensor = to_tensor(initial_value, None if dtype is None or isinstance(initial_value, (Tensor, Variable))
-                           else dtypes.to_numpy(dtype))
+        tensor = to_tensor(
+            initial_value,
+            None if dtype is None or isinstance(initial_value, (Tensor, Variable)) else dtypes.to_numpy(dtype),
+        )
         if is_symbolic(tensor):
             tensor = lifted(tensor)
         if dtype is not None and tensor.aval.dtype != dtypes.to_numpy(dtype):
-            raise ValueError(f"Incompatible type conversion requested to type {dtypes.as_dtype(dtype).name} for "
-                             f"variable of type {tensor.dtype.name}")
-        self._shape = TensorShape(shape) if shape is not None else known(tensor.aval.shape) if validate_shape \
+            raise ValueError(
+                f"Incompatible type conversion requested to type {dtypes.as_dtype(dtype).name} for "
+                f"variable of type {tensor.dtype.name}"
+            )
+        self._shape = (
+            TensorShape(shape)
+            if shape is not None
+            else known(tensor.aval.shape)
+            if validate_shape
             else TensorShape(None)
+        )
         if not self._shape.is_compatible_with(tensor.shape):
-            raise ValueError(f"The initial value's shape ({tensor.shape}) is not compatible with the explicitly "
-                             f"supplied `shape` argument ({self._shape}).")
+            raise ValueError(
+                f"The initial value's shape ({tensor.shape}) is not compatible with the explicitly "
+                f"supplied `shape` argument ({self._shape})."
+            )
         self._trainable = True if trainable is None else bool(trainable)
         self._name = trie.scope.path + (name or "Variable") + ("" if name and name.endswith(":0") else ":0")
         self._untaped: Any = None
@@ -128,8 +154,7 @@ class Variable(Operators):
         """The current tensor. While another thread captures a function that assigns the variable, waits for the end."""
         trace = getattr(self._tensor, "_trace", None)
         thread = stream.thread
-        if (trace is None or not trace.symbolic or trace is thread.trace or trace in thread.below
-                or thread.called_back):
+        if trace is None or not trace.symbolic or trace is thread.trace or trace in thread.below or thread.called_back:
             return self._tensor
         with stream.exclusive():
             return self._tensor
@@ -190,8 +215,9 @@ class Variable(Operators):
         """Makes a fresh result of an op the value, unchecked."""
         stream.assign(self, tensor)
 
-    def assign(self, value: Any, use_locking: bool = False, name: str | None = None,
-               read_value: bool = True) -> "Variable | None":
+    def assign(
+        self, value: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
+    ) -> "Variable | None":
         """Sets the value.
 
         Args:
@@ -207,15 +233,18 @@ class Variable(Operators):
         """
         tensor = to_tensor(value, self._dtype)
         if not self._shape.is_compatible_with(tensor.aval.shape):
-            raise ValueError(f"Cannot assign value to variable '{self._name}': Shape mismatch.The variable shape "
-                             f"{self._shape}, and the assigned value shape {tensor.shape} are incompatible.")
+            raise ValueError(
+                f"Cannot assign value to variable '{self._name}': Shape mismatch.The variable shape "
+                f"{self._shape}, and the assigned value shape {tensor.shape} are incompatible."
+            )
         own = _own(tensor)
         with _exclusive():
             stream.assign(self, own)
         return self if read_value else None
 
-    def assign_add(self, delta: Any, use_locking: bool = False, name: str | None = None,
-               read_value: bool = True) -> "Variable | None":
+    def assign_add(
+        self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
+    ) -> "Variable | None":
         """Adds to the value. Arguments as of `assign`.
 
         Raises:
@@ -223,8 +252,9 @@ class Variable(Operators):
         """
         return self._update(_ASSIGN_ADD, delta, read_value)
 
-    def assign_sub(self, delta: Any, use_locking: bool = False, name: str | None = None,
-               read_value: bool = True) -> "Variable | None":
+    def assign_sub(
+        self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
+    ) -> "Variable | None":
         """Subtracts from the value. Arguments as of `assign`.
 
         Raises:
@@ -235,8 +265,10 @@ class Variable(Operators):
     def _update(self, op: Op, delta: Any, read_value: bool) -> "Variable | None":
         tensor = to_tensor(delta, self._dtype)
         if tensor.aval.shape != self._tensor.aval.shape:
-            text = (f"Cannot update variable with shape {self.shape} using a Tensor with shape {tensor.shape}, "
-                    f"shapes must be equal. [Op:{op.name}]")
+            text = (
+                f"Cannot update variable with shape {self.shape} using a Tensor with shape {tensor.shape}, "
+                f"shapes must be equal. [Op:{op.name}]"
+            )
             raise ValueError(text) if stream.current().symbolic else errors.InvalidArgumentError(message=text)
         with _exclusive():
             stream.assign(self, stream.record(op, NO_STATIC, (self._tensor, tensor)))
@@ -272,24 +304,34 @@ class Variable(Operators):
         raise TypeError("object of type 'Variable' has no len(); use tf.shape(v)[0] or v.shape[0]")
 
     def __iadd__(self, other: Any) -> Any:
-        raise RuntimeError("Variable += value not supported. Use `variable.assign_add(value)` to modify the variable "
-                           "value and `variable = variable + value` to get a new Tensor object.")
+        raise RuntimeError(
+            "Variable += value not supported. Use `variable.assign_add(value)` to modify the variable "
+            "value and `variable = variable + value` to get a new Tensor object."
+        )
 
     def __isub__(self, other: Any) -> Any:
-        raise RuntimeError("Variable -= value not supported. Use `variable.assign_sub(value)` to modify the variable "
-                           "value and `variable = variable - value` to get a new Tensor object.")
+        raise RuntimeError(
+            "Variable -= value not supported. Use `variable.assign_sub(value)` to modify the variable "
+            "value and `variable = variable - value` to get a new Tensor object."
+        )
 
     def __imul__(self, other: Any) -> Any:
-        raise RuntimeError("Variable *= value not supported. Use `var.assign(var * value)` to modify the variable or "
-                           "`var = var * value` to get a new Tensor object.")
+        raise RuntimeError(
+            "Variable *= value not supported. Use `var.assign(var * value)` to modify the variable or "
+            "`var = var * value` to get a new Tensor object."
+        )
 
     def __itruediv__(self, other: Any) -> Any:
-        raise RuntimeError("Variable /= value not supported. Use `var.assign(var / value)` to modify the variable or "
-                           "`var = var / value` to get a new Tensor object.")
+        raise RuntimeError(
+            "Variable /= value not supported. Use `var.assign(var / value)` to modify the variable or "
+            "`var = var / value` to get a new Tensor object."
+        )
 
     def __repr__(self) -> str:
-        return (f"<tf.Variable '{self._name}' shape={self.shape} dtype={self.dtype.name}, "
-                f"numpy={self._settled()._text(repr)}>")
+        return (
+            f"<tf.Variable '{self._name}' shape={self.shape} dtype={self.dtype.name}, "
+            f"numpy={self._settled()._text(repr)}>"
+        )
 
     __str__ = __repr__
 

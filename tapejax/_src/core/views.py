@@ -32,9 +32,15 @@ class View(ModuleType):
 Use tf.math.argmax.
     """
 
-    def __init__(self, name: str, spaces: Iterable[str], names: Mapping[str, Any] | None = None,
-                 refused: Iterable[str] = (), behind: ModuleType | None = None,
-                 because: str = "is TensorFlow 1's, which takes other arguments"):
+    def __init__(
+        self,
+        name: str,
+        spaces: Iterable[str],
+        names: Mapping[str, Any] | None = None,
+        refused: Iterable[str] = (),
+        behind: ModuleType | None = None,
+        because: str = "is TensorFlow 1's, which takes other arguments",
+    ):
         super().__init__(name, f"Names of TensorFlow's `{name}` that tapejax has.")
         self._spaces = tuple(spaces)
         self._names = dict(names or {})
@@ -59,8 +65,10 @@ Use tf.math.argmax.
                 if found is None or _foreign(found):
                     continue
                 if attribute in self._refused:
-                    raise AttributeError(f"{self.__name__}.{attribute} {self._because}. Use "
-                                         f"{missing.spelling(space)}.{spelled}.", name=attribute)
+                    raise AttributeError(
+                        f"{self.__name__}.{attribute} {self._because}. Use {missing.spelling(space)}.{spelled}.",
+                        name=attribute,
+                    )
                 return found
         if self._behind is not None and hasattr(self._behind, attribute):
             return getattr(self._behind, attribute)
@@ -98,5 +106,8 @@ def look_up(dotted: str) -> Any:
 
 def _foreign(value: Any) -> bool:
     """Whether it is a module of another package, which a namespace merely imports."""
-    return isinstance(value, ModuleType) and not isinstance(value, View) and \
-        value.__name__.partition(".")[0] != __name__.partition(".")[0]
+    return (
+        isinstance(value, ModuleType)
+        and not isinstance(value, View)
+        and value.__name__.partition(".")[0] != __name__.partition(".")[0]
+    )

@@ -79,10 +79,13 @@ class Capture(stream.Trace):
 
     def resolve(self, t: Any) -> None:
         if stream.thread.trace is self or self in stream.thread.below:
-            raise SymbolicValueError("using a symbolic tensor as a Python value is not allowed: it has no value while "
-                                     "its graph is captured")
-        error = TypeError(f"{t!r} is out of scope and cannot be used here: the function that it belongs to is captured "
-                          "already. Return it from there")
+            raise SymbolicValueError(
+                "using a symbolic tensor as a Python value is not allowed: it has no value while its graph is captured"
+            )
+        error = TypeError(
+            f"{t!r} is out of scope and cannot be used here: the function that it belongs to is captured "
+            "already. Return it from there"
+        )
         error.is_final = True  # type: ignore[attr-defined]
         raise error
 
@@ -114,13 +117,21 @@ class Captured:
       end: the trie node of the captured program: equal programs have the same one.
     """
 
-    def __init__(self, trace: Capture, results: Any, n_placeholders: int, reads: Sequence[Any],
-                 assigned: Sequence[tuple[Any, Any, Any]]):
+    def __init__(
+        self,
+        trace: Capture,
+        results: Any,
+        n_placeholders: int,
+        reads: Sequence[Any],
+        assigned: Sequence[tuple[Any, Any, Any]],
+    ):
         self.results = results
         self.end: Node = trace.node
         self._first = n_placeholders
-        self.scalars = [(value, kind) for value, kind in
-                        zip(trace.scalars, (k for n in path(trace.node) for k in n.scalars), strict=True)]
+        self.scalars = [
+            (value, kind)
+            for value, kind in zip(trace.scalars, (k for n in path(trace.node) for k in n.scalars), strict=True)
+        ]
         self.draws: Sequence[tuple[int, int]] = trace.draws
         self.reads = reads
         self.assigned = assigned
@@ -129,7 +140,7 @@ class Captured:
     @property
     def inputs(self) -> Sequence[Any]:
         """Outer tensors, in the order that `graph` takes them after the placeholders. `slots` may add some."""
-        return self._trace.inputs[self._first:]
+        return self._trace.inputs[self._first :]
 
     def slots(self, tensors: Sequence[Any]) -> tuple[int, ...]:
         """Where the program computes these results."""
@@ -194,8 +205,10 @@ def lifted(t: Any) -> Any:
     for i, (outer, slot) in enumerate(zip(trace.inputs, graph.input_slots, strict=True)):
         if slot in needed:
             if outer._trace is trace:
-                raise SymbolicValueError("a variable's initial value depends on an argument of the function that is "
-                                         "being captured: make the variable outside")
+                raise SymbolicValueError(
+                    "a variable's initial value depends on an argument of the function that is "
+                    "being captured: make the variable outside"
+                )
             inputs.append(lifted(outer) if outer._value is None and outer._trace.symbolic else outer)
             places.append(i)
     scalars = [np.asarray(value, kind.dtype) for value, (_, kind) in zip(trace.scalars, graph.scalars, strict=True)]

@@ -44,8 +44,10 @@ class Report:
     compilations: list[Compilation] = field(repr=False)
 
     def __str__(self) -> str:
-        lines = [f"{self.ops_recorded} ops recorded; {self.programs_compiled} programs compiled "
-                 f"in {self.compile_seconds:.2f} s; {self.op_by_op} runs op by op; {self.failures} failed"]
+        lines = [
+            f"{self.ops_recorded} ops recorded; {self.programs_compiled} programs compiled "
+            f"in {self.compile_seconds:.2f} s; {self.op_by_op} runs op by op; {self.failures} failed"
+        ]
         lines += [f"  {count:7d} flushes: {why}" for why, count in sorted(self.flushes.items(), key=lambda x: -x[1])]
         lines += [f"  {size:7d} {name}" for name, size in self.cache_sizes.items()]
         for c in self.compilations[-20:]:
@@ -74,8 +76,9 @@ class Stats:
         self.failures += 1
 
     def note_compile(self, program: Any) -> None:
-        self.note_program(program.end, program.first_seconds, len(program.outputs), len(program.donated),
-                          _difference(program))
+        self.note_program(
+            program.end, program.first_seconds, len(program.outputs), len(program.donated), _difference(program)
+        )
 
     def note_program(self, end: Node, seconds: float, outputs: int, donated: int, difference: str) -> None:
         self.compiled += 1
@@ -95,8 +98,9 @@ def _difference(program: Any) -> str:
     if len(end.programs) > 1:
         other = end.programs[0]
         if other.donated != program.donated:
-            return (f"same ops, other buffers free to overwrite ({len(other.donated)} before, "
-                    f"{len(program.donated)} now)")
+            return (
+                f"same ops, other buffers free to overwrite ({len(other.donated)} before, {len(program.donated)} now)"
+            )
         return "same ops, other results wanted"
     child, node = None, end
     while node is not None and (child is None or len(node) <= 1):
@@ -124,5 +128,13 @@ def report() -> Report:
       A `Report`: ops recorded, flushes by reason, programs compiled and their seconds, cache sizes, and for
       each compilation the user's lines and what differed from the nearest cached program.
     """
-    return Report(stats.ops, dict(stats.flushes), stats.compiled, stats.compile_seconds, stats.op_by_op,
-                  stats.failures, _sizes(), list(stats.events))
+    return Report(
+        stats.ops,
+        dict(stats.flushes),
+        stats.compiled,
+        stats.compile_seconds,
+        stats.op_by_op,
+        stats.failures,
+        _sizes(),
+        list(stats.events),
+    )

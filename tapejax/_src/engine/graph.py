@@ -33,12 +33,40 @@ class Node(dict):
       programs: executables of the program that ends here.
     """
 
-    __slots__ = ("acts", "avals", "depth", "end", "input_avals", "inputs", "may_fail", "memo", "op", "parent",
-                 "programs", "scalars", "scope", "seen", "single", "slot", "static", "where")
+    __slots__ = (
+        "acts",
+        "avals",
+        "depth",
+        "end",
+        "input_avals",
+        "inputs",
+        "may_fail",
+        "memo",
+        "op",
+        "parent",
+        "programs",
+        "scalars",
+        "scope",
+        "seen",
+        "single",
+        "slot",
+        "static",
+        "where",
+    )
 
-    def __init__(self, parent: "Node | None", op: Op | None, static: Static, inputs: tuple[int, ...],
-                 input_avals: tuple[Aval, ...], scalars: tuple[ScalarKind, ...], avals: tuple[Aval, ...], single: bool,
-                 where: tuple[str, int, str] | None = None, scope: str = ""):
+    def __init__(
+        self,
+        parent: "Node | None",
+        op: Op | None,
+        static: Static,
+        inputs: tuple[int, ...],
+        input_avals: tuple[Aval, ...],
+        scalars: tuple[ScalarKind, ...],
+        avals: tuple[Aval, ...],
+        single: bool,
+        where: tuple[str, int, str] | None = None,
+        scope: str = "",
+    ):
         self.parent = parent
         self.op = op
         self.static = static
@@ -100,8 +128,7 @@ class Graph:
         self.outputs = tuple(outputs)
         self.nodes = needed(nodes, outputs, acting)
         self.input_slots = tuple(n.slot for n in nodes if n.op is None)
-        self.scalars = tuple((n.slot - len(n.scalars) + i, kind)
-                             for n in nodes for i, kind in enumerate(n.scalars))
+        self.scalars = tuple((n.slot - len(n.scalars) + i, kind) for n in nodes for i, kind in enumerate(n.scalars))
         self._forward = {}  # of a vjp node: the forward node that it shares residuals with
         self._wrt = {}  # of such a forward node: all inputs that some vjp differentiates
         self._pair_vjps()
@@ -138,13 +165,12 @@ class Graph:
                 env[node.slot + i] = value
         return [env[i] for i in self.outputs]
 
-
     def _apply(self, node: Node, args: list[Any], repeated: Repeated, pulls: dict[Node, Any]) -> Sequence[Any]:
         """A node's results; `pulls` holds the pullbacks of forward nodes, for the vjps to come."""
         op, forward, wrt = node.op, self._forward.get(node), self._wrt.get(node)
         if forward is not None:
             assert isinstance(op, VjpOp)
-            grads = pulls[forward](op.given, args[len(args) - sum(op.given):])
+            grads = pulls[forward](op.given, args[len(args) - sum(op.given) :])
             at = self._wrt[forward]
             if wrt is not None:
                 # A vjp that is differentiated again: its own pullback starts from its inputs.

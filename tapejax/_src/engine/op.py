@@ -92,12 +92,30 @@ class Op:
       acts: it does something besides returning values (prints): it always runs, wanted or not. What may fail acts.
     """
 
-    __slots__ = ("__weakref__", "_inferred", "_vjps", "acts", "differentiable", "flat", "fn", "host",
-                 "may_fail", "name")
+    __slots__ = (
+        "__weakref__",
+        "_inferred",
+        "_vjps",
+        "acts",
+        "differentiable",
+        "flat",
+        "fn",
+        "host",
+        "may_fail",
+        "name",
+    )
 
-    def __init__(self, name: str, fn: Callable[..., Any], *, differentiable: bool = True,
-                 host: Callable[..., Any] | None = None, may_fail: bool = False, acts: bool = False,
-                 flat: bool = False):
+    def __init__(
+        self,
+        name: str,
+        fn: Callable[..., Any],
+        *,
+        differentiable: bool = True,
+        host: Callable[..., Any] | None = None,
+        may_fail: bool = False,
+        acts: bool = False,
+        flat: bool = False,
+    ):
         self.name = name
         self.flat = flat
         self.may_fail = may_fail

@@ -14,8 +14,17 @@ from tapejax._src.engine.compiler import jit
 from tapejax._src.engine.graph import Graph, Node, needed, path
 from tapejax._src.engine.op import VjpOp, jitted
 
-__all__ = ["OpError", "Program", "call_now", "copied", "is_concrete", "on_device", "on_host", "run_op_by_op",
-           "unshared"]
+__all__ = [
+    "OpError",
+    "Program",
+    "call_now",
+    "copied",
+    "is_concrete",
+    "on_device",
+    "on_host",
+    "run_op_by_op",
+    "unshared",
+]
 
 _concrete_type: type | None = None
 
@@ -103,8 +112,18 @@ class Program:
       scalars: the Python numbers of its first run.
     """
 
-    __slots__ = ("_call", "_graph", "_places", "_vectors", "compilations", "donated", "end", "first_seconds",
-                 "outputs", "runs")
+    __slots__ = (
+        "_call",
+        "_graph",
+        "_places",
+        "_vectors",
+        "compilations",
+        "donated",
+        "end",
+        "first_seconds",
+        "outputs",
+        "runs",
+    )
 
     def __init__(self, end: Node, outputs: tuple[int, ...], donated: tuple[int, ...], scalars: Sequence[Any] = ()):
         self._graph = Graph(path(end), outputs)
@@ -144,8 +163,9 @@ class Program:
         XLA would copy them; a sum's gradients are all its upstream one. Variables' values are no gradients, so their
         buffers stay their own: shared, the next step could not overwrite them.
         """
-        gradients = {slot for node in self._graph.nodes if isinstance(node.op, VjpOp)
-                     for slot in range(node.slot, node.end)}
+        gradients = {
+            slot for node in self._graph.nodes if isinstance(node.op, VjpOp) for slot in range(node.slot, node.end)
+        }
         places = {id(x): i - len(inputs) for i, x in enumerate(inputs) if i not in self.donated}
         found: list[Any] = []
         where = []
@@ -171,8 +191,7 @@ class Program:
         return [outs[i] if i >= 0 else on_device(inputs[i]) for i in places]
 
     def __call__(self, inputs: list[Any], scalars: list[Any]) -> list[Any]:
-        """Runs on concrete arrays. The first call compiles, and one with numbers that were equal and are not any more.
-        """
+        """Runs on concrete arrays. The first call compiles, and one with numbers that were equal and are not any more."""
         args = inputs
         before = self.compilations
         if self._vectors:
@@ -219,9 +238,12 @@ class Numbers:
         if len(where) >= _MANY and first:
             places: dict[tuple, int] = {}
             values = np.array([first[i] for i in where], dtype)
-            self._shared = np.array([
-                places.setdefault((sources[i].op, sources[i].static, values[j].tobytes()), len(places))
-                for j, i in enumerate(where)])
+            self._shared = np.array(
+                [
+                    places.setdefault((sources[i].op, sources[i].static, values[j].tobytes()), len(places))
+                    for j, i in enumerate(where)
+                ]
+            )
             self._representative = np.array([int(np.argmax(self._shared == e)) for e in range(len(places))])
 
     def separate(self) -> None:
@@ -274,8 +296,16 @@ class OpError(Exception):
         self.cause = cause
 
 
-def run_op_by_op(end: Node, inputs: Sequence[Any], scalars: Sequence[Any], outputs: Sequence[int], *,
-                 compiled: bool = True, wait: bool = False, acting: bool = True) -> dict[int, Any]:
+def run_op_by_op(
+    end: Node,
+    inputs: Sequence[Any],
+    scalars: Sequence[Any],
+    outputs: Sequence[int],
+    *,
+    compiled: bool = True,
+    wait: bool = False,
+    acting: bool = True,
+) -> dict[int, Any]:
     """Runs every op of a program by itself and returns the values of the slots `outputs`.
 
     Args:

@@ -66,14 +66,14 @@ class _Linear:
         traced, shapes = jax.make_jaxpr(forward, return_shape=True)(*structs)
         leaves, self._tree = jax.tree.flatten(shapes)
         self._n_outs = len(shapes[0])
-        self._residuals = leaves[self._n_outs:]
+        self._residuals = leaves[self._n_outs :]
         self._outs = shapes[0]
         self._forward = jaxpr_as_fun(traced)
         self._backward: dict[tuple, Callable] = {}
 
     def __call__(self, args: Sequence[Any]) -> tuple[Sequence[Any], Callable]:
         values = self._forward(*args)
-        outs, residuals = values[: self._n_outs], values[self._n_outs:]
+        outs, residuals = values[: self._n_outs], values[self._n_outs :]
         return outs, lambda given, cotangents: self._pull(given, residuals, cotangents)
 
     def _pull(self, given: tuple[bool, ...], residuals: Sequence[Any], cotangents: Sequence[Any]) -> Sequence[Any]:

@@ -71,9 +71,27 @@ class NeedsImmediate(Exception):
 class Trace:
     """One program being recorded: a path in the trie, its inputs, and weak references to what it will return."""
 
-    __slots__ = ("__weakref__", "assigned", "beside", "calls_python", "customs", "done", "entered", "error",
-                 "immediate", "inputs", "lock", "node", "owner", "refs", "scalars", "sites",
-                 "tape_site", "updated", "watchers")
+    __slots__ = (
+        "__weakref__",
+        "assigned",
+        "beside",
+        "calls_python",
+        "customs",
+        "done",
+        "entered",
+        "error",
+        "immediate",
+        "inputs",
+        "lock",
+        "node",
+        "owner",
+        "refs",
+        "scalars",
+        "sites",
+        "tape_site",
+        "updated",
+        "watchers",
+    )
 
     symbolic = False
 

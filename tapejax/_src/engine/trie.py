@@ -45,8 +45,9 @@ def extend(node: Node, key: tuple, avals: tuple[Aval, ...]) -> Node:
             scalars.append(kind)
         inputs.append(w)
     inferred = op.infer(static, avals)
-    child = Node(node, op, static, tuple(inputs), avals, tuple(scalars), inferred.avals, inferred.single, _where(),
-                 scope.path)
+    child = Node(
+        node, op, static, tuple(inputs), avals, tuple(scalars), inferred.avals, inferred.single, _where(), scope.path
+    )
     return _add(node, key, child)
 
 
@@ -84,7 +85,7 @@ def _prune() -> None:
             kept.append([program, program.runs])
         elif program in program.end.programs:
             program.end.programs.remove(program)
-    _programs = kept[-MAX_PROGRAMS // 2:]
+    _programs = kept[-MAX_PROGRAMS // 2 :]
     needed = {root}
     for program, _ in _programs:
         node = program.end

@@ -36,10 +36,26 @@ rad2deg ravel real reciprocal remainder repeat reshape roll rot90 select sign si
 sqrt square squeeze stack std subtract sum swapaxes take take_along_axis tan tanh tensordot tile trace transpose tri
 tril triu true_divide vander var vdot vsplit vstack where zeros zeros_like
 """.split()
-_TYPES = ("float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64 complex64 complex128 bool_ "
-          "object_ inexact").split()
-__all__ = [*_FUNCTIONS, *_TYPES, "array", "asanyarray", "asarray", "ascontiguousarray", "e", "finfo", "iinfo", "inf",
-           "ndarray", "newaxis", "pi", "random"]  # type: ignore[reportUnsupportedDunderAll]
+_TYPES = (
+    "float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64 complex64 complex128 bool_ "
+    "object_ inexact"
+).split()
+__all__ = [
+    *_FUNCTIONS,
+    *_TYPES,
+    "array",
+    "asanyarray",
+    "asarray",
+    "ascontiguousarray",
+    "e",
+    "finfo",
+    "iinfo",
+    "inf",
+    "ndarray",
+    "newaxis",
+    "pi",
+    "random",
+]  # type: ignore[reportUnsupportedDunderAll]
 _SHAPES = {"ones": 0, "zeros": 0, "empty": 0, "full": 0, "reshape": 1, "broadcast_to": 1, "tile": 1}
 _NEED_VALUES = ("nonzero", "compress")  # the shape of their result depends on values
 
@@ -56,7 +72,8 @@ def _is_leaf(value: Any) -> bool:
 
 def _is_numbers(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and builtins.all(
-        _is_numbers(v) or isinstance(v, (int, float, complex)) for v in value)
+        _is_numbers(v) or isinstance(v, (int, float, complex)) for v in value
+    )
 
 
 def _make(name: str) -> Any:
@@ -82,7 +99,7 @@ def _make(name: str) -> Any:
     def record(*args: Any, **kwargs: Any) -> Any:
         at = _SHAPES.get(name)
         if at is not None and len(args) > at:
-            args = (*args[:at], _static_shape(args[at]), *args[at + 1:])
+            args = (*args[:at], _static_shape(args[at]), *args[at + 1 :])
         leaves, tree = jax.tree.flatten((args, kwargs), is_leaf=_is_leaf)
         tensors, kept = [], []
         for leaf in leaves:
@@ -97,8 +114,10 @@ def _make(name: str) -> Any:
         return stream.record(op, static(tree=tree, leaves=tuple(kept)), tuple(tensors))
 
     call.__name__ = call.__qualname__ = name
-    call.__doc__ = (f"NumPy's `{name}` on tensors; see `jax.numpy.{name}` for its arguments.\n\n"
-                    f"Source: https://www.tensorflow.org/api_docs/python/tf/experimental/numpy/{name}\n")
+    call.__doc__ = (
+        f"NumPy's `{name}` on tensors; see `jax.numpy.{name}` for its arguments.\n\n"
+        f"Source: https://www.tensorflow.org/api_docs/python/tf/experimental/numpy/{name}\n"
+    )
     return call
 
 
@@ -151,6 +170,7 @@ random = SimpleNamespace(
     uniform=lambda low=0.0, high=1.0, size=(): draws.uniform(size, low, high, dtypes.float64),
     normal=lambda loc=0.0, scale=1.0, size=(): draws.normal(size, loc, scale, dtypes.float64),
     randint=lambda low, high=None, size=(), dtype=np.int64: draws.uniform(
-        (size,) if isinstance(size, int) else size, 0 if high is None else low, low if high is None else high, dtype),
+        (size,) if isinstance(size, int) else size, 0 if high is None else low, low if high is None else high, dtype
+    ),
 )
 asanyarray = ascontiguousarray = asarray

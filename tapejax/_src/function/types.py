@@ -12,4 +12,5 @@ from tapejax._src.function.tracing.function import Function
 __all__ = ["ConcreteFunction", "Function", "TensorLike"]
 
 TensorLike = typing.Union[  # noqa: UP007 (as in TensorFlow: code asks for its `__args__`)
-    Tensor, Variable, int, float, bool, str, bytes, complex, tuple, list, np.ndarray, np.generic]
+    Tensor, Variable, int, float, bool, str, bytes, complex, tuple, list, np.ndarray, np.generic
+]

@@ -145,8 +145,9 @@ class SeedGenerator:
         if not isinstance(seed, int):
             raise ValueError(f"Argument `seed` must be an integer. Received: seed={seed}")
         self.name = name or auto_name("SeedGenerator")
-        self.state = Weight(np.array([seed, 0], np.int64), False, "seed_generator_state",
-                            f"{self.name}/seed_generator_state")
+        self.state = Weight(
+            np.array([seed, 0], np.int64), False, "seed_generator_state", f"{self.name}/seed_generator_state"
+        )
 
     def next(self) -> Tensor:
         """The next seed: int64 [2]."""

@@ -92,8 +92,10 @@ class _Random(Initializer):
     def __init__(self, seed: Any = None):
         self._given = seed
         if seed is not None and not isinstance(seed, (int, SeedGenerator)):
-            raise ValueError("`seed` argument should be an instance of `keras.random.SeedGenerator()` or an integer. "
-                             f"Received: seed={seed}")
+            raise ValueError(
+                "`seed` argument should be an instance of `keras.random.SeedGenerator()` or an integer. "
+                f"Received: seed={seed}"
+            )
         self.seed = backend.default_seed() if seed is None else seed
 
     def _pair(self) -> Any:
@@ -176,16 +178,19 @@ class VarianceScaling(_Random):
     TensorShape([2, 3])
     """
 
-    def __init__(self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal",
-                 seed: Any = None):
+    def __init__(
+        self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal", seed: Any = None
+    ):
         if scale <= 0.0:
             raise ValueError(f"Argument `scale` must be positive float. Received: scale={scale}")
         if mode not in ("fan_in", "fan_out", "fan_avg"):
             raise ValueError(f"Invalid `mode` argument: {mode}. Expected 'fan_in', 'fan_out' or 'fan_avg'.")
         distribution = "truncated_normal" if distribution.lower() == "normal" else distribution.lower()
         if distribution not in ("uniform", "truncated_normal", "untruncated_normal"):
-            raise ValueError(f"Invalid `distribution` argument: {distribution}. Expected 'uniform', "
-                             "'truncated_normal' or 'untruncated_normal'.")
+            raise ValueError(
+                f"Invalid `distribution` argument: {distribution}. Expected 'uniform', "
+                "'truncated_normal' or 'untruncated_normal'."
+            )
         self.scale, self.mode, self.distribution = scale, mode, distribution
         super().__init__(seed)
 
@@ -221,28 +226,34 @@ def _scaled(name: str, scale: float, mode: str, distribution: str, formula: str)
     def get_config(self: VarianceScaling) -> dict[str, Any]:
         return {"seed": self._given}
 
-    doc = f"{formula}\n\n    Args:\n      seed: as in `RandomNormal`.\n\n    >>> {name}(seed=1)((2, 3)).shape\n    " \
-          "TensorShape([2, 3])\n    "
-    return type(name, (VarianceScaling,), {"__init__": __init__, "get_config": get_config, "__doc__": doc,
-                                           "__module__": __name__})
+    doc = (
+        f"{formula}\n\n    Args:\n      seed: as in `RandomNormal`.\n\n    >>> {name}(seed=1)((2, 3)).shape\n    "
+        "TensorShape([2, 3])\n    "
+    )
+    return type(
+        name,
+        (VarianceScaling,),
+        {"__init__": __init__, "get_config": get_config, "__doc__": doc, "__module__": __name__},
+    )
 
 
 GlorotUniform = _scaled("GlorotUniform", 1.0, "fan_avg", "uniform", "Uniform within sqrt(6 / (fan_in + fan_out)).")
-GlorotNormal = _scaled("GlorotNormal", 1.0, "fan_avg", "truncated_normal",
-                       "Truncated normal of stddev sqrt(2 / (fan_in + fan_out)).")
+GlorotNormal = _scaled(
+    "GlorotNormal", 1.0, "fan_avg", "truncated_normal", "Truncated normal of stddev sqrt(2 / (fan_in + fan_out))."
+)
 HeUniform = _scaled("HeUniform", 2.0, "fan_in", "uniform", "Uniform within sqrt(6 / fan_in).")
 HeNormal = _scaled("HeNormal", 2.0, "fan_in", "truncated_normal", "Truncated normal of stddev sqrt(2 / fan_in).")
 LecunUniform = _scaled("LecunUniform", 1.0, "fan_in", "uniform", "Uniform within sqrt(3 / fan_in).")
-LecunNormal = _scaled("LecunNormal", 1.0, "fan_in", "truncated_normal",
-                      "Truncated normal of stddev sqrt(1 / fan_in).")
+LecunNormal = _scaled("LecunNormal", 1.0, "fan_in", "truncated_normal", "Truncated normal of stddev sqrt(1 / fan_in).")
 
 constant, zeros, ones = Constant, Zeros, Ones
 random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
 variance_scaling = VarianceScaling
 glorot_uniform, glorot_normal = GlorotUniform, GlorotNormal
 he_uniform, he_normal, lecun_uniform, lecun_normal = HeUniform, HeNormal, LecunUniform, LecunNormal
-_BY_NAME = {n: c for n, c in globals().items() if isinstance(c, type) and issubclass(c, Initializer)
-            and not n.startswith("_")}
+_BY_NAME = {
+    n: c for n, c in globals().items() if isinstance(c, type) and issubclass(c, Initializer) and not n.startswith("_")
+}
 _BY_NAME |= {"uniform": RandomUniform, "normal": RandomNormal, "zero": Zeros, "one": Ones}
 
 

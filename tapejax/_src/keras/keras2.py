@@ -109,8 +109,11 @@ def member_hint(cls: Any, member: str) -> str | None:
 
 def hint_for(function: Any, keyword: str) -> str | None:
     """What Keras 3 writes instead of a keyword argument of a class or function; None if it is not old."""
-    names = [base.__name__ for base in function.__mro__] if isinstance(function, type) else [
-        getattr(function, "__name__", "")]
+    names = (
+        [base.__name__ for base in function.__mro__]
+        if isinstance(function, type)
+        else [getattr(function, "__name__", "")]
+    )
     return next((KEYWORDS[n][keyword] for n in names if keyword in KEYWORDS.get(n, ())), None)
 
 
@@ -176,8 +179,12 @@ def _legacy() -> View:
     from tapejax._src.keras.optimizers import basic as optimizers
 
     changed = [n for n in optimizers.__all__ if n[0].isupper() and n not in LEGACY_OPTIMIZERS]
-    return _Old("tapejax.keras.optimizers.legacy", ["tapejax.keras.optimizers"], refused=changed,
-                because="had another formula than Keras 3's, which alone is here")
+    return _Old(
+        "tapejax.keras.optimizers.legacy",
+        ["tapejax.keras.optimizers"],
+        refused=changed,
+        because="had another formula than Keras 3's, which alone is here",
+    )
 
 
 def _experimental_layers() -> View:

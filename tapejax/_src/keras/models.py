@@ -34,8 +34,11 @@ class Model(Layer):
 
     def __init__(self, *args: Any, **kwargs: Any):
         if args or "inputs" in kwargs or "outputs" in kwargs:
-            raise errors.UnsupportedError("keras.Model(inputs, outputs)", "functional models are not there yet",
-                                          "use Sequential, or subclass Model")
+            raise errors.UnsupportedError(
+                "keras.Model(inputs, outputs)",
+                "functional models are not there yet",
+                "use Sequential, or subclass Model",
+            )
         super().__init__(**kwargs)
 
     @property
@@ -53,8 +56,9 @@ class Model(Layer):
             raise ValueError("Provide either a layer name or a layer index, not both and not neither.")
         if index is not None:
             if index >= len(self.layers):
-                raise ValueError(f"Was asked to retrieve layer at index {index} but model only has "
-                                 f"{len(self.layers)} layers.")
+                raise ValueError(
+                    f"Was asked to retrieve layer at index {index} but model only has {len(self.layers)} layers."
+                )
             return self.layers[index]
         for layer in self.layers:
             if layer.name == name:
@@ -102,18 +106,24 @@ class Sequential(Model):
     def _append(self, layer: Any) -> None:
         if isinstance(layer, (KerasTensor, InputLayer)):
             if self._stack or self._input is not None:
-                raise ValueError(f"Sequential model '{self.name}' has already been configured to use an input; "
-                                 "an Input must come first.")
+                raise ValueError(
+                    f"Sequential model '{self.name}' has already been configured to use an input; "
+                    "an Input must come first."
+                )
             self._input = KerasTensor(layer.shape if isinstance(layer, KerasTensor) else layer.batch_shape)
             return
         if not isinstance(layer, Layer):
             if not callable(layer):
-                raise ValueError("Only instances of `keras.Layer` can be added to a Sequential model. Received: "
-                                 f"{layer} (of type {type(layer)})")
+                raise ValueError(
+                    "Only instances of `keras.Layer` can be added to a Sequential model. Received: "
+                    f"{layer} (of type {type(layer)})"
+                )
             layer = _Function(layer)
         if any(layer.name == other.name for other in self._stack):
-            raise ValueError("All layers added to a Sequential model should have unique names. Name "
-                             f"'{layer.name}' is already the name of a layer in this model.")
+            raise ValueError(
+                "All layers added to a Sequential model should have unique names. Name "
+                f"'{layer.name}' is already the name of a layer in this model."
+            )
         if not self._stack and self._input is None and layer._given_shape is not None:
             self._input = KerasTensor(layer._given_shape)
         self._stack.append(layer)

@@ -21,16 +21,25 @@ def serialize(value: Any, module: str) -> dict[str, Any]:
     'Hinge'
     """
     if hasattr(value, "get_config"):
-        return {"module": module, "class_name": type(value).__name__, "config": value.get_config(),
-                "registered_name": None}
+        return {
+            "module": module,
+            "class_name": type(value).__name__,
+            "config": value.get_config(),
+            "registered_name": None,
+        }
     if callable(value) and hasattr(value, "__name__"):
-        return {"module": "builtins", "class_name": "function", "config": value.__name__,  # type: ignore[attr-defined]
-                "registered_name": "function"}
+        return {
+            "module": "builtins",
+            "class_name": "function",
+            "config": value.__name__,  # type: ignore[attr-defined]
+            "registered_name": "function",
+        }
     raise ValueError(f"Could not serialize: {value!r} has no method `get_config`")
 
 
-def deserialize(config: Any, known: Mapping[str, Callable],
-                custom_objects: Mapping[str, Callable] | None = None) -> Any:
+def deserialize(
+    config: Any, known: Mapping[str, Callable], custom_objects: Mapping[str, Callable] | None = None
+) -> Any:
     """The object of a dictionary that `serialize` gave.
 
     Args:

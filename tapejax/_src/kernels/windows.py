@@ -12,8 +12,21 @@ from jax import lax
 from tapejax._src.core import errors
 from tapejax._src.core.checks import final
 
-__all__ = ["Window", "affordable", "at_least", "channels_last", "flat_batch", "for_platform", "per_axis",
-           "spatial_first", "spatial_last", "spans", "taps", "views", "window"]
+__all__ = [
+    "Window",
+    "affordable",
+    "at_least",
+    "channels_last",
+    "flat_batch",
+    "for_platform",
+    "per_axis",
+    "spatial_first",
+    "spatial_last",
+    "spans",
+    "taps",
+    "views",
+    "window",
+]
 
 _FORMATS = {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}
 
@@ -42,8 +55,9 @@ class Window(NamedTuple):
 
     def as_image(self) -> "Window":
         """With an axis of one place before its own."""
-        return Window((1, *self.size), (1, *self.strides), (1, *self.dilations), ((0, 0), *self.padding),
-                      (1, *self.output))
+        return Window(
+            (1, *self.size), (1, *self.strides), (1, *self.dilations), ((0, 0), *self.padding), (1, *self.output)
+        )
 
 
 def channels_last(data_format: Any, n: int, where: str) -> bool:
@@ -52,8 +66,10 @@ def channels_last(data_format: Any, n: int, where: str) -> bool:
     if data_format is None or data_format == last:
         return True
     if data_format != first:
-        raise errors.InvalidArgumentError(message=f"Value for attr 'data_format' of \"{data_format}\" is not in the "
-                                                  f"list of allowed values: {last}, {first} [Op:{where}]")
+        raise errors.InvalidArgumentError(
+            message=f"Value for attr 'data_format' of \"{data_format}\" is not in the "
+            f"list of allowed values: {last}, {first} [Op:{where}]"
+        )
     return False
 
 
@@ -81,17 +97,29 @@ def per_axis(value: Any, n: int, last: bool, what: str, where: str) -> tuple[int
     if len(given) == n:
         return given
     if len(given) != n + 2:
-        raise final(ValueError(f"`{what}` should be of length 1, {n} or {n + 2}. Received: {what}={list(given)} of "
-                               f"length {len(given)}"))
+        raise final(
+            ValueError(
+                f"`{what}` should be of length 1, {n} or {n + 2}. Received: {what}={list(given)} of length {len(given)}"
+            )
+        )
     other = (given[0], given[-1]) if last else given[:2]
     if other != (1, 1):
-        raise errors.UnimplementedError(message="Current implementation does not yet support "
-                                                f"{what} in the batch and depth dimensions. [Op:{where}]")
+        raise errors.UnimplementedError(
+            message="Current implementation does not yet support "
+            f"{what} in the batch and depth dimensions. [Op:{where}]"
+        )
     return given[1:-1] if last else given[2:]
 
 
-def window(spatial: Sequence[int], size: Sequence[int], strides: Sequence[int], padding: Any,
-           dilations: Sequence[int], last: bool, where: str) -> Window:
+def window(
+    spatial: Sequence[int],
+    size: Sequence[int],
+    strides: Sequence[int],
+    padding: Any,
+    dilations: Sequence[int],
+    last: bool,
+    where: str,
+) -> Window:
     """Works out paddings and output sizes.
 
     Args:
@@ -120,12 +148,18 @@ def window(spatial: Sequence[int], size: Sequence[int], strides: Sequence[int], 
         missing = [max((-(-i // s) - 1) * s + r - i, 0) for i, s, r in zip(spatial, strides, reach, strict=True)]
         pads = tuple((m // 2, m - m // 2) for m in missing)
     else:
-        raise errors.InvalidArgumentError(message=f"Value for attr 'padding' of \"{padding}\" is not in the list of "
-                                                  f"allowed values: \"SAME\", \"VALID\", \"EXPLICIT\" [Op:{where}]")
+        raise errors.InvalidArgumentError(
+            message=f"Value for attr 'padding' of \"{padding}\" is not in the list of "
+            f'allowed values: "SAME", "VALID", "EXPLICIT" [Op:{where}]'
+        )
     output = tuple((i + sum(p) - r) // s + 1 for i, p, r, s in zip(spatial, pads, reach, strides, strict=True))
     output = tuple(0 if i == 0 and padding == "SAME" else o for i, o in zip(spatial, output, strict=True))
-    _refuse(min(output) < 0, f"Computed output size would be negative: {list(output)} [input_size: {list(spatial)}, "
-                             f"effective_filter_size: {reach}, stride: {list(strides)}]", where)
+    _refuse(
+        min(output) < 0,
+        f"Computed output size would be negative: {list(output)} [input_size: {list(spatial)}, "
+        f"effective_filter_size: {reach}, stride: {list(strides)}]",
+        where,
+    )
     return Window(tuple(size), tuple(strides), tuple(dilations), pads, output)
 
 
@@ -136,11 +170,19 @@ def _refuse(bad: bool, text: str, where: str) -> None:
 
 def _explicit(padding: Sequence[Any], n: int, last: bool, where: str) -> tuple[tuple[int, int], ...]:
     if len(padding) != n + 2:
-        raise final(ValueError(f"When padding is a list, it must be of size {n + 2}. Received: "
-                               f"padding={list(padding)} of size {len(padding)}"))
+        raise final(
+            ValueError(
+                f"When padding is a list, it must be of size {n + 2}. Received: "
+                f"padding={list(padding)} of size {len(padding)}"
+            )
+        )
     if any(not isinstance(p, (tuple, list)) or len(p) != 2 for p in padding):
-        raise final(ValueError(f"When padding is a list, each element must be a list/tuple of size 2. Received: "
-                               f"padding={list(padding)}"))
+        raise final(
+            ValueError(
+                f"When padding is a list, each element must be a list/tuple of size 2. Received: "
+                f"padding={list(padding)}"
+            )
+        )
     pads = tuple((int(p[0]), int(p[1])) for p in padding)
     other = (pads[0], pads[-1]) if last else pads[:2]
     _refuse(any(map(any, other)), "Nonzero explicit padding in the batch or depth dimensions is not supported", where)
@@ -151,7 +193,7 @@ def _explicit(padding: Sequence[Any], n: int, last: bool, where: str) -> tuple[t
 def flat_batch(x: Any, n: int) -> tuple[Any, tuple[int, ...]]:
     """`x` with all leading axes but one joined, so that it has `n` + 2 axes, and what they were."""
     lead = x.shape[: max(x.ndim - n - 1, 0)]
-    return (x, lead) if len(lead) <= 1 else (x.reshape(math.prod(lead), *x.shape[len(lead):]), lead)
+    return (x, lead) if len(lead) <= 1 else (x.reshape(math.prod(lead), *x.shape[len(lead) :]), lead)
 
 
 def taps(x: Any, w: Window, fill: Any = 0) -> Iterator[Any]:

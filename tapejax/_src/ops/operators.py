@@ -78,8 +78,9 @@ def _binary(fn: Callable) -> tuple[Callable, Callable]:
 
 
 def _unknown(other: Any) -> bool:
-    return hasattr(type(other), "__radd__") and not isinstance(other, (Tensor, int, float, complex, np.generic,
-                                                                       np.ndarray, list, tuple, str))
+    return hasattr(type(other), "__radd__") and not isinstance(
+        other, (Tensor, int, float, complex, np.generic, np.ndarray, list, tuple, str)
+    )
 
 
 def _equality(fn: Callable, otherwise: bool) -> Callable[[Any, Any], Any]:
@@ -126,8 +127,10 @@ def _iterate(self: Any) -> Iterator[Tensor]:
 def _negative(self: Any) -> Any:
     kind = to_tensor(self).aval.dtype.kind
     if kind in "bu":
-        raise invalid(f"Value for attr 'T' of {to_tensor(self).dtype.name} is not in the list of allowed values: "
-                      "`-` needs a signed type")
+        raise invalid(
+            f"Value for attr 'T' of {to_tensor(self).dtype.name} is not in the list of allowed values: "
+            "`-` needs a signed type"
+        )
     return elementwise.negative(self)
 
 
@@ -138,17 +141,35 @@ def _no_hash(self: Any) -> int:
 
 
 _METHODS: dict[str, Callable] = {
-    "__getitem__": getitem, "__iter__": _iterate, "__hash__": _no_hash, "__neg__": _negative,
-    "__invert__": _invert, "__abs__": lambda self: elementwise.absolute(self),
-    "__eq__": _equality(comparison.equal, False), "__ne__": _equality(comparison.not_equal, True),
+    "__getitem__": getitem,
+    "__iter__": _iterate,
+    "__hash__": _no_hash,
+    "__neg__": _negative,
+    "__invert__": _invert,
+    "__abs__": lambda self: elementwise.absolute(self),
+    "__eq__": _equality(comparison.equal, False),
+    "__ne__": _equality(comparison.not_equal, True),
 }
-for _name, _fn in {"lt": comparison.less, "le": comparison.less_equal, "gt": comparison.greater,
-                   "ge": comparison.greater_equal}.items():
+for _name, _fn in {
+    "lt": comparison.less,
+    "le": comparison.less_equal,
+    "gt": comparison.greater,
+    "ge": comparison.greater_equal,
+}.items():
     _METHODS[f"__{_name}__"] = _binary(_fn)[0]
-for _name, _fn in {"add": elementwise.add, "sub": elementwise.subtract, "mul": elementwise.multiply,
-                   "truediv": elementwise.divide, "floordiv": elementwise.floordiv,
-                   "mod": elementwise.floormod, "pow": elementwise.power, "matmul": matmul,
-                   "and": _and, "or": _or, "xor": _xor}.items():
+for _name, _fn in {
+    "add": elementwise.add,
+    "sub": elementwise.subtract,
+    "mul": elementwise.multiply,
+    "truediv": elementwise.divide,
+    "floordiv": elementwise.floordiv,
+    "mod": elementwise.floormod,
+    "pow": elementwise.power,
+    "matmul": matmul,
+    "and": _and,
+    "or": _or,
+    "xor": _xor,
+}.items():
     _METHODS[f"__{_name}__"], _METHODS[f"__r{_name}__"] = _binary(_fn)
 
 

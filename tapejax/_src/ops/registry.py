@@ -34,8 +34,14 @@ Shape = Annotated[Any, "shape"]  # a tuple of ints; static
 DType = Annotated[Any, "dtype"]  # a NumPy dtype or None; static
 _TENSORS = ("array", "same", "arrays")
 
-def op(*public_names: str, differentiable: bool = True, host: Callable | None = None,
-       may_fail: bool = False, flat: bool = False) -> Callable[[Callable], Callable]:
+
+def op(
+    *public_names: str,
+    differentiable: bool = True,
+    host: Callable | None = None,
+    may_fail: bool = False,
+    flat: bool = False,
+) -> Callable[[Callable], Callable]:
     """Makes a TensorFlow function of a pure JAX function.
 
     Args:
@@ -58,7 +64,8 @@ def op(*public_names: str, differentiable: bool = True, host: Callable | None = 
                 x = args[0]
                 if type(x) is Tensor and (host is None or x.aval.inexact):
                     if short_of != 1 and (
-                            short_of != 2 or type(y := args[1]) is not Tensor or y.aval.dtype is not x.aval.dtype):
+                        short_of != 2 or type(y := args[1]) is not Tensor or y.aval.dtype is not x.aval.dtype
+                    ):
                         return call(args, kwargs)
                     try:
                         return stream.record(the_op, plain, args)
@@ -105,9 +112,20 @@ def _static_value(value: Any) -> Any:
 
 
 _STATIC: dict[str, Callable[[Any], Any]] = {
-    "axis": _static_axis, "shape": _static_shape, "dtype": _static_dtype, "value": _static_value}
-_OP_ERRORS = (TypeError, ValueError, ZeroDivisionError, IndexError, AssertionError, errors.InvalidArgumentError,
-              errors.FailedPreconditionError)
+    "axis": _static_axis,
+    "shape": _static_shape,
+    "dtype": _static_dtype,
+    "value": _static_value,
+}
+_OP_ERRORS = (
+    TypeError,
+    ValueError,
+    ZeroDivisionError,
+    IndexError,
+    AssertionError,
+    errors.InvalidArgumentError,
+    errors.FailedPreconditionError,
+)
 _PLAIN = frozenset({int, bool, str, type(None), dtypes.DType})
 _HOST_LIMIT = 64  # elements
 
@@ -127,8 +145,10 @@ class _Caller:
         self.n = len(self.tensors)
         self.same = [kinds[t] == "same" for t in self.tensors]
         self.all_same = all(self.same) and self.n > 1
-        self.simple = all(kinds[t] != "arrays" and self.signature.parameters[t].default is inspect.Parameter.empty
-                          for t in self.tensors)
+        self.simple = all(
+            kinds[t] != "arrays" and self.signature.parameters[t].default is inspect.Parameter.empty
+            for t in self.tensors
+        )
         required = [p.name for p in params if p.default is inspect.Parameter.empty]
         self.short = self.simple and required == self.tensors == [p.name for p in params][: self.n]
         self.op = Op(fn.__name__, self.run, host=host, **nature)
@@ -140,8 +160,11 @@ class _Caller:
     def run(self, *arrays: Any, _layout: tuple = (), **kwargs: Any) -> Any:
         """The op's JAX function."""
         if not _layout:
-            return self.fn(*arrays, **kwargs) if self.short else self.fn(**dict(zip(self.tensors, arrays, strict=True)),
-                                                                          **kwargs)
+            return (
+                self.fn(*arrays, **kwargs)
+                if self.short
+                else self.fn(**dict(zip(self.tensors, arrays, strict=True)), **kwargs)
+            )
         rest = iter(arrays)
         given = {}
         for name, count in zip(self.tensors, _layout, strict=True):
@@ -201,8 +224,9 @@ class _Caller:
     def _inputs(self, values: list[Any], same: list[bool] | None = None) -> tuple:
         same = self.same if same is None else same
         matched = iter(match([v for v, s in zip(values, same, strict=True) if s]))
-        return tuple(next(matched) if s else v if type(v) is Tensor else to_tensor(v)
-                     for v, s in zip(values, same, strict=True))
+        return tuple(
+            next(matched) if s else v if type(v) is Tensor else to_tensor(v) for v, s in zip(values, same, strict=True)
+        )
 
     def _record(self, kept: Static, inputs: tuple) -> Any:
         if self.n > 1 and self.same[0]:
@@ -212,8 +236,11 @@ class _Caller:
             kwargs = {k: v for k, v in kept.kwargs.items() if k != "_layout"}
             with np.errstate(all="ignore"):
                 try:
-                    value = np.asarray(self.host(arrays if kept.kwargs.get("_layout") else arrays[0], **kwargs)
-                                       if kept.kwargs.get("_layout") else self.host(*arrays, **kwargs))
+                    value = np.asarray(
+                        self.host(arrays if kept.kwargs.get("_layout") else arrays[0], **kwargs)
+                        if kept.kwargs.get("_layout")
+                        else self.host(*arrays, **kwargs)
+                    )
                     want = self.op.infer(kept, tuple(t[1].aval if t.__class__ is tuple else t.aval for t in inputs))
                     return from_value(value.astype(want.avals[0].dtype, copy=False).reshape(want.avals[0].shape))
                 except _OP_ERRORS as e:
@@ -232,9 +259,11 @@ class _Caller:
             if dtype is None:
                 dtype = own
             elif own != dtype:
-                raise invalid(f"cannot compute {self.op.name} as input #{i}(zero-based) was expected to be a "
-                              f"{dtypes.from_numpy(dtype).name} tensor but is a {dtypes.from_numpy(own).name} tensor "
-                              f"[Op:{self.op.name}]")
+                raise invalid(
+                    f"cannot compute {self.op.name} as input #{i}(zero-based) was expected to be a "
+                    f"{dtypes.from_numpy(dtype).name} tensor but is a {dtypes.from_numpy(own).name} tensor "
+                    f"[Op:{self.op.name}]"
+                )
 
     def error(self, e: Exception) -> Exception:
         """What the user sees when the op refuses its inputs: TensorFlow's class."""

@@ -13,8 +13,9 @@ _KINDS = {"b": "Booleans", "f": "Floating dtypes", "fc": "Floating and complex d
           "fiuc": "Numeric dtypes", "fiucb": "Numeric and boolean dtypes", "iu": "Integers"}  # fmt: skip
 
 
-def unary(fn: Callable[[Any], Any], text: str, example: str, result: str, *names: str, kinds: str = "fc",
-          **nature: Any) -> Callable[..., Any]:
+def unary(
+    fn: Callable[[Any], Any], text: str, example: str, result: str, *names: str, kinds: str = "fc", **nature: Any
+) -> Callable[..., Any]:
     """The op of one tensor that computes `fn`.
 
     Args:
@@ -33,8 +34,9 @@ def unary(fn: Callable[[Any], Any], text: str, example: str, result: str, *names
     return op(*names, **nature)(described(apply, f"{text} {_KINDS[kinds]}.", example, result, *names))
 
 
-def binary(fn: Callable[[Any, Any], Any], text: str, example: str, result: str, *names: str, kinds: str = "fiuc",
-           **nature: Any) -> Callable[..., Any]:
+def binary(
+    fn: Callable[[Any, Any], Any], text: str, example: str, result: str, *names: str, kinds: str = "fiuc", **nature: Any
+) -> Callable[..., Any]:
     """The op of two tensors of one dtype that computes `fn`, which broadcasts. Arguments as of `unary`."""
 
     def apply(x: Same, y: Same, name=None):
@@ -53,6 +55,8 @@ def described(fn: Callable[..., Any], text: str, example: str, result: str, *nam
     fn.__name__ = fn.__qualname__ = name
     fn.__module__ = frame.f_globals["__name__"]
     page = names[-1].replace(".", "/")
-    fn.__doc__ = (f"{text}\n\n    Source: https://www.tensorflow.org/api_docs/python/tf/{page}\n\n"
-                  f"    >>> {name}({example}).numpy().tolist()\n    {result}\n    ")
+    fn.__doc__ = (
+        f"{text}\n\n    Source: https://www.tensorflow.org/api_docs/python/tf/{page}\n\n"
+        f"    >>> {name}({example}).numpy().tolist()\n    {result}\n    "
+    )
     return fn

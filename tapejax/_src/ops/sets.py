@@ -19,8 +19,7 @@ _ALLOWED = ("int8", "int16", "int32", "int64", "uint8", "uint16", "string")
 def _groups(value: Any) -> tuple[dict[tuple, set], tuple[int, ...], np.dtype]:
     """The sets by their place, the shape that holds them, and the dtype."""
     if hasattr(value, "dense_shape"):
-        places, values, shape = (stream.host(to_tensor(v))
-                                 for v in (value.indices, value.values, value.dense_shape))
+        places, values, shape = (stream.host(to_tensor(v)) for v in (value.indices, value.values, value.dense_shape))
         pairs = zip(map(tuple, places.tolist()), values.tolist(), strict=True)
         groups: dict[tuple, set] = {}
         for place, v in pairs:
@@ -43,8 +42,11 @@ def _operation(a: Any, b: Any, join: Any) -> Any:
         raise TypeError(f"'a' has invalid dtype {dtypes.from_numpy(dtype)!r}, not one of {', '.join(_ALLOWED)}")
     if shape != other:
         raise invalid(f"Mismatched group shapes {list(shape)} and {list(other)}")
-    rows = [(place, i, v) for place in np.ndindex(shape)
-            for i, v in enumerate(sorted(join(one.get(place, set()), two.get(place, set()))))]
+    rows = [
+        (place, i, v)
+        for place in np.ndindex(shape)
+        for i, v in enumerate(sorted(join(one.get(place, set()), two.get(place, set()))))
+    ]
     values = np.empty(len(rows), dtype)
     values[:] = [v for _, _, v in rows]
     longest = max((i + 1 for _, i, _ in rows), default=0)

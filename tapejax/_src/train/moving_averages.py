@@ -33,8 +33,9 @@ class ExponentialMovingAverage:
     2.0
     """
 
-    def __init__(self, decay: Any, num_updates: Any = None, zero_debias: bool = False,
-                 name: str = "ExponentialMovingAverage"):
+    def __init__(
+        self, decay: Any, num_updates: Any = None, zero_debias: bool = False, name: str = "ExponentialMovingAverage"
+    ):
         self._decay, self._num_updates, self._name = decay, num_updates, name
         self._averages: dict[Any, Variable] = {}
 
@@ -54,8 +55,10 @@ class ExponentialMovingAverage:
         variables = list(var_list)
         for v in variables:
             if not isinstance(v, Variable):
-                raise TypeError("tf.train.ExponentialMovingAverage does not support non-Variable tensors when eager "
-                                "execution is enabled.")
+                raise TypeError(
+                    "tf.train.ExponentialMovingAverage does not support non-Variable tensors when eager "
+                    "execution is enabled."
+                )
             if v.dtype.name not in ("float16", "float32", "float64"):
                 raise TypeError(f"The variables must be half, float, or double: {v.name}")
         for v in variables:

@@ -37,8 +37,9 @@ class Step:
     def passes(self) -> bool:
         """Whether the tape carries derivatives through it."""
         op = self.node.op
-        return self.place == "inside" and op is not None and op.differentiable and any(
-            a.inexact for a in self.node.avals)
+        return (
+            self.place == "inside" and op is not None and op.differentiable and any(a.inexact for a in self.node.avals)
+        )
 
 
 class History:
@@ -51,8 +52,13 @@ class History:
       reads: where the user's code read values while the tape was recording: ``(position in `traces`, place)``.
     """
 
-    def __init__(self, traces: list[tuple[Any, list, dict[int, Key]]], watched: list[tuple[int, int, Key]],
-                 sources: dict[int, list[Key]], reads: list[tuple[int, Any]]):
+    def __init__(
+        self,
+        traces: list[tuple[Any, list, dict[int, Key]]],
+        watched: list[tuple[int, int, Key]],
+        sources: dict[int, list[Key]],
+        reads: list[tuple[int, Any]],
+    ):
         self.traces = [t for t, _, _ in traces]
         self.watched = watched
         self.reads = reads
@@ -77,8 +83,10 @@ class History:
             known = segment.links or {segment.trace.entered[id(t)]: record.key(t) for t in segment.trace.inputs}
             known = {slot: k() if isinstance(k, weakref.ref) else k for slot, k in known.items()}
             links[i] |= {slot: id(k) if isinstance(k, Tensor) else k for slot, k in known.items() if k is not None}
-            watched += [(i, depth, key) for depth, key in segment.watched or [
-                (depth, record.key(t)) for depth, t in segment.events]]
+            watched += [
+                (i, depth, key)
+                for depth, key in segment.watched or [(depth, record.key(t)) for depth, t in segment.events]
+            ]
             if segment.read_at is not None:
                 reads.append((i, segment.read_at))
         sources = {k: [record.key(t) for t in tensors] for k, (_, tensors) in record.reads.items()}
@@ -88,8 +96,9 @@ class History:
     def facts_of_plan(trace: Any, plan: tuple, sources: list[Any]) -> tuple:
         """The same of a tape whose only `gradient` call was answered from the trie (`backward.backward`)."""
         ranges, events, _, _, _, wanted = plan
-        known = {id(s): [(trace, slot) for slot in slots if slot >= 0]
-                 for s, slots in zip(sources, wanted, strict=True)}
+        known = {
+            id(s): [(trace, slot) for slot in slots if slot >= 0] for s, slots in zip(sources, wanted, strict=True)
+        }
         return [(trace, list(ranges), {})], [(0, depth, (trace, slot)) for depth, slot in events], known, []
 
     def _add(self, i: int, trace: Any, ranges: list, links: dict[int, Key]) -> None:
@@ -100,8 +109,13 @@ class History:
                 self.input_of.setdefault(links.get(node.slot, (trace, node.slot)), i)
                 continue
             inside = any(a < node.depth and (b is None or node.depth <= b) for a, b in ranges)
-            place = "inside" if inside else "before" if node.depth <= first else (
-                "after" if node.depth > last else "between")
+            place = (
+                "inside"
+                if inside
+                else "before"
+                if node.depth <= first
+                else ("after" if node.depth > last else "between")
+            )
             ins = [links.get(slot, (trace, slot)) for slot in node.inputs]
             outs = [(trace, node.slot + k) for k in range(len(node.avals))]
             self.steps.append(Step(node, ins, outs, place, node.op.name == "custom_gradient"))

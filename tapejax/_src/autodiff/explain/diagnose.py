@@ -68,8 +68,11 @@ def explain(history: History, watch_accessed: bool, targets: list[Tensor], sourc
     """Reasons for every source, for the first of the targets that says something."""
     reasons: list[Reason] = []
     for i, source in enumerate(sources):
-        name = getattr(source, "path", None) or (source.name if isinstance(source, Variable) else
-                                                 f"source {i} (shape={source.shape}, dtype={source.dtype.name})")
+        name = getattr(source, "path", None) or (
+            source.name
+            if isinstance(source, Variable)
+            else f"source {i} (shape={source.shape}, dtype={source.dtype.name})"
+        )
         found: list[Reason] = []
         for target in targets:
             found = _Search(history, watch_accessed, target, source, name).reasons()
@@ -121,11 +124,15 @@ class _Search:
 
     def _unseen_variable(self, variable: Variable, upstream: set) -> list[Reason]:
         if not variable.trainable:
-            return self.reason("not_trainable", "is not trainable, so the tape does not watch it by itself: "
-                                                "tape.watch(variable), or Variable(..., trainable=True)")
+            return self.reason(
+                "not_trainable",
+                "is not trainable, so the tape does not watch it by itself: "
+                "tape.watch(variable), or Variable(..., trainable=True)",
+            )
         if not self.watch_accessed:
-            return self.reason("not_watched", "the tape was made with watch_accessed_variables=False: "
-                                              "tape.watch(variable)")
+            return self.reason(
+                "not_watched", "the tape was made with watch_accessed_variables=False: tape.watch(variable)"
+            )
         key = self.history.key(variable._tensor)
         if key in upstream:
             uses = [s for s in self.history.steps if key in s.ins and upstream.intersection(s.outs)]
@@ -139,11 +146,18 @@ class _Search:
         if key not in upstream and self.history.producer.get(self.key) is not None:
             return self.reason("unused", "the target was not computed from it, and the tape did not watch it")
         if where is not None and (made is None or made.place != "inside"):
-            return self.reason("computed_outside", "is a Tensor that was computed outside of the tape, not a Variable, "
-                               "and the tape did not watch it. Was the name of a variable bound to a new tensor "
-                               "(w = w - g)? w.assign_sub(g) keeps it; or tape.watch(tensor)", where=where)
-        return self.reason("not_watched", "is a Tensor that the tape did not watch: call tape.watch(tensor) before it "
-                                          "is used, or make it a Variable", where=where)
+            return self.reason(
+                "computed_outside",
+                "is a Tensor that was computed outside of the tape, not a Variable, "
+                "and the tape did not watch it. Was the name of a variable bound to a new tensor "
+                "(w = w - g)? w.assign_sub(g) keeps it; or tape.watch(tensor)",
+                where=where,
+            )
+        return self.reason(
+            "not_watched",
+            "is a Tensor that the tape did not watch: call tape.watch(tensor) before it is used, or make it a Variable",
+            where=where,
+        )
 
     def _not_computed_from(self, reached: set, upstream: set) -> list[Reason]:
         if not self.target.aval.inexact:
@@ -153,16 +167,21 @@ class _Search:
             carried = any(k in reached for s in history.steps for k in s.outs if k[0] is history.traces[i])
             entered = [k for k in upstream if history.input_of.get(k, -1) > i and k not in reached]
             if carried and entered:
-                return self.reason("value_read", "a value computed from it was read by Python (numpy(), float, print, "
-                                   "if) and came back as a constant, which has no history", where=where)
+                return self.reason(
+                    "value_read",
+                    "a value computed from it was read by Python (numpy(), float, print, "
+                    "if) and came back as a constant, which has no history",
+                    where=where,
+                )
         if self.key not in history.producer:
             return self.reason("unused", "the target was not computed by ops that the tape knows")
         return self.reason("unused", "the target was not computed from it")
 
     def _integer_target(self) -> list[Reason]:
         step = self.history.producer.get(self.key)
-        return self.reason("integer", f"the target is {self.target.dtype.name}; only floating and complex values have "
-                           "gradients", step)
+        return self.reason(
+            "integer", f"the target is {self.target.dtype.name}; only floating and complex values have gradients", step
+        )
 
     def _blocked(self, keys: list, upstream: set, watched: list[tuple[int, int]]) -> list[Reason]:
         history = self.history
@@ -171,8 +190,11 @@ class _Search:
             return self._in_the_hands_of_the_user(good, upstream, watched)
         if not self.target.aval.inexact:
             return self._integer_target()
-        stops = [s for s in history.steps if good.intersection(s.ins) and upstream.intersection(s.outs)
-                 and not good.intersection(s.outs)]
+        stops = [
+            s
+            for s in history.steps
+            if good.intersection(s.ins) and upstream.intersection(s.outs) and not good.intersection(s.outs)
+        ]
         found: list[Reason] = []
         for step in stops[:3]:
             found += self._stop(step)
@@ -196,26 +218,37 @@ class _Search:
         name = _name(step)
         kind, text = {
             "before": ("before_tape", f"{name} used it before the tape was recording"),
-            "after": ("after_tape", f"{name} was recorded after the tape had closed: compute the target in the `with` "
-                                    "block"),
+            "after": (
+                "after_tape",
+                f"{name} was recorded after the tape had closed: compute the target in the `with` block",
+            ),
             "between": ("stop_recording", f"{name} was recorded while the tape was stopped"),
-            "inside": ("unused", f"{name} used it, but not the tape's reading of it")}[step.place]
+            "inside": ("unused", f"{name} used it, but not the tape's reading of it"),
+        }[step.place]
         return self.reason(kind, text, step)
 
     def _in_the_hands_of_the_user(self, good: set, upstream: set, watched: list[tuple[int, int]]) -> list[Reason]:
         between = [s for s in self.history.steps if good.intersection(s.ins) and upstream.intersection(s.outs)]
         uses = [s for s in between if set(self.history.keys(self.source)).intersection(s.ins)]
-        if not isinstance(self.source, Variable) and uses and watched and all(
-                s.node.depth <= depth for s in uses for _, depth in watched if len(self.history.traces) == 1):
+        if (
+            not isinstance(self.source, Variable)
+            and uses
+            and watched
+            and all(s.node.depth <= depth for s in uses for _, depth in watched if len(self.history.traces) == 1)
+        ):
             return self.reason("watched_late", "was watched after it had been used", uses[0])
         for step in between:
             if step.custom:
-                return self.reason("custom_gradient", "goes through a custom gradient: None if that function returns "
-                                                      "None for it", step)
+                return self.reason(
+                    "custom_gradient", "goes through a custom gradient: None if that function returns None for it", step
+                )
         for step in between:
             if step.node.op is not None and is_call(step.node.op):
-                return self.reason("function", f"goes through the function {_name(step)}: None if no path inside "
-                                               "it has a gradient", step)
+                return self.reason(
+                    "function",
+                    f"goes through the function {_name(step)}: None if no path inside it has a gradient",
+                    step,
+                )
         return self.reason("connected", "has a gradient")
 
 

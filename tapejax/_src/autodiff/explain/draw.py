@@ -29,8 +29,9 @@ class Drawing:
         self._targets = [history.key(t) for t in targets]
         upstream = set().union(*(history.upstream(k) for k in self._targets))
         self._wanted = good & upstream
-        self._producer: dict[Key, Step] = {k: s for k, s in history.producer.items()
-                                           if k in self._wanted and k not in self._names and s.passes}
+        self._producer: dict[Key, Step] = {
+            k: s for k, s in history.producer.items() if k in self._wanted and k not in self._names and s.passes
+        }
 
     def _inputs(self, step: Step) -> list[Key]:
         return [k for k in dict.fromkeys(step.ins) if k in self._wanted]
@@ -55,8 +56,9 @@ class Drawing:
                 label = self._label(key).replace("\\", "\\\\").replace('"', '\\"').replace("  ", "\\n")
                 style = ", style=rounded" if key in self._names else ""
                 lines.append(f'  n{i} [label="{label}"{style}];')
-        lines += [f"  n{number[k]} -> n{number[key]};" for key, step in self._producer.items()
-                  for k in self._inputs(step)]
+        lines += [
+            f"  n{number[k]} -> n{number[key]};" for key, step in self._producer.items() for k in self._inputs(step)
+        ]
         return "\n".join([*lines, "}"])
 
     def __str__(self) -> str:
@@ -77,8 +79,13 @@ class Drawing:
             for i, k in reversed(list(enumerate(inputs))):
                 last = i == len(inputs) - 1
                 # A single input goes straight down: a chain of ops stays at its column.
-                todo.append((k, f"{below}{'└─ ' if last else '├─ '}" if len(inputs) > 1 else f"{below}↑ ",
-                             below + ("   " if last else "│  ") if len(inputs) > 1 else below))
+                todo.append(
+                    (
+                        k,
+                        f"{below}{'└─ ' if last else '├─ '}" if len(inputs) > 1 else f"{below}↑ ",
+                        below + ("   " if last else "│  ") if len(inputs) > 1 else below,
+                    )
+                )
         return "\n".join(lines)
 
     __repr__ = __str__

@@ -46,8 +46,15 @@ class LinearOperator(Module):
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/LinearOperator
     """
 
-    def __init__(self, dtype: Any, is_non_singular: bool | None = None, is_self_adjoint: bool | None = None,
-                 is_positive_definite: bool | None = None, is_square: bool | None = None, name: str | None = None):
+    def __init__(
+        self,
+        dtype: Any,
+        is_non_singular: bool | None = None,
+        is_self_adjoint: bool | None = None,
+        is_positive_definite: bool | None = None,
+        is_square: bool | None = None,
+        name: str | None = None,
+    ):
         super().__init__(name=None)
         if is_positive_definite:
             if is_non_singular is False:
@@ -245,8 +252,9 @@ class LinearOperator(Module):
 
     def cond(self, name: str = "cond") -> Tensor:
         """The condition number: the largest singular value over the smallest."""
-        values = absolute(self.eigvals()) if self.is_self_adjoint else decompositions.svd(
-            self.to_dense(), compute_uv=False)
+        values = (
+            absolute(self.eigvals()) if self.is_self_adjoint else decompositions.svd(self.to_dense(), compute_uv=False)
+        )
         return divide(reduce_max(values, -1), reduce_min(values, -1))
 
     def add_to_tensor(self, x: Any, name: str = "add_to_tensor") -> Tensor:
@@ -280,8 +288,9 @@ class LinearOperator(Module):
             raise TypeError(f"Expected a dtype of {self.dtype.name}, got {t.dtype.name}")
         t = adjoint_dense(t) if adjoint else t
         if len(t.aval.shape) < 2 or t.aval.shape[-2] != size:
-            raise ValueError(f"Dimensions are not compatible: the operator has shape {self.shape}, the argument "
-                             f"{t.shape}")
+            raise ValueError(
+                f"Dimensions are not compatible: the operator has shape {self.shape}, the argument {t.shape}"
+            )
         return t
 
     def _need_square(self, what: str) -> None:
@@ -301,9 +310,15 @@ def _counts(value: Any) -> Tensor:
 class _Derived(LinearOperator):
     """An operator made from another of the same kind of hints."""
 
-    def __init__(self, operator: LinearOperator, is_non_singular: bool | None = None,
-                 is_self_adjoint: bool | None = None, is_positive_definite: bool | None = None,
-                 is_square: bool | None = None, name: str | None = None):
+    def __init__(
+        self,
+        operator: LinearOperator,
+        is_non_singular: bool | None = None,
+        is_self_adjoint: bool | None = None,
+        is_positive_definite: bool | None = None,
+        is_square: bool | None = None,
+        name: str | None = None,
+    ):
         given = (is_non_singular, is_self_adjoint, is_positive_definite)
         own = (operator.is_non_singular, operator.is_self_adjoint, operator.is_positive_definite)
         regular, symmetric, definite = (b if a is None else a for a, b in zip(given, own, strict=True))

@@ -17,8 +17,12 @@ from tapejax._src.ops.math.elementwise import multiply
 from tapejax._src.ops.math.reduction import add_n
 
 __all__ = [
-    "LinearOperatorBlockDiag", "LinearOperatorComposition", "LinearOperatorKronecker", "LinearOperatorLowRankUpdate",
-    "composed"]
+    "LinearOperatorBlockDiag",
+    "LinearOperatorComposition",
+    "LinearOperatorKronecker",
+    "LinearOperatorLowRankUpdate",
+    "composed",
+]
 
 Hint = bool | None
 
@@ -39,18 +43,21 @@ def composed(a: LinearOperator, b: LinearOperator) -> LinearOperator:
 class _Several(LinearOperator):
     """An operator made of a list of others, whose common hints it has."""
 
-    def __init__(self, operators: Sequence[LinearOperator], hints: tuple[Hint, ...], inherited: int, joint: str,
-                 name: str | None):
+    def __init__(
+        self, operators: Sequence[LinearOperator], hints: tuple[Hint, ...], inherited: int, joint: str, name: str | None
+    ):
         operators = list(operators)
         if not operators:
             raise ValueError("Argument `operators` must be a non-empty list of operators.")
         if len({o.dtype for o in operators}) > 1:
             raise TypeError(f"Expected all operators to have one dtype, got {[o.dtype.name for o in operators]}")
         common = [both(*(o._hints[i] for o in operators)) if i < inherited else None for i in range(3)]
-        regular, symmetric, definite = (own if given is None else given
-                                        for given, own in zip(hints[:3], common, strict=True))
-        super().__init__(operators[0].dtype, regular, symmetric, definite, hints[3],
-                         name or joint.join(o.name for o in operators))
+        regular, symmetric, definite = (
+            own if given is None else given for given, own in zip(hints[:3], common, strict=True)
+        )
+        super().__init__(
+            operators[0].dtype, regular, symmetric, definite, hints[3], name or joint.join(o.name for o in operators)
+        )
         self._operators = operators
 
     operators = property(lambda self: list(self._operators), doc="The operators that this one is made of.")
@@ -74,8 +81,15 @@ class LinearOperatorComposition(_Several):
     [4.0, 12.0]
     """
 
-    def __init__(self, operators: Sequence[LinearOperator], is_non_singular: Hint = None, is_self_adjoint: Hint = None,
-                 is_positive_definite: Hint = None, is_square: Hint = None, name: str | None = None):
+    def __init__(
+        self,
+        operators: Sequence[LinearOperator],
+        is_non_singular: Hint = None,
+        is_self_adjoint: Hint = None,
+        is_positive_definite: Hint = None,
+        is_square: Hint = None,
+        name: str | None = None,
+    ):
         super().__init__(operators, (is_non_singular, is_self_adjoint, is_positive_definite, is_square), 1, "_o_", name)
         for a, b in zip(self._operators, self._operators[1:], strict=False):
             if a.shape[-1] != b.shape[-2]:
@@ -120,10 +134,18 @@ class LinearOperatorBlockDiag(_Several):
     [1.0, 2.0, 3.0]
     """
 
-    def __init__(self, operators: Sequence[LinearOperator], is_non_singular: Hint = None, is_self_adjoint: Hint = None,
-                 is_positive_definite: Hint = None, is_square: Hint = True, name: str | None = None):
-        super().__init__(operators, (is_non_singular, is_self_adjoint, is_positive_definite, is_square), 3, "_ds_",
-                         name)
+    def __init__(
+        self,
+        operators: Sequence[LinearOperator],
+        is_non_singular: Hint = None,
+        is_self_adjoint: Hint = None,
+        is_positive_definite: Hint = None,
+        is_square: Hint = True,
+        name: str | None = None,
+    ):
+        super().__init__(
+            operators, (is_non_singular, is_self_adjoint, is_positive_definite, is_square), 3, "_ds_", name
+        )
 
     def _shape(self) -> tuple[int, ...]:
         shapes = [o._shape() for o in self._operators]
@@ -134,8 +156,9 @@ class LinearOperatorBlockDiag(_Several):
         parts = split(x, [o._shape()[axis] for o in self._operators], -2)
         done = [act(o, part) for o, part in zip(self._operators, parts, strict=True)]
         batch = np.broadcast_shapes(*(d.aval.shape[:-2] for d in done))
-        return concat([d if d.aval.shape[:-2] == batch else broadcast_to(d, batch + d.aval.shape[-2:]) for d in done],
-                      -2)
+        return concat(
+            [d if d.aval.shape[:-2] == batch else broadcast_to(d, batch + d.aval.shape[-2:]) for d in done], -2
+        )
 
     def _matmul(self, x: Tensor, adjoint: bool) -> Tensor:
         return self._each(x, -2 if adjoint else -1, lambda o, part: o._matmul(part, adjoint))
@@ -183,8 +206,15 @@ class LinearOperatorKronecker(_Several):
     [1.0, 2.0, 2.0, 4.0]
     """
 
-    def __init__(self, operators: Sequence[LinearOperator], is_non_singular: Hint = None, is_self_adjoint: Hint = None,
-                 is_positive_definite: Hint = None, is_square: Hint = None, name: str | None = None):
+    def __init__(
+        self,
+        operators: Sequence[LinearOperator],
+        is_non_singular: Hint = None,
+        is_self_adjoint: Hint = None,
+        is_positive_definite: Hint = None,
+        is_square: Hint = None,
+        name: str | None = None,
+    ):
         super().__init__(operators, (is_non_singular, is_self_adjoint, is_positive_definite, is_square), 3, "_x_", name)
 
     def _shape(self) -> tuple[int, ...]:
@@ -196,7 +226,7 @@ class LinearOperatorKronecker(_Several):
         batch, columns = x.aval.shape[:-2], x.aval.shape[-1]
         sizes = [o._shape()[axis] for o in self._operators]
         for i, o in enumerate(self._operators):
-            before, after = int(np.prod(sizes[:i])), int(np.prod(sizes[i + 1:])) * columns
+            before, after = int(np.prod(sizes[:i])), int(np.prod(sizes[i + 1 :])) * columns
             n = len(batch)
             t = transpose(reshape(x, (*batch, before, sizes[i], after)), (*range(n), n + 1, n, n + 2))
             t = act(o, reshape(t, (*batch, sizes[i], before * after)))
@@ -244,17 +274,30 @@ class LinearOperatorLowRankUpdate(LinearOperator):
     [[2.0, 1.0], [1.0, 2.0]]
     """
 
-    def __init__(self, base_operator: LinearOperator, u: Any, diag_update: Any = None, v: Any = None,
-                 is_diag_update_positive: Hint = None, is_non_singular: Hint = None, is_self_adjoint: Hint = None,
-                 is_positive_definite: Hint = None, is_square: Hint = None,
-                 name: str = "LinearOperatorLowRankUpdate"):
+    def __init__(
+        self,
+        base_operator: LinearOperator,
+        u: Any,
+        diag_update: Any = None,
+        v: Any = None,
+        is_diag_update_positive: Hint = None,
+        is_non_singular: Hint = None,
+        is_self_adjoint: Hint = None,
+        is_positive_definite: Hint = None,
+        is_square: Hint = None,
+        name: str = "LinearOperatorLowRankUpdate",
+    ):
         if diag_update is None:
             is_diag_update_positive = True
         symmetric = v is None and base_operator.is_self_adjoint
         if symmetric and is_self_adjoint is None and (diag_update is None or not base_operator.dtype.is_complex):
             is_self_adjoint = True
-        if symmetric and is_positive_definite is None and base_operator.is_positive_definite and \
-                is_diag_update_positive:
+        if (
+            symmetric
+            and is_positive_definite is None
+            and base_operator.is_positive_definite
+            and is_diag_update_positive
+        ):
             is_positive_definite = True
         super().__init__(base_operator.dtype, is_non_singular, is_self_adjoint, is_positive_definite, is_square, name)
         self._base, self._u, self._d, self._v = base_operator, u, diag_update, v
@@ -306,8 +349,9 @@ class LinearOperatorLowRankUpdate(LinearOperator):
         first = self._base._solve(rhs, adjoint)
         inner = matmul_dense(right, first, adjoint_a=True)
         if small.aval.shape[:-2] != inner.aval.shape[:-2]:
-            small = broadcast_to(small, np.broadcast_shapes(small.aval.shape[:-2], inner.aval.shape[:-2])
-                                 + small.aval.shape[-2:])
+            small = broadcast_to(
+                small, np.broadcast_shapes(small.aval.shape[:-2], inner.aval.shape[:-2]) + small.aval.shape[-2:]
+            )
         return first - matmul_dense(solved, solves.solve(small, inner))
 
     def determinant(self, name: str = "det") -> Tensor:
@@ -318,5 +362,8 @@ class LinearOperatorLowRankUpdate(LinearOperator):
     def log_abs_determinant(self, name: str = "log_abs_det") -> Tensor:
         """The logarithm of the determinant's absolute value, likewise."""
         small, _, _ = self._capacitance(False)
-        return (matrix_functions.slogdet(small).log_abs_determinant + self._small().log_abs_determinant()
-                + self._base.log_abs_determinant())
+        return (
+            matrix_functions.slogdet(small).log_abs_determinant
+            + self._small().log_abs_determinant()
+            + self._base.log_abs_determinant()
+        )

@@ -20,8 +20,13 @@ from tapejax._src.ops.math.reduction import reduce_prod, reduce_sum
 from tapejax._src.ops.math.transcendental import log, sqrt
 
 __all__ = [
-    "LinearOperatorDiag", "LinearOperatorFullMatrix", "LinearOperatorIdentity", "LinearOperatorLowerTriangular",
-    "LinearOperatorScaledIdentity", "LinearOperatorZeros"]
+    "LinearOperatorDiag",
+    "LinearOperatorFullMatrix",
+    "LinearOperatorIdentity",
+    "LinearOperatorLowerTriangular",
+    "LinearOperatorScaledIdentity",
+    "LinearOperatorZeros",
+]
 
 Hint = bool | None
 
@@ -46,8 +51,15 @@ class LinearOperatorFullMatrix(LinearOperator):
     [3.0, 1.0]
     """
 
-    def __init__(self, matrix: Any, is_non_singular: Hint = None, is_self_adjoint: Hint = None,
-                 is_positive_definite: Hint = None, is_square: Hint = None, name: str = "LinearOperatorFullMatrix"):
+    def __init__(
+        self,
+        matrix: Any,
+        is_non_singular: Hint = None,
+        is_self_adjoint: Hint = None,
+        is_positive_definite: Hint = None,
+        is_square: Hint = None,
+        name: str = "LinearOperatorFullMatrix",
+    ):
         self._matrix, t = _given(matrix)
         if len(t.aval.shape) < 2:
             raise ValueError(f"Argument `matrix` must have at least 2 dimensions. Received: {matrix}.")
@@ -95,9 +107,15 @@ class LinearOperatorLowerTriangular(_WithEigenvaluesOnDiagonal):
     [2.0, 2.0]
     """
 
-    def __init__(self, tril: Any, is_non_singular: Hint = None, is_self_adjoint: Hint = None,
-                 is_positive_definite: Hint = None, is_square: Hint = None,
-                 name: str = "LinearOperatorLowerTriangular"):
+    def __init__(
+        self,
+        tril: Any,
+        is_non_singular: Hint = None,
+        is_self_adjoint: Hint = None,
+        is_positive_definite: Hint = None,
+        is_square: Hint = None,
+        name: str = "LinearOperatorLowerTriangular",
+    ):
         if is_square is False:
             raise ValueError("Only square lower triangular operators supported at this time.")
         self._tril, t = _given(tril)
@@ -134,8 +152,15 @@ class LinearOperatorDiag(_WithEigenvaluesOnDiagonal):
     [2.0, 3.0]
     """
 
-    def __init__(self, diag: Any, is_non_singular: Hint = None, is_self_adjoint: Hint = None,
-                 is_positive_definite: Hint = None, is_square: Hint = None, name: str = "LinearOperatorDiag"):
+    def __init__(
+        self,
+        diag: Any,
+        is_non_singular: Hint = None,
+        is_self_adjoint: Hint = None,
+        is_positive_definite: Hint = None,
+        is_square: Hint = None,
+        name: str = "LinearOperatorDiag",
+    ):
         if is_square is False:
             raise ValueError("Only square diagonal operators currently supported.")
         self._diag, t = _given(diag)
@@ -167,12 +192,14 @@ class LinearOperatorDiag(_WithEigenvaluesOnDiagonal):
         return diag(self._diag)
 
     def _inverse(self) -> LinearOperator:
-        return LinearOperatorDiag(reciprocal(self._diag), self.is_non_singular, self.is_self_adjoint,
-                                  self.is_positive_definite)
+        return LinearOperatorDiag(
+            reciprocal(self._diag), self.is_non_singular, self.is_self_adjoint, self.is_positive_definite
+        )
 
     def _adjoint(self) -> LinearOperator:
-        return LinearOperatorDiag(conj(self._diag), self.is_non_singular, self.is_self_adjoint,
-                                  self.is_positive_definite)
+        return LinearOperatorDiag(
+            conj(self._diag), self.is_non_singular, self.is_self_adjoint, self.is_positive_definite
+        )
 
     def cholesky(self, name: str = "cholesky") -> LinearOperator:
         """The square roots, as an operator. ValueError unless it is known to be positive definite."""
@@ -201,9 +228,17 @@ class LinearOperatorScaledIdentity(_WithEigenvaluesOnDiagonal):
     [3.0, 6.0]
     """
 
-    def __init__(self, num_rows: Any, multiplier: Any, is_non_singular: Hint = None, is_self_adjoint: Hint = None,
-                 is_positive_definite: Hint = None, is_square: Hint = True, assert_proper_shapes: bool = False,
-                 name: str = "LinearOperatorScaledIdentity"):
+    def __init__(
+        self,
+        num_rows: Any,
+        multiplier: Any,
+        is_non_singular: Hint = None,
+        is_self_adjoint: Hint = None,
+        is_positive_definite: Hint = None,
+        is_square: Hint = True,
+        assert_proper_shapes: bool = False,
+        name: str = "LinearOperatorScaledIdentity",
+    ):
         if not is_square:
             raise ValueError("A ScaledIdentity operator is always square.")
         self._rows = int(num_rows)
@@ -228,8 +263,13 @@ class LinearOperatorScaledIdentity(_WithEigenvaluesOnDiagonal):
         return divide(rhs, self._factor(adjoint))
 
     def _inverse(self) -> LinearOperator:
-        return LinearOperatorScaledIdentity(self._rows, reciprocal(self._multiplier), self.is_non_singular,
-                                            self.is_self_adjoint, self.is_positive_definite)
+        return LinearOperatorScaledIdentity(
+            self._rows,
+            reciprocal(self._multiplier),
+            self.is_non_singular,
+            self.is_self_adjoint,
+            self.is_positive_definite,
+        )
 
     def diag_part(self, name: str = "diag_part") -> Tensor:
         """The diagonal."""
@@ -253,9 +293,18 @@ class LinearOperatorIdentity(LinearOperatorScaledIdentity):
     [1.0, 2.0]
     """
 
-    def __init__(self, num_rows: Any, batch_shape: Any = None, dtype: Any = None, is_non_singular: Hint = True,
-                 is_self_adjoint: Hint = True, is_positive_definite: Hint = True, is_square: Hint = True,
-                 assert_proper_shapes: bool = False, name: str = "LinearOperatorIdentity"):
+    def __init__(
+        self,
+        num_rows: Any,
+        batch_shape: Any = None,
+        dtype: Any = None,
+        is_non_singular: Hint = True,
+        is_self_adjoint: Hint = True,
+        is_positive_definite: Hint = True,
+        is_square: Hint = True,
+        assert_proper_shapes: bool = False,
+        name: str = "LinearOperatorIdentity",
+    ):
         if not (is_non_singular and is_self_adjoint and is_positive_definite and is_square):
             raise ValueError("An identity operator is always non-singular, self-adjoint, positive definite and square.")
         one = ones([] if batch_shape is None else batch_shape, dtypes.float32 if dtype is None else dtype)
@@ -296,17 +345,32 @@ class LinearOperatorZeros(LinearOperator):
     [0.0, 0.0]
     """
 
-    def __init__(self, num_rows: Any, num_columns: Any = None, batch_shape: Any = None, dtype: Any = None,
-                 is_non_singular: Hint = False, is_self_adjoint: Hint = True, is_positive_definite: Hint = False,
-                 is_square: Hint = True, assert_proper_shapes: bool = False, name: str = "LinearOperatorZeros"):
+    def __init__(
+        self,
+        num_rows: Any,
+        num_columns: Any = None,
+        batch_shape: Any = None,
+        dtype: Any = None,
+        is_non_singular: Hint = False,
+        is_self_adjoint: Hint = True,
+        is_positive_definite: Hint = False,
+        is_square: Hint = True,
+        assert_proper_shapes: bool = False,
+        name: str = "LinearOperatorZeros",
+    ):
         if is_non_singular or is_positive_definite:
             raise ValueError("A zero operator is always singular, and not positive definite.")
         rows = int(num_rows)
-        self._size = (*(() if batch_shape is None else map(int, batch_shape)), rows,
-                      rows if num_columns is None else int(num_columns))
+        self._size = (
+            *(() if batch_shape is None else map(int, batch_shape)),
+            rows,
+            rows if num_columns is None else int(num_columns),
+        )
         if is_square and self._size[-1] != rows:
-            raise ValueError(f"LinearOperatorZeros initialized as is_square=True, but got num_rows({rows}) != "
-                             f"num_columns({self._size[-1]})")
+            raise ValueError(
+                f"LinearOperatorZeros initialized as is_square=True, but got num_rows({rows}) != "
+                f"num_columns({self._size[-1]})"
+            )
         super().__init__(dtypes.float32 if dtype is None else dtype, False, is_self_adjoint, False, is_square, name)
 
     def _shape(self) -> tuple[int, ...]:

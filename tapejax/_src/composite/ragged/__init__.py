@@ -4,5 +4,4 @@ from tapejax._src.composite.ragged import building, elementwise, indexing, joini
 from tapejax._src.composite.ragged.spec import RaggedTensorSpec
 from tapejax._src.composite.ragged.tensor import RaggedTensor
 
-__all__ = ["RaggedTensor", "RaggedTensorSpec", "building", "elementwise", "indexing", "joining", "masking",
-           "reduction"]
+__all__ = ["RaggedTensor", "RaggedTensorSpec", "building", "elementwise", "indexing", "joining", "masking", "reduction"]

@@ -18,8 +18,19 @@ from tapejax._src.engine import stream
 from tapejax._src.ops.array.layout import invalid
 from tapejax._src.ops.registry import Array, Same, Shape, op
 
-__all__ = ["constant", "coordinates", "from_sparse", "from_tensor", "merge_dims", "range_", "row_splits_to_segment_ids",
-           "segment_ids_to_row_splits", "stack_dynamic_partitions", "to_dense", "to_sparse"]
+__all__ = [
+    "constant",
+    "coordinates",
+    "from_sparse",
+    "from_tensor",
+    "merge_dims",
+    "range_",
+    "row_splits_to_segment_ids",
+    "segment_ids_to_row_splits",
+    "stack_dynamic_partitions",
+    "to_dense",
+    "to_sparse",
+]
 
 
 # Dense and sparse tensors.
@@ -45,7 +56,7 @@ def from_tensor(tensor: Any, lengths: Any, padding: Any, ragged_rank: int, kind:
         out: Any = from_tensor(flat, lengths, padding, 1, kind)
         ranks = range(ragged_rank - 1, 0, -1)
     elif lengths is None and padding is None:
-        out = reshape(t, (int(np.prod(shape[:ragged_rank + 1])), *shape[ragged_rank + 1:]))
+        out = reshape(t, (int(np.prod(shape[: ragged_rank + 1])), *shape[ragged_rank + 1 :]))
         ranks = range(ragged_rank, 0, -1)
     else:
         return _cut(t, _lengths(t, padding) if lengths is None else integers(lengths, "lengths").ravel(), kind)
@@ -108,21 +119,23 @@ def to_dense(rt: RaggedTensor, default_value: Any, shape: Any) -> Tensor:
     """`RaggedTensor.to_tensor`."""
     values = rt.flat_values
     at = coordinates(rt)
-    outer = np.asarray(rt.bounding_shape())[:at.shape[1]].tolist()
+    outer = np.asarray(rt.bounding_shape())[: at.shape[1]].tolist()
     if shape is not None:
         wanted = list(shape.as_list() if hasattr(shape, "as_list") else shape)
         wanted = [None if n is None or int(n) < 0 else int(n) for n in wanted]
-        inner = wanted[len(outer):]
+        inner = wanted[len(outer) :]
         if len(wanted) != len(outer) + len(values.aval.shape) - 1 or any(
-                n not in (None, own) for n, own in zip(inner, values.aval.shape[1:], strict=True)):
+            n not in (None, own) for n, own in zip(inner, values.aval.shape[1:], strict=True)
+        ):
             raise ValueError(f"Shapes {shape} and {rt.shape} are incompatible")
         outer = [own if n is None else n for n, own in zip(wanted, outer, strict=False)]
         keep = np.flatnonzero((at < outer).all(1))
         if len(keep) < len(at):
             values, at = take(values, keep), at[keep]
     if values.aval.dtype == object:
-        out = np.full((*outer, *values.aval.shape[1:]),
-                      b"" if default_value is None else to_tensor(default_value).numpy(), object)
+        out = np.full(
+            (*outer, *values.aval.shape[1:]), b"" if default_value is None else to_tensor(default_value).numpy(), object
+        )
         out[tuple(at.T)] = np.asarray(values)
         return from_value(out)
     default = from_value(np.zeros((), values.aval.dtype)) if default_value is None else default_value
@@ -156,7 +169,7 @@ def _merged(x: Any, axis: int) -> Any:
     """`axis` and the next as one."""
     if isinstance(x, Tensor):
         shape = x.aval.shape
-        return reshape(x, (*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2:]))
+        return reshape(x, (*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :]))
     if axis == 0:
         return x._values
     if axis > 1:
@@ -170,8 +183,14 @@ def _merged(x: Any, axis: int) -> Any:
 
 
 @public("ragged.constant")
-def constant(pylist: Any, dtype: Any = None, ragged_rank: int | None = None, inner_shape: Any = None,
-             name: str | None = None, row_splits_dtype: Any = dtypes.int64) -> Any:
+def constant(
+    pylist: Any,
+    dtype: Any = None,
+    ragged_rank: int | None = None,
+    inner_shape: Any = None,
+    name: str | None = None,
+    row_splits_dtype: Any = dtypes.int64,
+) -> Any:
     """A ragged tensor of nested lists.
 
     Args:
@@ -213,8 +232,11 @@ def constant(pylist: Any, dtype: Any = None, ragged_rank: int | None = None, inn
     for _ in range(ragged_rank):
         splits.append(splits_from_lengths(np.array([len(r) for r in rows], kind)))
         rows = [v for r in rows for v in r]
-    flat: Any = constant_dense(rows, dtype) if rows or inner is None else constant_dense(
-        np.zeros((0, *inner)), dtypes.float32 if dtype is None else dtype)
+    flat: Any = (
+        constant_dense(rows, dtype)
+        if rows or inner is None
+        else constant_dense(np.zeros((0, *inner)), dtypes.float32 if dtype is None else dtype)
+    )
     if inner is not None and flat.aval.shape[1:] != inner:
         raise ValueError(f"Invalid pylist={pylist}: incompatible with inner_shape={inner}")
     for own in splits[::-1]:
@@ -247,8 +269,14 @@ def _depths(value: Any, depth: int = 0) -> Iterator[int]:
 
 
 @public("ragged.range")
-def range_(starts: Any, limits: Any = None, deltas: Any = 1, dtype: Any = None, name: str | None = None,
-           row_splits_dtype: Any = dtypes.int64) -> RaggedTensor:
+def range_(
+    starts: Any,
+    limits: Any = None,
+    deltas: Any = 1,
+    dtype: Any = None,
+    name: str | None = None,
+    row_splits_dtype: Any = dtypes.int64,
+) -> RaggedTensor:
     """Row i is ``range(starts[i], limits[i], deltas[i])``.
 
     Args:
@@ -306,8 +334,9 @@ def row_splits_to_segment_ids(splits: Any, name: str | None = None, out_type: An
 
 
 @public("ragged.segment_ids_to_row_splits")
-def segment_ids_to_row_splits(segment_ids: Any, num_segments: Any = None, out_type: Any = None,
-                              name: str | None = None) -> Tensor:
+def segment_ids_to_row_splits(
+    segment_ids: Any, num_segments: Any = None, out_type: Any = None, name: str | None = None
+) -> Tensor:
     """Where the rows begin and end, given for each value the row it is in.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/ragged/segment_ids_to_row_splits
@@ -322,8 +351,7 @@ def segment_ids_to_row_splits(segment_ids: Any, num_segments: Any = None, out_ty
 
 
 @public("ragged.stack_dynamic_partitions")
-def stack_dynamic_partitions(data: Any, partitions: Any, num_partitions: Any, name: str | None = None
-                             ) -> RaggedTensor:
+def stack_dynamic_partitions(data: Any, partitions: Any, num_partitions: Any, name: str | None = None) -> RaggedTensor:
     """Row p holds the slices of `data` where `partitions` is p, in order.
 
     Args:
@@ -339,10 +367,10 @@ def stack_dynamic_partitions(data: Any, partitions: Any, num_partitions: Any, na
     """
     t, ids = to_tensor(data), stream.host(to_tensor(partitions))
     count = int(np.asarray(num_partitions))
-    if t.aval.shape[:ids.ndim] != ids.shape:
+    if t.aval.shape[: ids.ndim] != ids.shape:
         raise ValueError(f"Shapes {t.aval.shape} and {ids.shape} are incompatible")
     if ((ids < 0) | (ids >= count)).any():
         raise invalid(f"partitions must be in [0, {count})")
-    flat = reshape(t, (ids.size, *t.aval.shape[ids.ndim:])) if ids.ndim != 1 else t
+    flat = reshape(t, (ids.size, *t.aval.shape[ids.ndim :])) if ids.ndim != 1 else t
     lengths = np.bincount(ids.ravel(), minlength=count).astype(ids.dtype)
     return ragged(take(flat, np.argsort(ids.ravel(), kind="stable")), splits_from_lengths(lengths))

@@ -29,10 +29,13 @@ _ELEMENTWISE = (
     "is_finite is_inf is_nan less less_equal lgamma log log1p log_sigmoid logical_and logical_not logical_or "
     "logical_xor maximum minimum mod multiply multiply_no_nan negative not_equal one_hot ones_like pow real reciprocal "
     "rint round rsqrt saturate_cast sigmoid sign sin sinh softplus sqrt square squared_difference stop_gradient "
-    "subtract tan tanh truediv truncatediv truncatemod xdivy xlogy zeros_like").split()
+    "subtract tan tanh truediv truncatediv truncatemod xdivy xlogy zeros_like"
+).split()
 _NN = ("dropout elu gelu leaky_relu relu relu6 selu sigmoid silu softplus softsign swish tanh").split()
-_STRINGS = ("as_string length lower upper strip substr to_hash_bucket to_hash_bucket_fast to_hash_bucket_strong "
-            "to_number regex_replace regex_full_match unicode_script").split()
+_STRINGS = (
+    "as_string length lower upper strip substr to_hash_bucket to_hash_bucket_fast to_hash_bucket_strong "
+    "to_number regex_replace regex_full_match unicode_script"
+).split()
 
 
 def on_flat_values(fn: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> RaggedTensor:
@@ -52,9 +55,9 @@ def _aligned(first: RaggedTensor, value: Any) -> Any:
     if isinstance(value, RaggedTensor):
         mine, theirs = first.nested_row_splits, value.nested_row_splits
         if len(mine) != len(theirs) or any(
-                a is not b and not np.array_equal(a, b)
-                for a, b in zip((p._splits() for p in first._levels()), (p._splits() for p in value._levels()),
-                                strict=True)):
+            a is not b and not np.array_equal(a, b)
+            for a, b in zip((p._splits() for p in first._levels()), (p._splits() for p in value._levels()), strict=True)
+        ):
             raise invalid(f"the rows of ragged tensors of shapes {first.shape} and {value.shape} differ in length")
         return value.flat_values
     if not isinstance(value, (Tensor, np.ndarray, list)) and not hasattr(value, "aval"):
@@ -77,8 +80,9 @@ def _spread(first: RaggedTensor, t: Tensor, inner: int) -> Tensor:
     lengths = [np.array([len(first._splits()) - 1]), *(np.diff(p._splits()) for p in first._levels())]
     for n, found in zip(shape[:outer], lengths, strict=True):
         if n != 1 and (found != n).any():
-            raise invalid(f"a dense tensor of shape {t.aval.shape} does not fit the rows of the ragged one of shape "
-                          f"{first.shape}")
+            raise invalid(
+                f"a dense tensor of shape {t.aval.shape} does not fit the rows of the ragged one of shape {first.shape}"
+            )
     at = np.where(np.array(shape[:outer]) == 1, 0, at)
     rows = np.ravel_multi_index(tuple(at.T), shape[:outer])
     return take(reshape(t, (int(np.prod(shape[:outer])), *shape[outer:])), rows)
@@ -154,8 +158,9 @@ def map_flat_values(op: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     out_args, out_kwargs = [flat(a) for a in args], {k: flat(v) for k, v in kwargs.items()}
     for other in found[1:]:
         if other.ragged_rank != found[0].ragged_rank or any(
-                not np.array_equal(a._splits(), b._splits())
-                for a, b in zip(other._levels(), found[0]._levels(), strict=True)):
+            not np.array_equal(a._splits(), b._splits())
+            for a, b in zip(other._levels(), found[0]._levels(), strict=True)
+        ):
             raise ValueError("the ragged tensors have incompatible row_splits")
     out = op(*out_args, **out_kwargs)
     return found[0].with_flat_values(out) if found else out
@@ -177,9 +182,16 @@ def attach() -> None:
     known |= {f"nn.{name}": _version(f"nn.{name}") for name in _NN}
     known |= {f"strings.{name}": _version(f"strings.{name}") for name in _STRINGS}
     known |= {
-        "concat": joining.concat, "stack": joining.stack, "gather": indexing.gather,
-        "expand_dims": indexing.expand_dims, "where": _where, "nn.softmax": _softmax, "size": _size,
-        "rank": lambda input, name=None: _count(input.shape.rank), "nn.embedding_lookup": _embedding}
+        "concat": joining.concat,
+        "stack": joining.stack,
+        "gather": indexing.gather,
+        "expand_dims": indexing.expand_dims,
+        "where": _where,
+        "nn.softmax": _softmax,
+        "size": _size,
+        "rank": lambda input, name=None: _count(input.shape.rank),
+        "nn.embedding_lookup": _embedding,
+    }
     binary = {name: getattr(operator, name) for name in "add sub mul truediv floordiv mod pow".split()}
     binary |= {"and": logical_and, "or": logical_or, "xor": logical_xor}
     for name, fn in binary.items():

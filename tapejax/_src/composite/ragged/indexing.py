@@ -73,7 +73,7 @@ def getitem(x: RaggedTensor, key: Any) -> Any:
         at = keys.index(Ellipsis)
         rank = x.shape.rank
         assert rank is not None
-        keys[at:at + 1] = [slice(None)] * (rank - sum(k is not None for k in keys) + 1)
+        keys[at : at + 1] = [slice(None)] * (rank - sum(k is not None for k in keys) + 1)
     return _item(x, keys)
 
 
@@ -86,8 +86,10 @@ def _key(k: Any) -> Any:
         array = stream.host(k) if isinstance(k, Tensor) else np.asarray(k)
         if array.ndim == 0 and array.dtype.kind in "iu":
             return int(array)
-    raise TypeError("Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar tf.int32/tf.int64 "
-                    f"tensors are valid indices, got {k!r}")
+    raise TypeError(
+        "Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar tf.int32/tf.int64 "
+        f"tensors are valid indices, got {k!r}"
+    )
 
 
 def _item(x: Any, keys: list[Any]) -> Any:
@@ -111,7 +113,7 @@ def _item(x: Any, keys: list[Any]) -> Any:
 def _part(values: Any, start: int, stop: int) -> Any:
     if isinstance(values, Tensor):
         return getitem_dense(values, slice(start, stop))
-    splits = values._splits()[start:stop + 1]
+    splits = values._splits()[start : stop + 1]
     return ragged(_part(values._values, int(splits[0]), int(splits[-1])), splits - splits[0], values._uniform)
 
 
@@ -135,8 +137,11 @@ def _inner(x: RaggedTensor, keys: list[Any]) -> Any:
         positions = [start + np.array(c, np.int64) for start, c in zip(splits, chosen, strict=False)]
         lengths = np.array([len(c) for c in chosen], splits.dtype)
         same = None if x._uniform is None or not len(lengths) else int(lengths[0])
-        x = ragged(take_rows(x._values, np.concatenate([np.zeros(0, np.int64), *positions])),
-                   splits_from_lengths(lengths), same)
+        x = ragged(
+            take_rows(x._values, np.concatenate([np.zeros(0, np.int64), *positions])),
+            splits_from_lengths(lengths),
+            same,
+        )
     if not rest:
         return x
     values = x._values
@@ -148,8 +153,14 @@ def _iterate(x: RaggedTensor) -> Iterator[Any]:
     return (getitem(x, i) for i in range(x._row_splits.aval.shape[0] - 1))
 
 
-def gather(params: Any, indices: Any, validate_indices: Any = None, axis: Any = None, batch_dims: int = 0,
-           name: str | None = None) -> Any:
+def gather(
+    params: Any,
+    indices: Any,
+    validate_indices: Any = None,
+    axis: Any = None,
+    batch_dims: int = 0,
+    name: str | None = None,
+) -> Any:
     """`tf.gather` where `params` or `indices` are ragged.
 
     Raises:

@@ -109,8 +109,10 @@ def stack_ragged(values: Any, axis: Any = 0, name: str | None = None) -> Any:
     >>> stack_ragged([[1, 2], [3]])
     <tf.RaggedTensor [[1, 2], [3]]>
     """
-    items = [v if isinstance(v, RaggedTensor) else to_tensor(v)
-             for v in (values if isinstance(values, (list, tuple)) else [values])]
+    items = [
+        v if isinstance(v, RaggedTensor) else to_tensor(v)
+        for v in (values if isinstance(values, (list, tuple)) else [values])
+    ]
     ranks = {v.shape.rank for v in items}
     if len(ranks) > 1:
         raise ValueError(f"all values must have the same rank, got {sorted(map(str, ranks))}")

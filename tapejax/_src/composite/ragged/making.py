@@ -65,8 +65,9 @@ class Rows(nest.CompositeTensor):
         return out
 
     @classmethod
-    def from_row_splits(cls, values: Any, row_splits: Any, name: str | None = None, validate: bool = True
-                        ) -> "RaggedTensor":
+    def from_row_splits(
+        cls, values: Any, row_splits: Any, name: str | None = None, validate: bool = True
+    ) -> "RaggedTensor":
         """Row i is ``values[row_splits[i]:row_splits[i + 1]]``.
 
         Args:
@@ -91,13 +92,16 @@ class Rows(nest.CompositeTensor):
             if found[0] != 0 or (np.diff(found) < 0).any():
                 raise invalid(f"Arguments to from_row_splits do not form a valid RaggedTensor: {found.tolist()}")
             if found[-1] != count_of(values):
-                raise invalid(f"Arguments to from_row_splits do not form a valid RaggedTensor: the splits end at "
-                              f"{found[-1]}, but there are {count_of(values)} values")
+                raise invalid(
+                    f"Arguments to from_row_splits do not form a valid RaggedTensor: the splits end at "
+                    f"{found[-1]}, but there are {count_of(values)} values"
+                )
         return cls._of(values, splits)
 
     @classmethod
-    def from_row_lengths(cls, values: Any, row_lengths: Any, name: str | None = None, validate: bool = True
-                         ) -> "RaggedTensor":
+    def from_row_lengths(
+        cls, values: Any, row_lengths: Any, name: str | None = None, validate: bool = True
+    ) -> "RaggedTensor":
         """Row i is the next ``row_lengths[i]`` values. Arguments as of `from_row_splits`."""
         lengths = integers(row_lengths, "row_lengths")
         if validate and (lengths < 0).any():
@@ -105,8 +109,9 @@ class Rows(nest.CompositeTensor):
         return cls.from_row_splits(values, from_value(splits_from_lengths(lengths)), validate=validate)
 
     @classmethod
-    def from_value_rowids(cls, values: Any, value_rowids: Any, nrows: Any = None, name: str | None = None,
-                          validate: bool = True) -> "RaggedTensor":
+    def from_value_rowids(
+        cls, values: Any, value_rowids: Any, nrows: Any = None, name: str | None = None, validate: bool = True
+    ) -> "RaggedTensor":
         """Value i is in row ``value_rowids[i]``, and these ascend; `nrows` is by default one more than the last.
 
         Raises:
@@ -125,24 +130,28 @@ class Rows(nest.CompositeTensor):
         return cls.from_row_splits(values, from_value(splits_from_lengths(lengths)), validate=validate)
 
     @classmethod
-    def from_row_starts(cls, values: Any, row_starts: Any, name: str | None = None, validate: bool = True
-                        ) -> "RaggedTensor":
+    def from_row_starts(
+        cls, values: Any, row_starts: Any, name: str | None = None, validate: bool = True
+    ) -> "RaggedTensor":
         """Row i begins at value ``row_starts[i]``. Arguments as of `from_row_splits`."""
         starts, values = integers(row_starts, "row_starts"), values_of(values)
         end = np.array([count_of(values)], starts.dtype)
         return cls.from_row_splits(values, from_value(np.concatenate([starts, end])), validate=validate)
 
     @classmethod
-    def from_row_limits(cls, values: Any, row_limits: Any, name: str | None = None, validate: bool = True
-                        ) -> "RaggedTensor":
+    def from_row_limits(
+        cls, values: Any, row_limits: Any, name: str | None = None, validate: bool = True
+    ) -> "RaggedTensor":
         """Row i ends before value ``row_limits[i]``. Arguments as of `from_row_splits`."""
         limits = integers(row_limits, "row_limits")
-        return cls.from_row_splits(values, from_value(np.concatenate([np.zeros(1, limits.dtype), limits])),
-                                   validate=validate)
+        return cls.from_row_splits(
+            values, from_value(np.concatenate([np.zeros(1, limits.dtype), limits])), validate=validate
+        )
 
     @classmethod
-    def from_uniform_row_length(cls, values: Any, uniform_row_length: Any, nrows: Any = None, validate: bool = True,
-                                name: str | None = None) -> "RaggedTensor":
+    def from_uniform_row_length(
+        cls, values: Any, uniform_row_length: Any, nrows: Any = None, validate: bool = True, name: str | None = None
+    ) -> "RaggedTensor":
         """Rows of one length.
 
         Args:
@@ -163,20 +172,28 @@ class Rows(nest.CompositeTensor):
         return cls._of(values, np.arange(rows + 1, dtype=np.int64) * length, length)
 
     @classmethod
-    def from_nested_row_splits(cls, flat_values: Any, nested_row_splits: Iterable[Any], name: str | None = None,
-                               validate: bool = True) -> "RaggedTensor":
+    def from_nested_row_splits(
+        cls, flat_values: Any, nested_row_splits: Iterable[Any], name: str | None = None, validate: bool = True
+    ) -> "RaggedTensor":
         """`from_row_splits` for several axes, the outermost first."""
         return _nested(cls.from_row_splits, flat_values, nested_row_splits, "nested_row_splits", validate)
 
     @classmethod
-    def from_nested_row_lengths(cls, flat_values: Any, nested_row_lengths: Iterable[Any], name: str | None = None,
-                                validate: bool = True) -> "RaggedTensor":
+    def from_nested_row_lengths(
+        cls, flat_values: Any, nested_row_lengths: Iterable[Any], name: str | None = None, validate: bool = True
+    ) -> "RaggedTensor":
         """`from_row_lengths` for several axes, the outermost first."""
         return _nested(cls.from_row_lengths, flat_values, nested_row_lengths, "nested_row_lengths", validate)
 
     @classmethod
-    def from_nested_value_rowids(cls, flat_values: Any, nested_value_rowids: Iterable[Any], nested_nrows: Any = None,
-                                 name: str | None = None, validate: bool = True) -> "RaggedTensor":
+    def from_nested_value_rowids(
+        cls,
+        flat_values: Any,
+        nested_value_rowids: Iterable[Any],
+        nested_nrows: Any = None,
+        name: str | None = None,
+        validate: bool = True,
+    ) -> "RaggedTensor":
         """`from_value_rowids` for several axes, the outermost first."""
         ids = list(nested_value_rowids)
         counts = [None] * len(ids) if nested_nrows is None else list(nested_nrows)
@@ -186,8 +203,15 @@ class Rows(nest.CompositeTensor):
         return out
 
     @classmethod
-    def from_tensor(cls, tensor: Any, lengths: Any = None, padding: Any = None, ragged_rank: int = 1,
-                    name: str | None = None, row_splits_dtype: Any = dtypes.int64) -> "RaggedTensor":
+    def from_tensor(
+        cls,
+        tensor: Any,
+        lengths: Any = None,
+        padding: Any = None,
+        ragged_rank: int = 1,
+        name: str | None = None,
+        row_splits_dtype: Any = dtypes.int64,
+    ) -> "RaggedTensor":
         """A dense tensor as a ragged one.
 
         Args:
@@ -210,8 +234,9 @@ class Rows(nest.CompositeTensor):
         return building.from_tensor(tensor, lengths, padding, ragged_rank, dtypes.to_numpy(row_splits_dtype))
 
     @classmethod
-    def from_sparse(cls, st_input: Any, name: str | None = None, row_splits_dtype: Any = dtypes.int64
-                    ) -> "RaggedTensor":
+    def from_sparse(
+        cls, st_input: Any, name: str | None = None, row_splits_dtype: Any = dtypes.int64
+    ) -> "RaggedTensor":
         """A sparse matrix whose rows have their elements at the front, without gaps.
 
         Raises:

@@ -104,9 +104,18 @@ def _logsumexp(input_tensor: RaggedTensor, axis: Any = None, keepdims: Any = Non
 
 def register() -> None:
     """Gives ragged tensors their versions of the reductions."""
-    found = {"sum": _sum, "prod": _prod, "max": _plain("max"), "min": _plain("min"), "mean": _mean,
-             "any": _as_integers(_sum), "all": _as_integers(_prod), "variance": _variance, "std": _std,
-             "logsumexp": _logsumexp}
+    found = {
+        "sum": _sum,
+        "prod": _prod,
+        "max": _plain("max"),
+        "min": _plain("min"),
+        "mean": _mean,
+        "any": _as_integers(_sum),
+        "all": _as_integers(_prod),
+        "variance": _variance,
+        "std": _std,
+        "logsumexp": _logsumexp,
+    }
     known = public.versions.setdefault(RaggedTensor, {})
     for name, fn in found.items():
         known[f"reduce_{name}"] = known[f"math.reduce_{name}"] = fn

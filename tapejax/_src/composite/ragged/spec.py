@@ -31,8 +31,14 @@ class RaggedTensorSpec(TypeSpec):
 
     __slots__ = ("_dtype", "_ragged_rank", "_row_splits_dtype", "_shape")
 
-    def __init__(self, shape: Any = None, dtype: Any = dtypes.float32, ragged_rank: int | None = None,
-                 row_splits_dtype: Any = dtypes.int64, flat_values_spec: Any = None):
+    def __init__(
+        self,
+        shape: Any = None,
+        dtype: Any = dtypes.float32,
+        ragged_rank: int | None = None,
+        row_splits_dtype: Any = dtypes.int64,
+        flat_values_spec: Any = None,
+    ):
         if flat_values_spec is not None:
             raise ValueError("`flat_values_spec` is not supported: the innermost values are plain tensors")
         self._shape = TensorShape(shape)
@@ -64,8 +70,11 @@ class RaggedTensorSpec(TypeSpec):
 
     def is_compatible_with(self, spec_or_value: Any) -> bool:
         """Whether a ragged tensor, or a spec, fits."""
-        other = spec_or_value if isinstance(spec_or_value, RaggedTensorSpec) else (
-            RaggedTensorSpec.from_value(spec_or_value) if isinstance(spec_or_value, RaggedTensor) else None)
+        other = (
+            spec_or_value
+            if isinstance(spec_or_value, RaggedTensorSpec)
+            else (RaggedTensorSpec.from_value(spec_or_value) if isinstance(spec_or_value, RaggedTensor) else None)
+        )
         return other is not None and self._shape.is_compatible_with(other._shape) and self._rest() == other._rest()
 
     def _rest(self) -> tuple[Any, ...]:
@@ -73,11 +82,12 @@ class RaggedTensorSpec(TypeSpec):
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RaggedTensorSpec) and (repr(self._shape), *self._rest()) == (
-            repr(other._shape), *other._rest())
+            repr(other._shape),
+            *other._rest(),
+        )
 
     def __hash__(self) -> int:
         return hash((repr(self._shape), *self._rest()))
 
     def __repr__(self) -> str:
-        return (f"RaggedTensorSpec({self._shape!r}, {self._dtype!r}, {self._ragged_rank!r}, "
-                f"{self._row_splits_dtype!r})")
+        return f"RaggedTensorSpec({self._shape!r}, {self._dtype!r}, {self._ragged_rank!r}, {self._row_splits_dtype!r})"

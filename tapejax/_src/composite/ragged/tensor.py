@@ -34,16 +34,20 @@ class RaggedTensor(Rows):
     __array_priority__ = 100
 
     def __init__(self, *args: Any, **kwargs: Any):
-        raise ValueError("RaggedTensor constructor is private; please use one of the factory methods instead "
-                         "(e.g., RaggedTensor.from_row_lengths())")
+        raise ValueError(
+            "RaggedTensor constructor is private; please use one of the factory methods instead "
+            "(e.g., RaggedTensor.from_row_lengths())"
+        )
 
     # Parts
 
     values = property(lambda self: self._values, doc="All rows joined: a tensor, or a ragged one of a rank less.")
     row_splits = property(lambda self: self._row_splits, doc="Where the rows begin and end in `values`.")
     dtype = property(lambda self: self.flat_values.dtype, doc="`DType` of the values.")
-    nested_row_splits = property(lambda self: tuple(p._row_splits for p in self._levels()),
-                                 doc="`row_splits` of all ragged axes, the outermost first.")
+    nested_row_splits = property(
+        lambda self: tuple(p._row_splits for p in self._levels()),
+        doc="`row_splits` of all ragged axes, the outermost first.",
+    )
     ragged_rank = property(lambda self: len(self._levels()), doc="How many axes are ragged.")
 
     @property
@@ -97,7 +101,7 @@ class RaggedTensor(Rows):
         if isinstance(self._values, RaggedTensor):
             return self.with_values(self._values.row_lengths(axis - 1))
         shape = self._values.aval.shape
-        return self.with_values(self._number(np.full(shape[:axis - 1], shape[axis - 1])))
+        return self.with_values(self._number(np.full(shape[: axis - 1], shape[axis - 1])))
 
     def row_starts(self, name: str | None = None) -> Tensor:
         """Where each row begins."""
@@ -121,9 +125,13 @@ class RaggedTensor(Rows):
 
     def bounding_shape(self, axis: Any = None, name: str | None = None, out_type: Any = None) -> Tensor:
         """The shape of the smallest dense tensor that holds this one, or its sizes along `axis` (an int or a list)."""
-        whole = self._number([self._row_splits.aval.shape[0] - 1,
-                              *(np.diff(p._splits()).max(initial=0) for p in self._levels()),
-                              *self.flat_values.aval.shape[1:]])
+        whole = self._number(
+            [
+                self._row_splits.aval.shape[0] - 1,
+                *(np.diff(p._splits()).max(initial=0) for p in self._levels()),
+                *self.flat_values.aval.shape[1:],
+            ]
+        )
         if axis is None:
             return _as(whole, out_type)
         return _as(self._number(np.asarray(whole)[np.asarray(axis)]), out_type)
@@ -184,15 +192,13 @@ class RaggedTensor(Rows):
     def to_list(self) -> list[Any]:
         """The values as nested Python lists."""
         splits = self._splits().tolist()
-        inner = (self._values.to_list() if isinstance(self._values, RaggedTensor)
-                 else stream.host(self._values).tolist())
+        inner = self._values.to_list() if isinstance(self._values, RaggedTensor) else stream.host(self._values).tolist()
         return [inner[a:b] for a, b in zip(splits, splits[1:], strict=False)]
 
     def numpy(self) -> np.ndarray:
         """A NumPy array: of rows, as objects, if their lengths differ, otherwise an ordinary one."""
         splits = self._splits()
-        inner = (self._values.numpy() if isinstance(self._values, RaggedTensor)
-                 else stream.host(self._values))
+        inner = self._values.numpy() if isinstance(self._values, RaggedTensor) else stream.host(self._values)
         rows = [inner[a:b] for a, b in zip(splits, splits[1:], strict=False)]
         if not rows:
             return np.zeros((0, 0, *inner.shape[1:]), inner.dtype)
@@ -223,7 +229,10 @@ class RaggedTensor(Rows):
 
     def _matches(self, other: Any) -> bool:
         return isinstance(other, RaggedTensor) and (self.dtype, self.ragged_rank, self.shape.rank) == (
-            other.dtype, other.ragged_rank, other.shape.rank)
+            other.dtype,
+            other.ragged_rank,
+            other.shape.rank,
+        )
 
     def __bool__(self) -> bool:
         raise TypeError("RaggedTensor may not be used as a boolean.")

@@ -28,8 +28,17 @@ from tapejax._src.ops.math.elementwise import maximum as maximum_dense
 from tapejax._src.ops.math.elementwise import minimum as minimum_dense
 from tapejax._src.ops.registry import Array, Same, op
 
-__all__ = ["add", "map_values", "maximum", "minimum", "reduce_max", "reduce_sum", "softmax",
-           "softmax_in_groups", "sparse_dense_matmul"]
+__all__ = [
+    "add",
+    "map_values",
+    "maximum",
+    "minimum",
+    "reduce_max",
+    "reduce_sum",
+    "softmax",
+    "softmax_in_groups",
+    "sparse_dense_matmul",
+]
 
 
 @op()
@@ -60,7 +69,7 @@ def _union(a: SparseTensor, b: SparseTensor, what: str) -> tuple[np.ndarray, np.
     mine, theirs = (flat_indices(host_indices(s), shape) for s in (a, b))
     flat, place = np.unique(np.concatenate([mine, theirs]), return_inverse=True)
     indices = np.stack(np.unravel_index(flat, shape), -1).reshape(len(flat), len(shape))
-    return indices, place[:len(mine)], place[len(mine):]
+    return indices, place[: len(mine)], place[len(mine) :]
 
 
 @public("sparse.add")
@@ -119,8 +128,9 @@ def _column(indices: Array, axis: int):
 
 
 @public("sparse.sparse_dense_matmul")
-def sparse_dense_matmul(sp_a: Any, b: Any, adjoint_a: bool = False, adjoint_b: bool = False, name: str | None = None
-                        ) -> Tensor:
+def sparse_dense_matmul(
+    sp_a: Any, b: Any, adjoint_a: bool = False, adjoint_b: bool = False, name: str | None = None
+) -> Tensor:
     """The matrix product of a sparse and a dense matrix, in either order, as a dense matrix.
 
     Args:
@@ -175,8 +185,13 @@ def _reduce(sp_input: Any, axis: Any, keepdims: Any, output_is_sparse: bool, how
 
 
 @public("sparse.reduce_sum")
-def reduce_sum(sp_input: Any, axis: Any = None, keepdims: bool | None = None, output_is_sparse: bool = False,
-               name: str | None = None) -> Any:
+def reduce_sum(
+    sp_input: Any,
+    axis: Any = None,
+    keepdims: bool | None = None,
+    output_is_sparse: bool = False,
+    name: str | None = None,
+) -> Any:
     """The sum over axes, all of them by default.
 
     Args:
@@ -195,8 +210,13 @@ def reduce_sum(sp_input: Any, axis: Any = None, keepdims: bool | None = None, ou
 
 
 @public("sparse.reduce_max")
-def reduce_max(sp_input: Any, axis: Any = None, keepdims: bool | None = None, output_is_sparse: bool = False,
-               name: str | None = None) -> Any:
+def reduce_max(
+    sp_input: Any,
+    axis: Any = None,
+    keepdims: bool | None = None,
+    output_is_sparse: bool = False,
+    name: str | None = None,
+) -> Any:
     """The largest of the elements that are there, over axes; 0 where there is none. Arguments as of `reduce_sum`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/reduce_max
@@ -235,8 +255,9 @@ def softmax(sp_input: Any, name: str | None = None) -> SparseTensor:
 def _extreme(sp_a: Any, sp_b: Any, what: str, choose: Callable[..., Tensor]) -> SparseTensor:
     a, b = need_sparse(sp_a), need_sparse(sp_b)
     indices, mine, theirs = _union(a, b, what)
-    full = [_grouped(s.values, from_value(at.astype(np.int32)), len(indices), "sum")
-            for s, at in ((a, mine), (b, theirs))]
+    full = [
+        _grouped(s.values, from_value(at.astype(np.int32)), len(indices), "sum") for s, at in ((a, mine), (b, theirs))
+    ]
     return sparse(indices, choose(*full), shape_of(a))
 
 

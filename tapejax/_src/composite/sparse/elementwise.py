@@ -15,8 +15,9 @@ from tapejax._src.ops.math.elementwise import divide, multiply
 
 __all__ = ["attach"]
 
-_UNARY = ("abs asin asinh atan atanh cast erf identity negative sign sin sqrt square stop_gradient tan tanh "
-          "nn.tanh").split()
+_UNARY = (
+    "abs asin asinh atan atanh cast erf identity negative sign sin sqrt square stop_gradient tan tanh nn.tanh"
+).split()
 
 
 def _on_values(name: str) -> Callable[..., SparseTensor]:

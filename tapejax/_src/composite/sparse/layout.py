@@ -24,8 +24,22 @@ from tapejax._src.engine import stream
 from tapejax._src.ops.array.gathering import gather
 from tapejax._src.ops.array.layout import broadcast_to, invalid, static_ints
 
-__all__ = ["concat", "expand_dims", "eye", "fill_empty_rows", "in_order", "mask", "reorder", "reset_shape", "reshape",
-           "retain", "slice_", "split", "to_indicator", "transpose"]
+__all__ = [
+    "concat",
+    "expand_dims",
+    "eye",
+    "fill_empty_rows",
+    "in_order",
+    "mask",
+    "reorder",
+    "reset_shape",
+    "reshape",
+    "retain",
+    "slice_",
+    "split",
+    "to_indicator",
+    "transpose",
+]
 
 
 def in_order(indices: np.ndarray, values: Tensor, shape: Sequence[int]) -> SparseTensor:
@@ -74,8 +88,10 @@ def reshape(sp_input: Any, shape: Any, name: str | None = None) -> SparseTensor:
         rest = -int(np.prod(new, dtype=np.int64))
         new[new.index(-1)] = size // rest if rest else 0
     if int(np.prod(new, dtype=np.int64)) != size:
-        raise invalid(f"Input to reshape is a tensor with {size} dense values, but the requested shape has "
-                      f"{int(np.prod(new, dtype=np.int64))}")
+        raise invalid(
+            f"Input to reshape is a tensor with {size} dense values, but the requested shape has "
+            f"{int(np.prod(new, dtype=np.int64))}"
+        )
     flat = flat_indices(host_indices(sp), old)
     return sparse(np.stack(np.unravel_index(flat, new), -1).reshape(len(flat), len(new)), sp.values, new)
 
@@ -134,8 +150,7 @@ def slice_(sp_input: Any, start: Any, size: Any, name: str | None = None) -> Spa
 
 
 @public("sparse.split")
-def split(sp_input: Any = None, num_split: Any = None, axis: Any = None, name: str | None = None
-          ) -> list[SparseTensor]:
+def split(sp_input: Any = None, num_split: Any = None, axis: Any = None, name: str | None = None) -> list[SparseTensor]:
     """Cuts an axis into `num_split` parts; if they cannot be equal, the first ones are longer by one.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/split
@@ -194,7 +209,7 @@ def concat(axis: Any, sp_inputs: Any, expand_nonconcat_dims: bool = False, name:
         raise invalid(f"Concat dimension must be in range [{-rank}, {rank}), got {at}")
     at %= rank
     whole = [max(sizes) for sizes in zip(*shapes, strict=True)]
-    if not expand_nonconcat_dims and any(s[:at] + s[at + 1:] != shapes[0][:at] + shapes[0][at + 1:] for s in shapes):
+    if not expand_nonconcat_dims and any(s[:at] + s[at + 1 :] != shapes[0][:at] + shapes[0][at + 1 :] for s in shapes):
         raise invalid(f"Input shapes must match except in axis {at}, got {shapes}")
     starts = np.cumsum([0, *(s[at] for s in shapes)])
     moved = []
@@ -252,8 +267,11 @@ def fill_empty_rows(sp_input: Any, default_value: Any, name: str | None = None) 
     added = np.zeros((len(rows), len(shape)), np.int64)
     added[:, 0] = rows
     default = to_tensor(default_value, sp.values.aval.dtype)
-    fill = (from_value(np.full(len(rows), default.numpy(), object)) if default.aval.dtype == object
-            else broadcast_to(default, len(rows)))
+    fill = (
+        from_value(np.full(len(rows), default.numpy(), object))
+        if default.aval.dtype == object
+        else broadcast_to(default, len(rows))
+    )
     joined = join([sp.values, fill])
     together = np.concatenate([indices, added])
     # Rows in order; the elements of a row stay as they are.
@@ -282,8 +300,10 @@ def reset_shape(sp_input: Any, new_shape: Any = None) -> SparseTensor:
     if new.shape != old.shape:
         raise ValueError(f"Shapes {new.shape} and {old.shape} are incompatible")
     if (new < old).any():
-        raise ValueError("Requested new_shape should have dimension sizes >= sp_input.shape.  Found new_shape "
-                         f"({new.tolist()}), sp_input.shape ({old.tolist()}).")
+        raise ValueError(
+            "Requested new_shape should have dimension sizes >= sp_input.shape.  Found new_shape "
+            f"({new.tolist()}), sp_input.shape ({old.tolist()})."
+        )
     return SparseTensor(sp.indices, sp.values, from_value(new))
 
 
@@ -299,8 +319,9 @@ def eye(num_rows: Any, num_columns: Any = None, dtype: Any = dtypes.float32, nam
     rows = int(num_rows)
     columns = rows if num_columns is None else int(num_columns)
     n = min(rows, columns)
-    return sparse(np.repeat(np.arange(n)[:, None], 2, 1), from_value(np.ones(n, dtypes.to_numpy(dtype))),
-                  (rows, columns))
+    return sparse(
+        np.repeat(np.arange(n)[:, None], 2, 1), from_value(np.ones(n, dtypes.to_numpy(dtype))), (rows, columns)
+    )
 
 
 @public("sparse.to_indicator")

@@ -20,8 +20,14 @@ from tapejax._src.ops.math.transcendental import sqrt
 from tapejax._src.ops.nn.embedding import embedding_lookup, joined_repeats
 from tapejax._src.ops.registry import Array, op
 
-__all__ = ["bincount", "embedding_lookup_sparse", "safe_embedding_lookup_sparse", "segment_mean", "segment_sqrt_n",
-           "segment_sum"]
+__all__ = [
+    "bincount",
+    "embedding_lookup_sparse",
+    "safe_embedding_lookup_sparse",
+    "segment_mean",
+    "segment_sqrt_n",
+    "segment_sum",
+]
 
 
 @op()
@@ -50,8 +56,14 @@ def _no_slices(sparse_gradient: bool) -> None:
 
 
 @public("sparse.segment_sum")
-def segment_sum(data: Any, indices: Any, segment_ids: Any, num_segments: Any = None, name: str | None = None,
-                sparse_gradient: bool = False) -> Tensor:
+def segment_sum(
+    data: Any,
+    indices: Any,
+    segment_ids: Any,
+    num_segments: Any = None,
+    name: str | None = None,
+    sparse_gradient: bool = False,
+) -> Tensor:
     """Sums of the rows of `data` at `indices`: row i of them goes into the result's row ``segment_ids[i]``.
 
     Args:
@@ -75,8 +87,14 @@ def segment_sum(data: Any, indices: Any, segment_ids: Any, num_segments: Any = N
 
 
 @public("sparse.segment_mean")
-def segment_mean(data: Any, indices: Any, segment_ids: Any, num_segments: Any = None, name: str | None = None,
-                 sparse_gradient: bool = False) -> Tensor:
+def segment_mean(
+    data: Any,
+    indices: Any,
+    segment_ids: Any,
+    num_segments: Any = None,
+    name: str | None = None,
+    sparse_gradient: bool = False,
+) -> Tensor:
     """Means in place of the sums of `segment_sum`; 0 for segments without rows.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/segment_mean
@@ -89,8 +107,14 @@ def segment_mean(data: Any, indices: Any, segment_ids: Any, num_segments: Any = 
 
 
 @public("sparse.segment_sqrt_n")
-def segment_sqrt_n(data: Any, indices: Any, segment_ids: Any, num_segments: Any = None, name: str | None = None,
-                   sparse_gradient: bool = False) -> Tensor:
+def segment_sqrt_n(
+    data: Any,
+    indices: Any,
+    segment_ids: Any,
+    num_segments: Any = None,
+    name: str | None = None,
+    sparse_gradient: bool = False,
+) -> Tensor:
     """The sums of `segment_sum`, divided by the square roots of their numbers of rows.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/segment_sqrt_n
@@ -103,8 +127,15 @@ def segment_sqrt_n(data: Any, indices: Any, segment_ids: Any, num_segments: Any 
 
 
 @public("nn.embedding_lookup_sparse")
-def embedding_lookup_sparse(params: Any, sp_ids: Any, sp_weights: Any, combiner: str | None = None,
-                            max_norm: Any = None, name: str | None = None, allow_fast_lookup: bool = False) -> Tensor:
+def embedding_lookup_sparse(
+    params: Any,
+    sp_ids: Any,
+    sp_weights: Any,
+    combiner: str | None = None,
+    max_norm: Any = None,
+    name: str | None = None,
+    allow_fast_lookup: bool = False,
+) -> Tensor:
     """For each row of ids the combination of their embeddings.
 
     Args:
@@ -153,9 +184,16 @@ def embedding_lookup_sparse(params: Any, sp_ids: Any, sp_weights: Any, combiner:
 
 
 @public("nn.safe_embedding_lookup_sparse")
-def safe_embedding_lookup_sparse(embedding_weights: Any, sparse_ids: Any, sparse_weights: Any = None,
-                                 combiner: str = "mean", default_id: Any = None, max_norm: Any = None,
-                                 name: str | None = None, allow_fast_lookup: bool = False) -> Tensor:
+def safe_embedding_lookup_sparse(
+    embedding_weights: Any,
+    sparse_ids: Any,
+    sparse_weights: Any = None,
+    combiner: str = "mean",
+    default_id: Any = None,
+    max_norm: Any = None,
+    name: str | None = None,
+    allow_fast_lookup: bool = False,
+) -> Tensor:
     """`embedding_lookup_sparse` that leaves out negative ids, and weights that are not positive.
 
     Args:
@@ -205,13 +243,21 @@ def _as_rows(sp: SparseTensor) -> SparseTensor:
     if len(shape) == 2:
         return sp
     rows = np.ravel_multi_index(tuple(indices[:, :-1].T), shape[:-1])
-    return sparse(np.stack([rows, indices[:, -1]], -1), sp.values,
-                  (int(np.prod(shape[:-1], dtype=np.int64)), shape[-1]))
+    return sparse(
+        np.stack([rows, indices[:, -1]], -1), sp.values, (int(np.prod(shape[:-1], dtype=np.int64)), shape[-1])
+    )
 
 
 @public("sparse.bincount")
-def bincount(values: Any, weights: Any = None, axis: Any = 0, minlength: Any = None, maxlength: Any = None,
-             binary_output: bool = False, name: str | None = None) -> SparseTensor:
+def bincount(
+    values: Any,
+    weights: Any = None,
+    axis: Any = 0,
+    minlength: Any = None,
+    maxlength: Any = None,
+    binary_output: bool = False,
+    name: str | None = None,
+) -> SparseTensor:
     """How often each non-negative integer occurs, as a sparse tensor. Runs what is pending.
 
     Args:
@@ -239,8 +285,11 @@ def bincount(values: Any, weights: Any = None, axis: Any = 0, minlength: Any = N
     t = values.values if is_sparse else to_tensor(values)
     ids = stream.host(t)
     per_row = axis == -1 and (len(shape_of(values)) if is_sparse else ids.ndim) == 2
-    rows = (host_indices(values)[:, 0] if is_sparse else np.repeat(np.arange(ids.shape[0]), ids.shape[-1])
-            ) if per_row else np.zeros(ids.size, np.int64)
+    rows = (
+        (host_indices(values)[:, 0] if is_sparse else np.repeat(np.arange(ids.shape[0]), ids.shape[-1]))
+        if per_row
+        else np.zeros(ids.size, np.int64)
+    )
     ids = ids.ravel().astype(np.int64)
     if (ids < 0).any():
         raise invalid("Input values must all be non-negative")

@@ -23,9 +23,21 @@ from tapejax._src.ops.array.layout import invalid
 from tapejax._src.ops.array.layout import reshape as reshape_dense
 from tapejax._src.ops.registry import Array, Same, Shape, op
 
-__all__ = ["SparseTensor", "SparseTensorSpec", "SparseTensorValue", "flat_indices", "from_dense",
-           "host_indices", "join", "need_sparse",
-           "reshape", "shape_of", "sparse", "take", "to_dense"]
+__all__ = [
+    "SparseTensor",
+    "SparseTensorSpec",
+    "SparseTensorValue",
+    "flat_indices",
+    "from_dense",
+    "host_indices",
+    "join",
+    "need_sparse",
+    "reshape",
+    "shape_of",
+    "sparse",
+    "take",
+    "to_dense",
+]
 
 
 class SparseTensorValue(NamedTuple):
@@ -164,8 +176,10 @@ class SparseTensorSpec(TypeSpec):
     @classmethod
     def from_value(cls, value: Any) -> "SparseTensorSpec":
         """The spec of a sparse tensor."""
-        return cls(TensorShape(list(value.dense_shape)) if isinstance(value, SparseTensorValue) else value.shape,
-                   dtypes.as_dtype(value.values.dtype))
+        return cls(
+            TensorShape(list(value.dense_shape)) if isinstance(value, SparseTensorValue) else value.shape,
+            dtypes.as_dtype(value.values.dtype),
+        )
 
     shape = property(lambda self: self._shape, doc="The `TensorShape`.")
     dtype = property(lambda self: self._dtype, doc="The `DType` of the values.")
@@ -173,12 +187,17 @@ class SparseTensorSpec(TypeSpec):
 
     def is_compatible_with(self, spec_or_value: Any) -> bool:
         """Whether a sparse tensor, or a spec, has this dtype and a compatible shape."""
-        return (isinstance(spec_or_value, (SparseTensor, SparseTensorSpec)) and self._dtype == spec_or_value.dtype
-                and self._shape.is_compatible_with(spec_or_value.shape))
+        return (
+            isinstance(spec_or_value, (SparseTensor, SparseTensorSpec))
+            and self._dtype == spec_or_value.dtype
+            and self._shape.is_compatible_with(spec_or_value.shape)
+        )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SparseTensorSpec) and (repr(self._shape), self._dtype) == (
-            repr(other._shape), other._dtype)
+            repr(other._shape),
+            other._dtype,
+        )
 
     def __hash__(self) -> int:
         return hash((repr(self._shape), self._dtype))
@@ -260,8 +279,9 @@ def join(values: list[Tensor]) -> Tensor:
 
 def sparse(indices: np.ndarray, values: Tensor, shape: Any) -> SparseTensor:
     """A sparse tensor of host indices."""
-    return SparseTensor(from_value(np.ascontiguousarray(indices, np.int64)), values,
-                        from_value(np.array(shape, np.int64)))
+    return SparseTensor(
+        from_value(np.ascontiguousarray(indices, np.int64)), values, from_value(np.array(shape, np.int64))
+    )
 
 
 @public("sparse.from_dense")
@@ -289,8 +309,9 @@ def _fill(indices: Array, values: Same, default_value: Same, shape: Shape):
 
 
 @public("sparse.to_dense")
-def to_dense(sp_input: Any, default_value: Any = None, validate_indices: bool = True, name: str | None = None
-             ) -> Tensor:
+def to_dense(
+    sp_input: Any, default_value: Any = None, validate_indices: bool = True, name: str | None = None
+) -> Tensor:
     """The whole tensor.
 
     Args:

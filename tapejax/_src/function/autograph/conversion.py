@@ -17,17 +17,50 @@ from typing import Any, Final
 from tapejax._src.core.errors import UnsupportedError
 from tapejax._src.engine.capture import SymbolicValueError
 
-__all__ = ["call", "convert", "do_not_convert", "in_context", "is_library", "set_verbosity",
-           "to_code", "to_graph", "trace"]
+__all__ = [
+    "call",
+    "convert",
+    "do_not_convert",
+    "in_context",
+    "is_library",
+    "set_verbosity",
+    "to_code",
+    "to_graph",
+    "trace",
+]
 
 _log = logging.getLogger("tapejax")
 EXTRA: Final = "pip install 'tapejax[autograph]'"
 # What belongs to these packages, or to Python's library, is called as it is.
-_LIBRARIES: Final = frozenset({
-    "tapejax", "jax", "jaxlib", "optax", "flax", "orbax", "chex", "equinox", "haiku", "numpy", "scipy", "pandas",
-    "matplotlib", "PIL", "absl", "tensorflow", "keras", "tensorflow_probability", "tensorflow_datasets", "tqdm",
-    "malt", "pytest", "_pytest", "hypothesis", "rich",
-}) | frozenset(sys.stdlib_module_names) - {"__main__", "this", "test"}
+_LIBRARIES: Final = frozenset(
+    {
+        "tapejax",
+        "jax",
+        "jaxlib",
+        "optax",
+        "flax",
+        "orbax",
+        "chex",
+        "equinox",
+        "haiku",
+        "numpy",
+        "scipy",
+        "pandas",
+        "matplotlib",
+        "PIL",
+        "absl",
+        "tensorflow",
+        "keras",
+        "tensorflow_probability",
+        "tensorflow_datasets",
+        "tqdm",
+        "malt",
+        "pytest",
+        "_pytest",
+        "hypothesis",
+        "rich",
+    }
+) | frozenset(sys.stdlib_module_names) - {"__main__", "this", "test"}
 
 
 class Context(threading.local):
@@ -153,8 +186,12 @@ def call(fn: Any, args: tuple, kwargs: dict[str, Any] | None, asked: bool = Fals
     if isinstance(converted, str):
         if asked and target.__code__ not in _warned and len(_warned) < 1000:
             _warned.add(target.__code__)
-            _log.warning("AutoGraph could not transform %s and will run it as it is: %s. To silence this warning, "
-                         "decorate the function with @tf.autograph.experimental.do_not_convert", target, converted)
+            _log.warning(
+                "AutoGraph could not transform %s and will run it as it is: %s. To silence this warning, "
+                "decorate the function with @tf.autograph.experimental.do_not_convert",
+                target,
+                converted,
+            )
         return target(*args, **kwargs)
     context.stack.append(True)
     try:
@@ -201,8 +238,9 @@ def _need(features: Any) -> None:
     if not available():
         raise UnsupportedError("tf.autograph", "the package diastatic-malt is not installed", f"Do: {EXTRA}.")
     if features is not None:
-        raise UnsupportedError("tf.autograph(`experimental_optional_features`)",
-                               "conversion has one set of features", "Leave it out.")
+        raise UnsupportedError(
+            "tf.autograph(`experimental_optional_features`)", "conversion has one set of features", "Leave it out."
+        )
 
 
 def _function_of(entity: Any) -> Any:

@@ -29,8 +29,10 @@ _BELOW = Op("less", jnp.less)
 _TERM = Op("range_term", lambda start, delta, i: start + i.astype(start.dtype) * delta)
 # A variable that only the loop sets: nan, in case the loop takes no turn. A compiled program cannot raise.
 _BLANK = Op("not_set", lambda shape, dtype, value: jnp.full(shape, value if dtype.kind in "fc" else 0, dtype))
-_CHANGED = ("See https://github.com/tensorflow/tensorflow/blob/master/tensorflow/python/autograph/g3doc/reference/"
-            "limitations.md#consistency-of-control-flow-types for more info.")
+_CHANGED = (
+    "See https://github.com/tensorflow/tensorflow/blob/master/tensorflow/python/autograph/g3doc/reference/"
+    "limitations.md#consistency-of-control-flow-types for more info."
+)
 
 
 def _count(start: Any, limit: Any, delta: Any) -> Any:
@@ -49,8 +51,11 @@ class SymbolicRange:
     def __init__(self, start: Any, limit: Any, delta: Any, dtype: Any = None):
         parts = [to_tensor(v) for v in (start, limit, delta)]
         order = [np.dtype(n) for n in ("int32", "int64", "float16", "float32", "float64")]
-        wanted = dtypes.to_numpy(dtype) if dtype is not None else max(
-            (p.aval.dtype for p in parts), key=lambda d: order.index(d) if d in order else -1)
+        wanted = (
+            dtypes.to_numpy(dtype)
+            if dtype is not None
+            else max((p.aval.dtype for p in parts), key=lambda d: order.index(d) if d in order else -1)
+        )
         self.start, self.limit, self.delta = (_cast(p, wanted) for p in parts)
 
     def count(self) -> Tensor:
@@ -62,8 +67,10 @@ class SymbolicRange:
         return stream.record(_TERM, NO_STATIC, (self.start, self.delta, i))
 
     def _refuse(self, *_: Any, **__: Any) -> Any:
-        raise SymbolicValueError("tf.range of a tensor has as many elements as the tensor says, and a compiled program "
-                                 "has fixed shapes; looping over it is possible")
+        raise SymbolicValueError(
+            "tf.range of a tensor has as many elements as the tensor says, and a compiled program "
+            "has fixed shapes; looping over it is possible"
+        )
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -82,8 +89,14 @@ def _cast(t: Tensor, dtype: Any) -> Tensor:
 _CAST = Op("cast", lambda x, dtype: x.astype(dtype))
 
 
-def while_stmt(test: Callable[[], Any], body: Callable[[], Any], get_state: Callable[[], tuple],
-               set_state: Callable[[tuple], None], symbol_names: tuple[str, ...], opts: dict[str, Any]) -> None:
+def while_stmt(
+    test: Callable[[], Any],
+    body: Callable[[], Any],
+    get_state: Callable[[], tuple],
+    set_state: Callable[[tuple], None],
+    symbol_names: tuple[str, ...],
+    opts: dict[str, Any],
+) -> None:
     """``while test(): body()``."""
     first = test()
     if staged(first):
@@ -98,12 +111,19 @@ def while_stmt(test: Callable[[], Any], body: Callable[[], Any], get_state: Call
             raise NotImplementedError(
                 "The condition of while loop started as non-Tensor, then changed to Tensor. This may happen either "
                 "because variables changed type, or when a break or return statement inside the loop depends on a "
-                f"Tensor condition. In both cases, changing to a TF loop should remove the error.\n{_CHANGED}")
+                f"Tensor condition. In both cases, changing to a TF loop should remove the error.\n{_CHANGED}"
+            )
 
 
-def for_stmt(iter_: Any, extra_test: Callable[[], Any] | None, body: Callable[[Any], Any],
-             get_state: Callable[[], tuple], set_state: Callable[[tuple], None], symbol_names: tuple[str, ...],
-             opts: dict[str, Any]) -> None:
+def for_stmt(
+    iter_: Any,
+    extra_test: Callable[[], Any] | None,
+    body: Callable[[Any], Any],
+    get_state: Callable[[], tuple],
+    set_state: Callable[[tuple], None],
+    symbol_names: tuple[str, ...],
+    opts: dict[str, Any],
+) -> None:
     """``for x in iter_: body(x)``, as long as `extra_test` (no ``break`` or ``return`` yet) holds."""
     if isinstance(iter_, SymbolicRange) or staged(iter_):
         _staged_for(iter_, extra_test, body, _State(get_state, set_state, symbol_names, opts))
@@ -119,8 +139,10 @@ def for_stmt(iter_: Any, extra_test: Callable[[], Any] | None, body: Callable[[A
 def _python_test(test: Callable[[], Any]) -> bool:
     value = test()
     if staged(value):
-        raise NotImplementedError("break and return statements which depend on a TF condition are not supported in "
-                                  f"Python for loops. Did you intend to make it a TF loop?\n{_CHANGED}")
+        raise NotImplementedError(
+            "break and return statements which depend on a TF condition are not supported in "
+            f"Python for loops. Did you intend to make it a TF loop?\n{_CHANGED}"
+        )
     return bool(value)
 
 
@@ -163,8 +185,13 @@ class _State:
       opts: from `set_loop_options`.
     """
 
-    def __init__(self, get_state: Callable[[], tuple], set_state: Callable[[tuple], None],
-                 symbol_names: tuple[str, ...], opts: dict[str, Any]):
+    def __init__(
+        self,
+        get_state: Callable[[], tuple],
+        set_state: Callable[[tuple], None],
+        symbol_names: tuple[str, ...],
+        opts: dict[str, Any],
+    ):
         self.get_state = get_state
         self.set_state = set_state
         self.names = symbol_names
@@ -173,8 +200,17 @@ class _State:
         shapes = {id(v): shape for v, shape in opts.get("shape_invariants", ())}
         self.invariants = [shapes.get(id(v)) for v in self.before]
 
-    def run(self, name: str, test: Callable[..., Any] | None, body: Callable[..., Any], *, rows: Sequence[Tensor] = (),
-            length: int | None = None, index: bool = False, bound: int | None = None) -> None:
+    def run(
+        self,
+        name: str,
+        test: Callable[..., Any] | None,
+        body: Callable[..., Any],
+        *,
+        rows: Sequence[Tensor] = (),
+        length: int | None = None,
+        index: bool = False,
+        bound: int | None = None,
+    ) -> None:
         """Records the loop, and sets the symbols to their final values.
 
         Args:
@@ -194,14 +230,14 @@ class _State:
 
         def enter(given: Sequence[Any]) -> None:
             full = list(values)
-            for k, v in zip(carried, given[len(counter):], strict=True):
+            for k, v in zip(carried, given[len(counter) :], strict=True):
                 full[k] = v
             self.set_state(tuple(full))
 
         def turn(*given: Any) -> list[Any]:
-            own, extra = given[:len(state)], given[len(state):]
+            own, extra = given[: len(state)], given[len(state) :]
             enter(own)
-            count = body(*own[:len(counter)], *extra)
+            count = body(*own[: len(counter)], *extra)
             after = self.get_state()
             for k, new in enumerate(after):
                 self._verify(k, values[k], new, k in carried)
@@ -210,7 +246,7 @@ class _State:
         def going(*given: Any) -> Any:
             enter(given)
             assert test is not None
-            return test(*given[:len(counter)])
+            return test(*given[: len(counter)])
 
         maximum = self.maximum
         if test is None and maximum is not None and length is not None:
@@ -219,13 +255,22 @@ class _State:
         elif bound is not None:
             maximum = bound if maximum is None else min(bound, int(maximum))
         try:
-            results = loop(name, None if test is None else going, turn, state, leaves, rows=rows, length=length,
-                           maximum=None if test is None else maximum, invariants=shapes,
-                           describe=lambda k: labels[k])
+            results = loop(
+                name,
+                None if test is None else going,
+                turn,
+                state,
+                leaves,
+                rows=rows,
+                length=length,
+                maximum=None if test is None else maximum,
+                invariants=shapes,
+                describe=lambda k: labels[k],
+            )
         finally:
             self.set_state(self.before)
         final = list(values)
-        for k, value in zip(carried, pack(state, leaves, results)[len(counter):], strict=True):
+        for k, value in zip(carried, pack(state, leaves, results)[len(counter) :], strict=True):
             final[k] = value
         self.set_state(tuple(final))
 
@@ -233,14 +278,17 @@ class _State:
         name = self.names[k]
         if not carried:
             if new is not old and not (old is None and new is None):
-                raise TypeError(f"'{name}' must be a tensor, number or structure of them to change in a loop on "
-                                f"tensors; got {old!r}, then {new!r}")
+                raise TypeError(
+                    f"'{name}' must be a tensor, number or structure of them to change in a loop on "
+                    f"tensors; got {old!r}, then {new!r}"
+                )
             return
         if new is None:
             raise ValueError(f"'{name}' is None at the end of the iteration.")
         if isinstance(new, Undefined) or value_like(new) is None:
-            raise TypeError(f"'{name}' must stay a tensor, number or structure of them in a loop on tensors; "
-                            f"got {new!r}")
+            raise TypeError(
+                f"'{name}' must stay a tensor, number or structure of them in a loop on tensors; got {new!r}"
+            )
         try:
             nest.assert_same_structure(old, read(new), expand_composites=True)
         except (TypeError, ValueError) as e:
@@ -271,8 +319,11 @@ class _State:
             return [value_like(v) for v in found]
 
         why = ""
-        given = [*([aval((), np.dtype(np.int32))] if index else []), *(t.aval for t in tensors if t is not None),
-                 *map(row_aval, rows)]
+        given = [
+            *([aval((), np.dtype(np.int32))] if index else []),
+            *(t.aval for t in tensors if t is not None),
+            *map(row_aval, rows),
+        ]
         try:
             region = Region(once, given)
         except SymbolicValueError:
@@ -289,11 +340,15 @@ class _State:
             if like is None:
                 continue
             kept = _result(region, at)
-            values[k] = pack(like, kept[0], [None if t is None else _blank(t, isinstance(self.before[k], Undefined))
-                                               for t in kept[1]])
+            values[k] = pack(
+                like,
+                kept[0],
+                [None if t is None else _blank(t, isinstance(self.before[k], Undefined)) for t in kept[1]],
+            )
             if length == 0:
                 raise errors.InvalidArgumentError(
-                    message=f"loop must iterate at least once to initialize {self.names[k]}")
+                    message=f"loop must iterate at least once to initialize {self.names[k]}"
+                )
         return values
 
     def _verify_missing(self, k: int, like: Any, found: Any, why: str) -> None:
@@ -302,7 +357,8 @@ class _State:
             if like is None:
                 raise NotImplementedError(
                     "a return statement cannot be placed inside this TensorFlow loop; this may happen if a return "
-                    "statement depends on a static Python condition such as a hyperparameter")
+                    "statement depends on a static Python condition such as a hyperparameter"
+                )
         elif old is None:
             if why or (like is None and found is not None):
                 raise ValueError(f"'{name}' is not allowed to be None before the loop{why}")
@@ -314,7 +370,7 @@ def _result(region: Any, at: int) -> tuple[list[Any], list[Tensor | None]]:
     """The leaves and tensors of one of the values that a region returned."""
     start = sum(len(nest.flatten(v, expand_composites=True)) for v in region.structure[:at])
     size = len(nest.flatten(region.structure[at], expand_composites=True))
-    return region.leaves[start:start + size], region.tensors[start:start + size]
+    return region.leaves[start : start + size], region.tensors[start : start + size]
 
 
 def _blank(t: Tensor, undefined: bool) -> Tensor:

@@ -29,8 +29,23 @@ from tapejax._src.ops.array.sorting import sort
 from tapejax._src.ops.math.comparison import logical_not
 
 __all__ = [
-    "STD", "ConversionOptions", "Feature", "FunctionScope", "Undefined", "UndefinedReturnValue", "and_",
-    "autograph_artifact", "converted_call", "for_stmt", "if_exp", "if_stmt", "ld", "ldu", "not_", "or_", "while_stmt",
+    "STD",
+    "ConversionOptions",
+    "Feature",
+    "FunctionScope",
+    "Undefined",
+    "UndefinedReturnValue",
+    "and_",
+    "autograph_artifact",
+    "converted_call",
+    "for_stmt",
+    "if_exp",
+    "if_stmt",
+    "ld",
+    "ldu",
+    "not_",
+    "or_",
+    "while_stmt",
     "with_function_scope",
 ]
 
@@ -68,8 +83,9 @@ def autograph_artifact(entity: Any, extras: Any = None) -> Any:
     return entity
 
 
-def converted_call(f: Any, args: tuple, kwargs: dict[str, Any] | None, caller_fn_scope: Any = None,
-                   options: Any = None) -> Any:
+def converted_call(
+    f: Any, args: tuple, kwargs: dict[str, Any] | None, caller_fn_scope: Any = None, options: Any = None
+) -> Any:
     """A call in the user's code."""
     kwargs = kwargs or {}
     if f is super:
@@ -93,8 +109,15 @@ _IN_CALLER = {
 # Conditions
 
 
-def if_stmt(condition: Any, body: Callable[[], Any], orelse: Callable[[], Any], get_state: Callable[[], tuple],
-            set_state: Callable[[tuple], None], symbol_names: tuple[str, ...], nouts: int) -> None:
+def if_stmt(
+    condition: Any,
+    body: Callable[[], Any],
+    orelse: Callable[[], Any],
+    get_state: Callable[[], tuple],
+    set_state: Callable[[tuple], None],
+    symbol_names: tuple[str, ...],
+    nouts: int,
+) -> None:
     """``if condition: body() else: orelse()``."""
     if not staged(condition):
         body() if condition else orelse()
@@ -125,8 +148,10 @@ def if_stmt(condition: Any, body: Callable[[], Any], orelse: Callable[[], Any], 
     finally:
         set_state(before)
     # An object that no branch replaced stays what it is.
-    found = tuple(a if value is None or (a is b and isinstance(a, Variable)) else value
-                  for a, b, value in zip(ends[0][1], ends[1][1], results, strict=True))
+    found = tuple(
+        a if value is None or (a is b and isinstance(a, Variable)) else value
+        for a, b, value in zip(ends[0][1], ends[1][1], results, strict=True)
+    )
     set_state((*found, *before[nouts:]))
 
 
@@ -140,15 +165,19 @@ def _verify_branches(symbol_names: tuple[str, ...], main: tuple, orelse: tuple) 
         try:
             nest.assert_same_structure(read(a), read(b), expand_composites=True)
         except (TypeError, ValueError) as e:
-            raise TypeError(f"'{name}' must have the same nested structure in the main and else branches:\n\n{e}"
-                            ) from None
+            raise TypeError(
+                f"'{name}' must have the same nested structure in the main and else branches:\n\n{e}"
+            ) from None
         if (value_like(a) is None) != (value_like(b) is None) or value_like(a) is None:
-            raise TypeError(f"'{name}' must be a tensor, number or structure of them to be set in an `if` on a tensor; "
-                            f"got {a!r} and {b!r}")
+            raise TypeError(
+                f"'{name}' must be a tensor, number or structure of them to be set in an `if` on a tensor; "
+                f"got {a!r} and {b!r}"
+            )
         for x, y in zip(nest.flatten(a, True), nest.flatten(b, True), strict=True):
             if not isinstance(x, TensorArray) and (x is None or y is None or to_tensor(x).dtype != to_tensor(y).dtype):
-                raise TypeError(f"'{name}' has dtype {_kind(x)} in the main branch, but dtype {_kind(y)} in the else "
-                                "branch")
+                raise TypeError(
+                    f"'{name}' has dtype {_kind(x)} in the main branch, but dtype {_kind(y)} in the else branch"
+                )
 
 
 def _kind(value: Any) -> str:
@@ -241,7 +270,11 @@ def _sorted(x: Any, **kwargs: Any) -> Any:
 
 
 _BUILTINS: dict[Any, Callable[..., Any]] = {
-    range: _range, len: _len, int: _number(int, "int32"), float: _number(float, "float32"), sorted: _sorted,
+    range: _range,
+    len: _len,
+    int: _number(int, "int32"),
+    float: _number(float, "float32"),
+    sorted: _sorted,
     range_: _tf_range,
 }
 _HASHABLE = (type, type(len), type(_range))

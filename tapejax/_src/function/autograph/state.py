@@ -34,8 +34,10 @@ def verified_condition(value: Any, what: str) -> Tensor:
     tensor = to_tensor(value)
     hint = "to check for None, use `is not None`"
     if tensor.aval.dtype != np.bool_:
-        raise ValueError(f"condition of {what} expected to be `tf.bool` scalar, got {tensor.dtype.name} of shape "
-                         f"{tensor.shape}; to use as boolean Tensor, use `tf.cast`; {hint}")
+        raise ValueError(
+            f"condition of {what} expected to be `tf.bool` scalar, got {tensor.dtype.name} of shape "
+            f"{tensor.shape}; to use as boolean Tensor, use `tf.cast`; {hint}"
+        )
     if tensor.aval.shape:
         if np.prod(tensor.aval.shape) != 1:
             raise ValueError(f"condition of {what} expected to be `tf.bool` scalar, got shape {tensor.shape}; {hint}")

@@ -33,7 +33,8 @@ class _Passes(api.PyToPy):
     def rewritten(self, fn: Any) -> Any:
         """The new tree, and its name."""
         tree, found = transpiler.GenericTranspiler.transform_function(
-            self, fn, converter.ProgramContext(options=_OPTIONS))
+            self, fn, converter.ProgramContext(options=_OPTIONS)
+        )
         return tree, found.info.name
 
 
@@ -93,9 +94,11 @@ def _compiled(fn: Any) -> types.CodeType:
             origin = anno.getanno(old, anno.Basic.ORIGIN, default=None)
             new._line = origin.loc.lineno if origin is not None else None  # type: ignore[attr-defined]
     free = fn.__code__.co_freevars
-    module = ast.parse("def ag__outer():\n"
-                       + "".join(f"    {v} = None\n" for v in free)
-                       + f"    def ag__inner(ag__):\n        pass\n        return {name}\n    return ag__inner\n")
+    module = ast.parse(
+        "def ag__outer():\n"
+        + "".join(f"    {v} = None\n" for v in free)
+        + f"    def ag__inner(ag__):\n        pass\n        return {name}\n    return ag__inner\n"
+    )
     outer: Any = module.body[0]
     outer.body[-2].body[0] = parsed
     _set_lines(module, line)
@@ -120,6 +123,7 @@ def _inner(code: types.CodeType, name: str) -> types.CodeType:
 
 def _named(code: types.CodeType, name: str, shown: str) -> types.CodeType:
     """The converted function goes by the user's name for it."""
-    consts = tuple(c.replace(co_name=shown) if isinstance(c, types.CodeType) and c.co_name == name else c
-                   for c in code.co_consts)
+    consts = tuple(
+        c.replace(co_name=shown) if isinstance(c, types.CodeType) and c.co_name == name else c for c in code.co_consts
+    )
     return code.replace(co_consts=consts)

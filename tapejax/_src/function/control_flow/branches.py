@@ -22,8 +22,12 @@ __all__ = ["case", "cond", "switch_case", "while_loop"]
 
 
 @public("cond")
-def cond(pred: Any, true_fn: Callable[[], Any] | None = None, false_fn: Callable[[], Any] | None = None,
-         name: str | None = None) -> Any:
+def cond(
+    pred: Any,
+    true_fn: Callable[[], Any] | None = None,
+    false_fn: Callable[[], Any] | None = None,
+    name: str | None = None,
+) -> Any:
     """Calls one of two functions.
 
     Args:
@@ -50,14 +54,16 @@ def cond(pred: Any, true_fn: Callable[[], Any] | None = None, false_fn: Callable
         raise TypeError("pred must not be a Python bool", pred)
     pred = to_tensor(pred)
     if pred.aval.dtype != np.bool_ or pred.aval.shape:
-        raise errors.InvalidArgumentError(message=f"`pred` must be a scalar of bool, got {pred.dtype.name} of shape "
-                                                  f"{pred.shape}")
+        raise errors.InvalidArgumentError(
+            message=f"`pred` must be a scalar of bool, got {pred.dtype.name} of shape {pred.shape}"
+        )
     return branch("cond", pred, [true_fn, false_fn], ["true_fn", "false_fn"])
 
 
 @public("switch_case")
-def switch_case(branch_index: Any, branch_fns: Any, default: Callable[[], Any] | None = None,
-                name: str = "switch_case") -> Any:
+def switch_case(
+    branch_index: Any, branch_fns: Any, default: Callable[[], Any] | None = None, name: str = "switch_case"
+) -> Any:
     """Calls the function at an index.
 
     Args:
@@ -90,8 +96,10 @@ def switch_case(branch_index: Any, branch_fns: Any, default: Callable[[], Any] |
             raise TypeError(f"Each entry in 'branch_fns' must be a function or an (int, function) pair, got {pair!r}")
     pairs.sort(key=lambda pair: pair[0])
     if [k for k, _ in pairs] != list(range(len(pairs))):
-        raise ValueError(f"branch indices (keys) must form contiguous range of [0 to {len(pairs)}) but found "
-                         f"{{{','.join(str(k) for k, _ in pairs)}}}")
+        raise ValueError(
+            f"branch indices (keys) must form contiguous range of [0 to {len(pairs)}) but found "
+            f"{{{','.join(str(k) for k, _ in pairs)}}}"
+        )
     fns = [fn for _, fn in pairs]
     if default is not None:
         if not callable(default):
@@ -106,8 +114,13 @@ def switch_case(branch_index: Any, branch_fns: Any, default: Callable[[], Any] |
 
 
 @public("case")
-def case(pred_fn_pairs: Sequence[tuple[Any, Callable[[], Any]]], default: Callable[[], Any] | None = None,
-         exclusive: bool = False, strict: bool = False, name: str = "case") -> Any:
+def case(
+    pred_fn_pairs: Sequence[tuple[Any, Callable[[], Any]]],
+    default: Callable[[], Any] | None = None,
+    exclusive: bool = False,
+    strict: bool = False,
+    name: str = "case",
+) -> Any:
     """Calls the function of the first predicate that holds.
 
     Args:
@@ -145,8 +158,9 @@ def case(pred_fn_pairs: Sequence[tuple[Any, Callable[[], Any]]], default: Callab
     pairs = list(pred_fn_pairs)
     if not is_staged([p for p, _ in pairs]):
         if exclusive and sum(bool(p) for p, _ in (pairs[:-1] if default is None else pairs)) > 1:
-            raise errors.InvalidArgumentError(message="Input error: exclusive=True: more than 1 conditions evaluated "
-                                                      "as True")
+            raise errors.InvalidArgumentError(
+                message="Input error: exclusive=True: more than 1 conditions evaluated as True"
+            )
         for pred, fn in pairs:
             if pred:
                 return fn()
@@ -154,8 +168,10 @@ def case(pred_fn_pairs: Sequence[tuple[Any, Callable[[], Any]]], default: Callab
             raise errors.InvalidArgumentError(message="Input error: None of conditions evaluated as True")
         return default()
     if default is None or exclusive:
-        raise SymbolicValueError("tf.case without `default`, or with `exclusive`, must look at the predicates and "
-                                 "raise, which a compiled program cannot; give a default")
+        raise SymbolicValueError(
+            "tf.case without `default`, or with `exclusive`, must look at the predicates and "
+            "raise, which a compiled program cannot; give a default"
+        )
     last = default
     for pred, fn in reversed(pairs):
         last = _chained(pred, fn, last)
@@ -167,9 +183,17 @@ def _chained(pred: Any, fn: Callable[[], Any], otherwise: Callable[[], Any]) -> 
 
 
 @public("while_loop")
-def while_loop(cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, shape_invariants: Any = None,
-               parallel_iterations: int = 10, back_prop: bool = True, swap_memory: bool = False,
-               maximum_iterations: Any = None, name: str | None = None) -> Any:
+def while_loop(
+    cond: Callable[..., Any],
+    body: Callable[..., Any],
+    loop_vars: Any,
+    shape_invariants: Any = None,
+    parallel_iterations: int = 10,
+    back_prop: bool = True,
+    swap_memory: bool = False,
+    maximum_iterations: Any = None,
+    name: str | None = None,
+) -> Any:
     """Calls `body` on the loop variables as long as `cond` of them holds.
 
     Args:
@@ -225,8 +249,9 @@ def _python_loop(cond: Callable[..., Any], body: Callable[..., Any], loop_vars: 
     return nest.map_structure(lambda v: v if isinstance(v, TensorArray) else to_tensor(v), loop_vars)
 
 
-def _staged_loop(cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, shape_invariants: Any,
-                 maximum: Any) -> Any:
+def _staged_loop(
+    cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, shape_invariants: Any, maximum: Any
+) -> Any:
     leaves = leaves_of(loop_vars)
     for leaf in leaves:
         if leaf is None:

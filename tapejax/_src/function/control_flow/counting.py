@@ -75,13 +75,20 @@ class _OnHost:
         used = {self._result, *(slot for node in self._nodes for slot in node.inputs)}
         places = [i for i, slot in enumerate(self._slots) if slot in used]
         self.state = [i for i in places if i < size]
-        self._fixed = {slot: np.asarray(value, kind.dtype)
-                       for (slot, _), (value, kind) in zip(graph.scalars, captured.scalars, strict=True)}
+        self._fixed = {
+            slot: np.asarray(value, kind.dtype)
+            for (slot, _), (value, kind) in zip(graph.scalars, captured.scalars, strict=True)
+        }
         self._fixed |= {self._slots[i]: _constant(captured.inputs[i - size]) for i in places if i >= size}
         self.known = all(value is not None for value in self._fixed.values()) and all(
-            node.op is not None and node.op.host is not None and "_layout" not in node.static.kwargs
-            and len(node.avals) == 1 and not node.avals[0].shape and node.avals[0].dtype.kind in _INTEGERS
-            for node in self._nodes)
+            node.op is not None
+            and node.op.host is not None
+            and "_layout" not in node.static.kwargs
+            and len(node.avals) == 1
+            and not node.avals[0].shape
+            and node.avals[0].dtype.kind in _INTEGERS
+            for node in self._nodes
+        )
 
     def __call__(self, state: dict[int, Any]) -> Any:
         env = {**self._fixed, **{self._slots[k]: state[k] for k in self.state}}

@@ -58,14 +58,23 @@ def _structured(like: Any, result: Any, hints: Any, what: str) -> Any:
         if leaf.aval.dtype != hint:
             raise errors.InvalidArgumentError(
                 message=f"{what} has dtype {dtypes.from_numpy(hint).name} but Op is trying to write dtype "
-                        f"{leaf.dtype.name}")
+                f"{leaf.dtype.name}"
+            )
     return nest.pack_sequence_as(like, leaves)
 
 
 @public("map_fn")
-def map_fn(fn: Callable[..., Any], elems: Any, dtype: Any = None, parallel_iterations: int | None = None,
-           back_prop: bool = True, swap_memory: bool = False, infer_shape: bool = True, name: str | None = None,
-           fn_output_signature: Any = None) -> Any:
+def map_fn(
+    fn: Callable[..., Any],
+    elems: Any,
+    dtype: Any = None,
+    parallel_iterations: int | None = None,
+    back_prop: bool = True,
+    swap_memory: bool = False,
+    infer_shape: bool = True,
+    name: str | None = None,
+    fn_output_signature: Any = None,
+) -> Any:
     """Applies a function to each element of the first axis, and stacks the results.
 
     Args:
@@ -96,8 +105,9 @@ def map_fn(fn: Callable[..., Any], elems: Any, dtype: Any = None, parallel_itera
     specs = nest.flatten(signature)
     for spec in specs:
         if not isinstance(spec, TensorSpec) and not _is_dtype(spec):
-            raise errors.UnsupportedError(f"tf.map_fn(fn_output_signature={spec!r})", "results are plain tensors",
-                                          "Give dtypes or TensorSpecs.")
+            raise errors.UnsupportedError(
+                f"tf.map_fn(fn_output_signature={spec!r})", "results are plain tensors", "Give dtypes or TensorSpecs."
+            )
     shapes = [s.shape if isinstance(s, TensorSpec) else TensorShape(None) for s in specs]
     kinds = [dtypes.to_numpy(s.dtype if isinstance(s, TensorSpec) else s) for s in specs]
     fn = in_context(fn)
@@ -126,9 +136,17 @@ def _is_dtype(value: Any) -> bool:
 
 
 @public("scan")
-def scan(fn: Callable[..., Any], elems: Any, initializer: Any = None, parallel_iterations: int = 10,
-         back_prop: bool = True, swap_memory: bool = False, infer_shape: bool = True, reverse: bool = False,
-         name: str | None = None) -> Any:
+def scan(
+    fn: Callable[..., Any],
+    elems: Any,
+    initializer: Any = None,
+    parallel_iterations: int = 10,
+    back_prop: bool = True,
+    swap_memory: bool = False,
+    infer_shape: bool = True,
+    reverse: bool = False,
+    name: str | None = None,
+) -> Any:
     """Combines elements one after the other, and keeps what was accumulated at each.
 
     Args:
@@ -158,8 +176,19 @@ def scan(fn: Callable[..., Any], elems: Any, initializer: Any = None, parallel_i
     fn = in_context(fn)
     step = _accumulate(fn, like, first, elems)
     if staged:
-        kept = nest.flatten(loop("scan", None, _emitting(step), first, first, rows=rest,
-                                 length=size - (initializer is None), reverse=reverse, emit=True)[1])
+        kept = nest.flatten(
+            loop(
+                "scan",
+                None,
+                _emitting(step),
+                first,
+                first,
+                rows=rest,
+                length=size - (initializer is None),
+                reverse=reverse,
+                emit=True,
+            )[1]
+        )
         if initializer is None:
             op = _LAST if reverse else _FIRST
             kept = [stream.record(op, NO_STATIC, (x, ys)) for x, ys in zip(first, kept, strict=True)]
@@ -188,8 +217,9 @@ def _emitting(step: Callable[..., list[Tensor]]) -> Callable[..., Any]:
     return body
 
 
-def _start(elems: Any, rows: list[Any], size: int, initializer: Any, reverse: bool,
-           staged: bool) -> tuple[Any, list[Tensor], list[Any]]:
+def _start(
+    elems: Any, rows: list[Any], size: int, initializer: Any, reverse: bool, staged: bool
+) -> tuple[Any, list[Tensor], list[Any]]:
     """The structure of what is accumulated, its first value, and the rows that are left."""
     if initializer is not None:
         return initializer, [to_tensor(i) for i in nest.flatten(initializer)], rows
@@ -229,8 +259,15 @@ def _fold(name: str, fn: Callable[..., Any], elems: Any, initializer: Any, rever
 
 
 @public("foldl")
-def foldl(fn: Callable[..., Any], elems: Any, initializer: Any = None, parallel_iterations: int = 10,
-          back_prop: bool = True, swap_memory: bool = False, name: str | None = None) -> Any:
+def foldl(
+    fn: Callable[..., Any],
+    elems: Any,
+    initializer: Any = None,
+    parallel_iterations: int = 10,
+    back_prop: bool = True,
+    swap_memory: bool = False,
+    name: str | None = None,
+) -> Any:
     """Combines the elements of the first axis from the first to the last. Arguments as of `scan`.
 
     Returns:
@@ -245,8 +282,15 @@ def foldl(fn: Callable[..., Any], elems: Any, initializer: Any = None, parallel_
 
 
 @public("foldr")
-def foldr(fn: Callable[..., Any], elems: Any, initializer: Any = None, parallel_iterations: int = 10,
-          back_prop: bool = True, swap_memory: bool = False, name: str | None = None) -> Any:
+def foldr(
+    fn: Callable[..., Any],
+    elems: Any,
+    initializer: Any = None,
+    parallel_iterations: int = 10,
+    back_prop: bool = True,
+    swap_memory: bool = False,
+    name: str | None = None,
+) -> Any:
     """Combines the elements of the first axis from the last to the first. Arguments as of `scan`.
 
     Returns:
@@ -310,8 +354,9 @@ _STACK = Op("stack", lambda *xs: jnp.stack(xs))
 
 def _vectorized(region: Region, rows: list[Tensor], size: int) -> Any:
     if region.assigned:
-        raise errors.UnsupportedError("tf.vectorized_map(`fn`)", "it assigns variables, once for all elements",
-                                      "Use tf.map_fn.")
+        raise errors.UnsupportedError(
+            "tf.vectorized_map(`fn`)", "it assigns variables, once for all elements", "Use tf.map_fn."
+        )
     wiring = Wiring([region])
     tensors = [t for t in region.tensors if t is not None]
     graph = region.graph(tensors)
@@ -323,8 +368,8 @@ def _vectorized(region: Region, rows: list[Tensor], size: int) -> Any:
 
         def run(*arrays: Any) -> tuple:
             def one(k: Any, *xs: Any) -> tuple:
-                (scalars,) = plan.numbers(arrays[n + m:], k)
-                return tuple(graph([*xs, *plan.feed(0, (), arrays[n:n + m])], scalars))
+                (scalars,) = plan.numbers(arrays[n + m :], k)
+                return tuple(graph([*xs, *plan.feed(0, (), arrays[n : n + m])], scalars))
 
             spread = [jnp.broadcast_to(r, (size, *r.shape[1:])) for r in arrays[:n]]
             return jax.vmap(one)(jnp.arange(size, dtype=jnp.int32), *spread)

@@ -121,8 +121,9 @@ def _saver(step: Step, slots: int) -> Callable[..., State]:
     return save
 
 
-def _back(step: Step, saved: State, consts: State, turns: Any, every: Any, final: State,
-          injected: State | None) -> tuple[State, State]:
+def _back(
+    step: Step, saved: State, consts: State, turns: Any, every: Any, final: State, injected: State | None
+) -> tuple[State, State]:
     """Gradients of the first state and of the consts.
 
     Itself a loop with reverse mode, so that there are derivatives of every order.
@@ -137,7 +138,7 @@ def _back(step: Step, saved: State, consts: State, turns: Any, every: Any, final
     n, m, p = len(saved), len(consts), len(at_state)
 
     def parts(packed: State) -> tuple[Any, Any, State, State, State]:
-        return packed[0], packed[1], packed[2:2 + n], packed[2 + n:2 + n + m], packed[2 + n + m:]
+        return packed[0], packed[1], packed[2 : 2 + n], packed[2 + n : 2 + n + m], packed[2 + n + m :]
 
     def test(k: Any, _: State, packed: State) -> Any:
         return k < packed[0]
@@ -160,8 +161,10 @@ def _back(step: Step, saved: State, consts: State, turns: Any, every: Any, final
         _, pull = jax.vjp(inexact, tuple(state[a] for a in at_state), tuple(consts[a] for a in at_consts))
         of_state, of_consts = pull(cotangents[:p])
         if injected:
-            of_state = tuple(g + jnp.where(i % every == 0, c[slot], jnp.zeros_like(g))
-                             for g, c in zip(of_state, injected, strict=True))
+            of_state = tuple(
+                g + jnp.where(i % every == 0, c[slot], jnp.zeros_like(g))
+                for g, c in zip(of_state, injected, strict=True)
+            )
         return (*of_state, *(a + g for a, g in zip(cotangents[p:], of_consts, strict=True)))
 
     start = (*(final[a] for a in at_state), *(jnp.zeros_like(consts[a]) for a in at_consts))

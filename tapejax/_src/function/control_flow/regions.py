@@ -27,14 +27,18 @@ def is_staged(values: Iterable[Any] = ()) -> bool:
     """Whether control flow must become part of the program: a graph is being captured, or a value is a JAX tracer."""
     if stream.current().symbolic:
         return True
-    return any(isinstance(v, Tensor) and v._value is not None and v.aval.dtype != object and not is_concrete(v._value)
-               for v in values)
+    return any(
+        isinstance(v, Tensor) and v._value is not None and v.aval.dtype != object and not is_concrete(v._value)
+        for v in values
+    )
 
 
 def leaves_of(structure: Any) -> list[Any]:
     """Tensors, None and TensorArrays of a structure, in order."""
-    return [leaf if leaf is None or isinstance(leaf, TensorArray) else to_tensor(leaf)
-            for leaf in nest.flatten(structure, expand_composites=True)]
+    return [
+        leaf if leaf is None or isinstance(leaf, TensorArray) else to_tensor(leaf)
+        for leaf in nest.flatten(structure, expand_composites=True)
+    ]
 
 
 def flatten(leaves: list[Any]) -> list[Tensor | None]:
@@ -110,7 +114,7 @@ class Plan:
         """The numbers of each region; in a turn of a loop random ops go on in their sequences."""
         found, at = [], 0
         for count, draws in zip(self._counts, self._draws, strict=True):
-            own = list(scalars[at:at + count])
+            own = list(scalars[at : at + count])
             if turn is not None:
                 for k, step in draws:
                     kind = own[k].dtype
@@ -151,8 +155,11 @@ class Wiring:
                     self.invariants.append(t)
                 wires.append(positions[id(t)])
             all_wires.append(tuple(wires))
-        self.plan = Plan(tuple(all_wires), tuple(len(region.captured.scalars) for region in regions),
-                         tuple(tuple(region.captured.draws) for region in regions))
+        self.plan = Plan(
+            tuple(all_wires),
+            tuple(len(region.captured.scalars) for region in regions),
+            tuple(tuple(region.captured.draws) for region in regions),
+        )
 
     def after(self, which: int) -> list[Tensor | None]:
         """What a region leaves in the variables; None where it assigns nothing."""

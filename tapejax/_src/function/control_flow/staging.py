@@ -60,23 +60,28 @@ def branch(name: str, index: Tensor, fns: Sequence[Callable[[], Any]], labels: S
     kept = [k for k, a in enumerate(avals) if a is not None]
     shapes = tuple(avals[k] for k in kept)
     n_results, n_variables, n_inputs = len(kept), len(wiring.variables), len(wiring.invariants)
-    key = (name, tuple((r.captured.end, g.outputs) for r, g in zip(regions, graphs, strict=True)), tuple(filled),
-           wiring.plan.key, shapes)
+    key = (
+        name,
+        tuple((r.captured.end, g.outputs) for r, g in zip(regions, graphs, strict=True)),
+        tuple(filled),
+        wiring.plan.key,
+        shapes,
+    )
     memo = first.captured.end.memo
     op = memo.get(key)
     if op is None:
         plan = wiring.plan  # the op lives on: it must not hold tensors
 
         def run(index: Any, *arrays: Any) -> tuple:
-            befores, inputs = arrays[:n_variables], arrays[n_variables:n_variables + n_inputs]
-            parts = plan.numbers(arrays[n_variables + n_inputs:])
+            befores, inputs = arrays[:n_variables], arrays[n_variables : n_variables + n_inputs]
+            parts = plan.numbers(arrays[n_variables + n_inputs :])
 
             def of(k: int) -> Callable[..., tuple]:
                 def one(befores: tuple, inputs: tuple, scalars: Any) -> tuple:
                     found = iter(graphs[k](plan.feed(k, befores, inputs), scalars[k]))
                     outs = [next(found) if has else None for has in filled[k]]
                     results = [_zeros(avals[i]) if outs[i] is None else outs[i] for i in kept]
-                    after = [b if x is None else x for b, x in zip(befores, outs[len(avals):], strict=True)]
+                    after = [b if x is None else x for b, x in zip(befores, outs[len(avals) :], strict=True)]
                     return (*results, *map(lax.stop_gradient, after))
 
                 return one
@@ -105,21 +110,38 @@ def _same_results(name: str, first: Region, first_label: str, other: Region, lab
         raise TypeError(f"`{first_label}` and `{label}` of tf.{name} must return the same structure: {e}") from None
     for k, (a, b) in enumerate(zip(first.leaves, other.leaves, strict=True)):
         if (a is None) != (b is None) or isinstance(a, TensorArray) != isinstance(b, TensorArray):
-            raise TypeError(f"`{first_label}` and `{label}` of tf.{name} return values of different types: {a!r} and "
-                            f"{b!r} (result {k})")
+            raise TypeError(
+                f"`{first_label}` and `{label}` of tf.{name} return values of different types: {a!r} and "
+                f"{b!r} (result {k})"
+            )
         if a is not None and a.dtype != b.dtype:
-            raise TypeError(f"`{first_label}` and `{label}` of tf.{name} return values of different types: "
-                            f"{a.dtype.name} and {b.dtype.name} (result {k})")
+            raise TypeError(
+                f"`{first_label}` and `{label}` of tf.{name} return values of different types: "
+                f"{a.dtype.name} and {b.dtype.name} (result {k})"
+            )
         s, t = first.tensors[k], other.tensors[k]
         if s is not None and t is not None and s.aval is not t.aval:
-            raise SymbolicValueError(f"`{first_label}` and `{label}` of tf.{name} return tensors of different shapes, "
-                                     f"{s.shape} and {t.shape} (result {k}): a compiled program needs one shape")
+            raise SymbolicValueError(
+                f"`{first_label}` and `{label}` of tf.{name} return tensors of different shapes, "
+                f"{s.shape} and {t.shape} (result {k}): a compiled program needs one shape"
+            )
 
 
-def loop(name: str, cond: Callable[..., Any] | None, body: Callable[..., Any], state: Any, leaves: list[Any], *,
-         rows: Sequence[Tensor] = (), length: int | None = None, maximum: Any = None,
-         invariants: list[Any] | None = None, describe: Callable[[int], str] | None = None,
-         reverse: bool = False, emit: bool = False) -> list[Any]:
+def loop(
+    name: str,
+    cond: Callable[..., Any] | None,
+    body: Callable[..., Any],
+    state: Any,
+    leaves: list[Any],
+    *,
+    rows: Sequence[Tensor] = (),
+    length: int | None = None,
+    maximum: Any = None,
+    invariants: list[Any] | None = None,
+    describe: Callable[[int], str] | None = None,
+    reverse: bool = False,
+    emit: bool = False,
+) -> list[Any]:
     """Records a loop and returns the final state, flat.
 
     Args:
@@ -144,10 +166,12 @@ def loop(name: str, cond: Callable[..., Any] | None, body: Callable[..., Any], s
             if t is not None and t.aval.dtype == object:
                 raise SymbolicValueError("strings live on the host and cannot pass through compiled control flow")
         step, emitted = _body_region(body, state, leaves, tensors, rows, emit)
-        found = step.tensors[:len(leaves)]
+        found = step.tensors[: len(leaves)]
         # TensorArrays that the body writes to first: now their elements' shape is known.
-        blanks = [leaf._blank(new.aval.shape[1:]) if old is None and new is not None else old
-                  for leaf, old, new in zip(leaves, tensors, found, strict=True)]
+        blanks = [
+            leaf._blank(new.aval.shape[1:]) if old is None and new is not None else old
+            for leaf, old, new in zip(leaves, tensors, found, strict=True)
+        ]
         if all(a is b for a, b in zip(blanks, tensors, strict=True)):
             break
         tensors = blanks
@@ -163,20 +187,36 @@ def loop(name: str, cond: Callable[..., Any] | None, body: Callable[..., Any], s
         else:
             length, turn_maximum = turns if turn_maximum is None else min(turns, turn_maximum), None
     wiring = Wiring(regions)
-    outs = _record_loop(name, regions, wiring, init, [found[k] for k in present],
-                        [t for t in step.tensors[len(leaves):] if t is not None], rows, length, turn_maximum, reverse)
+    outs = _record_loop(
+        name,
+        regions,
+        wiring,
+        init,
+        [found[k] for k in present],
+        [t for t in step.tensors[len(leaves) :] if t is not None],
+        rows,
+        length,
+        turn_maximum,
+        reverse,
+    )
     results: list[Any] = [None] * len(leaves)
     for k, value in zip(present, outs, strict=False):
         results[k] = value
     at = len(present) + len(wiring.variables)
-    wiring.finish(outs[len(present):at])
+    wiring.finish(outs[len(present) : at])
     if not emit:
         return results
-    return [results, pack(emitted[0], step.leaves[len(leaves):], outs[at:])]
+    return [results, pack(emitted[0], step.leaves[len(leaves) :], outs[at:])]
 
 
-def _body_region(body: Callable[..., Any], state: Any, leaves: list[Any], tensors: list[Tensor | None],
-                 rows: Sequence[Tensor], emit: bool) -> tuple[Region, list[Any]]:
+def _body_region(
+    body: Callable[..., Any],
+    state: Any,
+    leaves: list[Any],
+    tensors: list[Tensor | None],
+    rows: Sequence[Tensor],
+    emit: bool,
+) -> tuple[Region, list[Any]]:
     """The captured body: results are the state's leaves, then what it emits."""
     emitted: list[Any] = []
     init = [t for t in tensors if t is not None]
@@ -199,8 +239,9 @@ def row_aval(rows: Tensor) -> Aval:
     return aval(rows.aval.shape[1:], rows.aval.dtype)
 
 
-def _test_region(cond: Callable[..., Any], state: Any, leaves: list[Any], tensors: list[Tensor | None],
-                 init: Sequence[Any]) -> Region:
+def _test_region(
+    cond: Callable[..., Any], state: Any, leaves: list[Any], tensors: list[Tensor | None], init: Sequence[Any]
+) -> Region:
     def run(*placeholders: Tensor) -> Any:
         given = iter(placeholders)
         return cond(*pack(state, leaves, [None if t is None else next(given) for t in tensors]))
@@ -214,28 +255,40 @@ def _test_region(cond: Callable[..., Any], state: Any, leaves: list[Any], tensor
     return region
 
 
-def _check_state(leaves: list[Any], tensors: list[Tensor | None], found: Sequence[Tensor | None],
-                 invariants: list[Any] | None, describe: Callable[[int], str]) -> None:
+def _check_state(
+    leaves: list[Any],
+    tensors: list[Tensor | None],
+    found: Sequence[Tensor | None],
+    invariants: list[Any] | None,
+    describe: Callable[[int], str],
+) -> None:
     for k, (old, new) in enumerate(zip(tensors, found, strict=True)):
         if old is None or new is None:
             if old is not None:
                 raise ValueError("None values not supported.")
             continue
         if old.aval.dtype != new.aval.dtype:
-            raise TypeError(f"{describe(k)} enters the loop with type {old.dtype!r} but has type {new.dtype!r} after 1 "
-                            "iteration. Its type should remain constant.")
+            raise TypeError(
+                f"{describe(k)} enters the loop with type {old.dtype!r} but has type {new.dtype!r} after 1 "
+                "iteration. Its type should remain constant."
+            )
         if old.aval is new.aval:
             continue
         shape = None if invariants is None or k >= len(invariants) else invariants[k]
         allowed = None if shape is None else TensorShape(shape)
-        if isinstance(leaves[k], TensorArray) or (allowed is not None and allowed.is_compatible_with(old.shape)
-                                                  and allowed.is_compatible_with(new.shape)):
-            raise SymbolicValueError(f"{describe(k)} changes its shape from {old.shape} to {new.shape} in a turn of "
-                                     "the loop, as `shape_invariants` allows: a compiled program has fixed shapes; use "
-                                     "a tensor of the final size, or a TensorArray of known size")
-        raise ValueError(f"{describe(k)} enters the loop with shape {old.shape}, but has shape {new.shape} after one "
-                         "iteration. To allow the shape to vary across iterations, use the `shape_invariants` argument "
-                         "of tf.while_loop to specify a less-specific shape.")
+        if isinstance(leaves[k], TensorArray) or (
+            allowed is not None and allowed.is_compatible_with(old.shape) and allowed.is_compatible_with(new.shape)
+        ):
+            raise SymbolicValueError(
+                f"{describe(k)} changes its shape from {old.shape} to {new.shape} in a turn of "
+                "the loop, as `shape_invariants` allows: a compiled program has fixed shapes; use "
+                "a tensor of the final size, or a TensorArray of known size"
+            )
+        raise ValueError(
+            f"{describe(k)} enters the loop with shape {old.shape}, but has shape {new.shape} after one "
+            "iteration. To allow the shape to vary across iterations, use the `shape_invariants` argument "
+            "of tf.while_loop to specify a less-specific shape."
+        )
 
 
 def _maximum(maximum: Any) -> Any:
@@ -248,9 +301,18 @@ def _maximum(maximum: Any) -> Any:
     return tensor if is_staged([tensor]) and (is_symbolic(tensor) or tensor._value is None) else max(int(tensor), 0)
 
 
-def _record_loop(name: str, regions: list[Region], wiring: Wiring, init: Sequence[Any], found: Sequence[Any],
-                 kept: Sequence[Any], rows: Sequence[Tensor], length: int | None, maximum: Any,
-                 reverse: bool) -> tuple:
+def _record_loop(
+    name: str,
+    regions: list[Region],
+    wiring: Wiring,
+    init: Sequence[Any],
+    found: Sequence[Any],
+    kept: Sequence[Any],
+    rows: Sequence[Tensor],
+    length: int | None,
+    maximum: Any,
+    reverse: bool,
+) -> tuple:
     """Records the op; its results are the final state, the variables' values, and the rows kept."""
     after = wiring.after(0)
     updated = [t for t in after if t is not None]
@@ -260,8 +322,20 @@ def _record_loop(name: str, regions: list[Region], wiring: Wiring, init: Sequenc
     static_maximum = maximum if isinstance(maximum, int) else None
     limits = () if maximum is None or static_maximum is not None else (maximum,)
     n, v, k, m = len(init), len(wiring.variables), len(rows), len(wiring.invariants)
-    key = (name, body.outputs, n, len(kept), changed, None if test is None else (regions[1].captured.end, test.outputs),
-           wiring.plan.key, k, length, static_maximum, len(limits), reverse)
+    key = (
+        name,
+        body.outputs,
+        n,
+        len(kept),
+        changed,
+        None if test is None else (regions[1].captured.end, test.outputs),
+        wiring.plan.key,
+        k,
+        length,
+        static_maximum,
+        len(limits),
+        reverse,
+    )
     memo = regions[0].captured.end.memo
     op = memo.get(key)
     if op is None:
@@ -272,25 +346,27 @@ def _record_loop(name: str, regions: list[Region], wiring: Wiring, init: Sequenc
             values, carried = state[:n], state[n:]
             inputs, parts = _feeds(plan, among, turn, carried, consts, v, m)
             out = body([*values, *xs, *inputs[0]], parts[0])
-            new = iter(out[n + len(kept):])
+            new = iter(out[n + len(kept) :])
             carried = tuple(lax.stop_gradient(next(new)) if c else old for c, old in zip(changed, carried, strict=True))
-            return (*out[:n], *carried), tuple(out[n:n + len(kept)])
+            return (*out[:n], *carried), tuple(out[n : n + len(kept)])
 
         def run(*arrays: Any) -> tuple:
-            state = (*arrays[:n], *map(lax.stop_gradient, arrays[n:n + v]))
-            consts = (*arrays[n:n + v], *arrays[n + v + k:n + v + k + m], *arrays[n + v + k + m + len(limits):])
+            state = (*arrays[:n], *map(lax.stop_gradient, arrays[n : n + v]))
+            consts = (*arrays[n : n + v], *arrays[n + v + k : n + v + k + m], *arrays[n + v + k + m + len(limits) :])
             if test is None:
+
                 def turn(carry: Any, x: Any) -> Any:
                     out, ys = step(carry[0], carry[1], x, consts)
                     return (carry[0] + jnp.int32(1), out), ys
 
-                (_, final), ys = lax.scan(turn, (jnp.int32(0), state), tuple(arrays[n + v:n + v + k]), length,
-                                          reverse=reverse)
+                (_, final), ys = lax.scan(
+                    turn, (jnp.int32(0), state), tuple(arrays[n + v : n + v + k]), length, reverse=reverse
+                )
                 return (*final, *ys)
-            given = arrays[n + v + k + m:n + v + k + m + len(limits)]
+            given = arrays[n + v + k + m : n + v + k + m + len(limits)]
 
             def going(turn: Any, state: tuple, consts: tuple) -> Any:
-                limit, consts = consts[:len(given)], consts[len(given):]
+                limit, consts = consts[: len(given)], consts[len(given) :]
                 inputs, parts = _feeds(plan, among, turn, state[n:], consts, v, m)
                 assert test is not None
                 (found,) = test([*state[:n], *inputs[1]], parts[1])
@@ -299,18 +375,21 @@ def _record_loop(name: str, regions: list[Region], wiring: Wiring, init: Sequenc
                     found &= turn < limit[0]
                 return found if static_maximum is None else found & (turn < static_maximum)
 
-            one = differentiable_while(going, lambda t, s, c: step(t, s, (), c[len(given):])[0], static_maximum)
+            one = differentiable_while(going, lambda t, s, c: step(t, s, (), c[len(given) :])[0], static_maximum)
             return one(state, (*given, *consts))
 
         op = memo[key] = Op(name, run, **effects(regions))
     turns = length if length is not None else static_maximum or UNKNOWN_TURNS
-    return stream.record(op, NO_STATIC, (*init, *wiring.befores, *rows, *wiring.invariants, *limits,
-                                         *numbers(regions, turns)))
+    return stream.record(
+        op, NO_STATIC, (*init, *wiring.befores, *rows, *wiring.invariants, *limits, *numbers(regions, turns))
+    )
 
 
 def _feeds(plan: Plan, regions: int, turn: Any, carried: tuple, consts: tuple, v: int, m: int) -> tuple[list, list]:
     """For each region its inputs after the placeholders, and its numbers."""
-    variables = [read_as(first, now) if jnp.issubdtype(now.dtype, jnp.inexact) else now
-                 for first, now in zip(consts[:v], carried, strict=True)]
-    feeds = [plan.feed(k, variables, consts[v:v + m]) for k in range(regions)]
-    return feeds, plan.numbers(consts[v + m:], turn)
+    variables = [
+        read_as(first, now) if jnp.issubdtype(now.dtype, jnp.inexact) else now
+        for first, now in zip(consts[:v], carried, strict=True)
+    ]
+    feeds = [plan.feed(k, variables, consts[v : v + m]) for k in range(regions)]
+    return feeds, plan.numbers(consts[v + m :], turn)

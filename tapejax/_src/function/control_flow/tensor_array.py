@@ -62,10 +62,20 @@ class TensorArray:
     [1.0, 2.0]
     """
 
-    def __init__(self, dtype: Any, size: Any = None, dynamic_size: bool | None = None,
-                 clear_after_read: bool | None = None, tensor_array_name: str | None = None, handle: Any = None,
-                 flow: Any = None, infer_shape: bool = True, element_shape: Any = None,
-                 colocate_with_first_write_call: bool = True, name: str | None = None):
+    def __init__(
+        self,
+        dtype: Any,
+        size: Any = None,
+        dynamic_size: bool | None = None,
+        clear_after_read: bool | None = None,
+        tensor_array_name: str | None = None,
+        handle: Any = None,
+        flow: Any = None,
+        infer_shape: bool = True,
+        element_shape: Any = None,
+        colocate_with_first_write_call: bool = True,
+        name: str | None = None,
+    ):
         if handle is not None or flow is not None:
             raise ValueError("TensorArray handles and flows belong to TF1 graphs and are not supported")
         if size is None:
@@ -137,8 +147,10 @@ class TensorArray:
             if not shapes:
                 return None
             if len(shapes) > 1:
-                raise SymbolicValueError(f"a TensorArray with elements of shapes {sorted(shapes)} cannot be the state "
-                                         "of compiled control flow: they must have one shape")
+                raise SymbolicValueError(
+                    f"a TensorArray with elements of shapes {sorted(shapes)} cannot be the state "
+                    "of compiled control flow: they must have one shape"
+                )
         return self._buffer if self._buffer is not None else self.stack()
 
     def _like(self, buffer: Tensor | None) -> "TensorArray":
@@ -157,16 +169,18 @@ class TensorArray:
         i = int(index)
         if 0 <= i < size or (i >= size and self._dynamic and what == "write to"):
             return i
-        text = (f"Tried to {what} index {i} but the TensorArray's size is {size}"
-                + (" and it is not resizeable (`dynamic_size=True`)" if what == "write to" else ""))
+        text = f"Tried to {what} index {i} but the TensorArray's size is {size}" + (
+            " and it is not resizeable (`dynamic_size=True`)" if what == "write to" else ""
+        )
         kind = errors.InvalidArgumentError if stream.current().symbolic else errors.OutOfRangeError
         raise kind(message=text)
 
     def _value(self, value: Any) -> Tensor:
         tensor = to_tensor(value, None, self._dtype)
         if tensor.aval.dtype != self._dtype:
-            raise errors.InvalidArgumentError(message=f"TensorArray dtype is {self.dtype.name} but Op is trying to "
-                                                      f"write dtype {tensor.dtype.name}")
+            raise errors.InvalidArgumentError(
+                message=f"TensorArray dtype is {self.dtype.name} but Op is trying to write dtype {tensor.dtype.name}"
+            )
         return tensor
 
     def _checked(self, shape: TensorShape) -> TensorShape:
@@ -205,7 +219,8 @@ class TensorArray:
         if i in self._cleared:
             raise errors.InvalidArgumentError(
                 message=f"Could not read index {i} twice because it was cleared after a previous read (perhaps try "
-                        "setting clear_after_read = false?)")
+                "setting clear_after_read = false?)"
+            )
         if self._buffer is not None:
             found = stream.record(_READ, NO_STATIC, (self._buffer, index))
         else:
@@ -234,13 +249,16 @@ class TensorArray:
             if self._dynamic:
                 raise SymbolicValueError(
                     "a TensorArray with dynamic_size=True is written at an index that is a tensor: a compiled program "
-                    "has fixed sizes; make the TensorArray as large as it will get, with dynamic_size=False")
+                    "has fixed sizes; make the TensorArray as large as it will get, with dynamic_size=False"
+                )
             buffer = self._packed()
             if buffer is None:
                 buffer = self._blank(value.aval.shape)
             if buffer.aval.shape[1:] != value.aval.shape:
-                raise SymbolicValueError("elements of several shapes are written to a TensorArray at an index that is "
-                                         "a tensor: a compiled program needs one shape")
+                raise SymbolicValueError(
+                    "elements of several shapes are written to a TensorArray at an index that is "
+                    "a tensor: a compiled program needs one shape"
+                )
             return self._with([], stream.record(_WRITE, NO_STATIC, (buffer, index, value)), element)
         i = self._position(index, "write to", self._length())
         if self._buffer is not None and i < self._length() and stream.current().symbolic:
@@ -264,8 +282,10 @@ class TensorArray:
         """Sets the elements at several indices to the rows of `value`."""
         indices, value = to_tensor(indices), self._value(value)
         if stream.current().symbolic and indices.aval.shape[0] != value.aval.shape[0]:
-            raise errors.InvalidArgumentError(message="Expected len(indices) == tensor.shape[0], but saw: "
-                                                      f"{indices.aval.shape[0]} vs. {value.aval.shape[0]}")
+            raise errors.InvalidArgumentError(
+                message="Expected len(indices) == tensor.shape[0], but saw: "
+                f"{indices.aval.shape[0]} vs. {value.aval.shape[0]}"
+            )
         if is_symbolic(indices):
             element = self._checked(known(value.aval.shape[1:]))
             buffer = self._packed()
@@ -341,14 +361,17 @@ class TensorArray:
         if sum(sizes) != value.aval.shape[0]:
             raise errors.InvalidArgumentError(
                 message=f"Expected sum of lengths to be equal to values.shape[0], but sum of lengths is {sum(sizes)} "
-                        f"and value's shape is: {list(value.aval.shape)} ")
+                f"and value's shape is: {list(value.aval.shape)} "
+            )
         if len(sizes) != self._length() and not self._dynamic:
             raise errors.InvalidArgumentError(
                 message=f"TensorArray's size is not equal to the size of lengths ({self._length()} vs. {len(sizes)}), "
-                        "and the TensorArray is not marked as dynamically resizeable.")
+                "and the TensorArray is not marked as dynamically resizeable."
+            )
         ends = np.cumsum([0, *sizes]).tolist()
-        items: list[Tensor | None] = [stream.record(_PART, static(start=a, stop=b), (value,))
-                                      for a, b in zip(ends, ends[1:], strict=False)]
+        items: list[Tensor | None] = [
+            stream.record(_PART, static(start=a, stop=b), (value,)) for a, b in zip(ends, ends[1:], strict=False)
+        ]
         element = self._element
         for t in items:
             assert t is not None

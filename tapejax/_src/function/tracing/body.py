@@ -26,8 +26,16 @@ class Body:
         random ops in their sequences, which are passed.
     """
 
-    def __init__(self, graph: Graph, n_given: int, n_cells: int, order: Sequence[tuple[int, int]],
-                 built_in: Sequence[np.ndarray], scalars: Sequence[tuple[Any, Any]], draws: Sequence[int]):
+    def __init__(
+        self,
+        graph: Graph,
+        n_given: int,
+        n_cells: int,
+        order: Sequence[tuple[int, int]],
+        built_in: Sequence[np.ndarray],
+        scalars: Sequence[tuple[Any, Any]],
+        draws: Sequence[int],
+    ):
         self.graph = graph
         self.n_given, self.n_cells = n_given, n_cells
         self.order, self.built_in = order, built_in

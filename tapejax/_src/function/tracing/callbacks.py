@@ -24,8 +24,14 @@ __all__ = ["numpy_function", "print_", "py_function"]
 
 
 @public("print")
-def print_(*inputs: Any, output_stream: Any = sys.stderr, summarize: int = 3, sep: str = " ", end: str = "\n",
-           name: str | None = None) -> None:
+def print_(
+    *inputs: Any,
+    output_stream: Any = sys.stderr,
+    summarize: int = 3,
+    sep: str = " ",
+    end: str = "\n",
+    name: str | None = None,
+) -> None:
     """Prints values, tensors shortened to `summarize` elements at each end of an axis.
 
     In a captured function it prints each time the compiled program runs, in order.
@@ -50,10 +56,13 @@ def print_(*inputs: Any, output_stream: Any = sys.stderr, summarize: int = 3, se
 
     def write(*arrays: Any) -> None:
         rest = iter(arrays)
-        values = [nest.map_structure(lambda v: _Shown(next(rest)) if isinstance(v, (Tensor, Variable)) else v, value)
-                  for value in inputs]
-        with np.printoptions(edgeitems=summarize if summarize >= 0 else 10**9,
-                             threshold=2 * summarize if summarize >= 0 else sys.maxsize):
+        values = [
+            nest.map_structure(lambda v: _Shown(next(rest)) if isinstance(v, (Tensor, Variable)) else v, value)
+            for value in inputs
+        ]
+        with np.printoptions(
+            edgeitems=summarize if summarize >= 0 else 10**9, threshold=2 * summarize if summarize >= 0 else sys.maxsize
+        ):
             line = (_alone(values[0]) if len(values) == 1 else sep.join(map(_text, values))) + end
         if isinstance(output_stream, str):
             with open(output_stream[7:], "a") as file:
@@ -61,8 +70,9 @@ def print_(*inputs: Any, output_stream: Any = sys.stderr, summarize: int = 3, se
         else:
             output_stream.write(line)
 
-    tensors = [convert_to_tensor(t) for value in inputs for t in nest.flatten(value)
-               if isinstance(t, (Tensor, Variable))]
+    tensors = [
+        convert_to_tensor(t) for value in inputs for t in nest.flatten(value) if isinstance(t, (Tensor, Variable))
+    ]
     if not stream.current().symbolic:
         write(*map(np.asarray, tensors))
         return
@@ -99,8 +109,9 @@ def _text(value: Any) -> str:
         array = value.array
         if array.dtype == object:
             quoted = np.vectorize(lambda b: f'"{b.decode(errors="replace")}"', otypes=[object])(array)
-            return quoted.item() if array.ndim == 0 else np.array2string(quoted, separator=" ",
-                                                                         formatter={"object": str})
+            return (
+                quoted.item() if array.ndim == 0 else np.array2string(quoted, separator=" ", formatter={"object": str})
+            )
         return np.array2string(array, separator=" ", formatter={"float_kind": lambda x: f"{x:.8g}".removesuffix(".0")})
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k!r}: {_text(v)}" for k, v in value.items()) + "}"
@@ -111,8 +122,9 @@ def _text(value: Any) -> str:
 
 
 @public("py_function")
-def py_function(func: Callable | None = None, inp: Sequence[Any] | None = None, Tout: Any = None,
-                name: str | None = None) -> Any:
+def py_function(
+    func: Callable | None = None, inp: Sequence[Any] | None = None, Tout: Any = None, name: str | None = None
+) -> Any:
     """Calls a Python function on eager tensors, also from inside compiled programs; differentiable.
 
     Args:
@@ -138,8 +150,13 @@ def py_function(func: Callable | None = None, inp: Sequence[Any] | None = None, 
 
 
 @public("numpy_function")
-def numpy_function(func: Callable | None = None, inp: Sequence[Any] | None = None, Tout: Any = None,
-                   stateful: bool = True, name: str | None = None) -> Any:
+def numpy_function(
+    func: Callable | None = None,
+    inp: Sequence[Any] | None = None,
+    Tout: Any = None,
+    stateful: bool = True,
+    name: str | None = None,
+) -> Any:
     """Calls a Python function on NumPy arrays, also from inside compiled programs; it has no gradient.
 
     Args:
@@ -158,8 +175,11 @@ def numpy_function(func: Callable | None = None, inp: Sequence[Any] | None = Non
 
 # What TensorFlow makes of an exception in a Python function; of others an UnknownError.
 _ERRORS: Any = (
-    ((TypeError, ValueError), errors.InvalidArgumentError), (StopIteration, errors.OutOfRangeError),
-    (MemoryError, errors.ResourceExhaustedError), (NotImplementedError, errors.UnimplementedError))
+    ((TypeError, ValueError), errors.InvalidArgumentError),
+    (StopIteration, errors.OutOfRangeError),
+    (MemoryError, errors.ResourceExhaustedError),
+    (NotImplementedError, errors.UnimplementedError),
+)
 
 
 def _call_python(func: Callable | None, inp: Any, outs: Any, tensors: bool, stateful: bool = True) -> Any:
@@ -172,8 +192,9 @@ def _call_python(func: Callable | None, inp: Any, outs: Any, tensors: bool, stat
         results = _checked(_returned(func, given, tensors), specs)
         return results if many else results[0] if results else None
     if not all(isinstance(s, TensorSpec) and s.shape.is_fully_defined() for s in specs):
-        raise SymbolicValueError("the shapes of what a Python function returns are not known; give `Tout` a "
-                                 "tf.TensorSpec for each result")
+        raise SymbolicValueError(
+            "the shapes of what a Python function returns are not known; give `Tout` a tf.TensorSpec for each result"
+        )
     structs = [jax.ShapeDtypeStruct(tuple(s.shape.as_list()), s.dtype.as_numpy_dtype) for s in specs]
 
     def on_host(*arrays: Any) -> tuple:
@@ -189,8 +210,11 @@ def _call_python(func: Callable | None, inp: Any, outs: Any, tensors: bool, stat
 
     run = _differentiable(call, func, specs, structs) if tensors else call
     inputs = tuple(convert_to_tensor(t) for t in given)
-    results = stream.record(Op(getattr(func, "__name__", "python"), run, differentiable=tensors, may_fail=True,
-                               acts=stateful), NO_STATIC, inputs)
+    results = stream.record(
+        Op(getattr(func, "__name__", "python"), run, differentiable=tensors, may_fail=True, acts=stateful),
+        NO_STATIC,
+        inputs,
+    )
     return list(results) if many else results[0] if results else None
 
 
@@ -208,14 +232,16 @@ def _returned(func: Callable, given: list[Any], tensors: bool) -> list[Any]:
 def _checked(results: list[Any], specs: list[Any]) -> list[Tensor]:
     if len(results) != len(specs):
         raise errors.InvalidArgumentError(
-            message=f"pyfunc returned {len(results)} values, but expects {len(specs)} values")
+            message=f"pyfunc returned {len(results)} values, but expects {len(specs)} values"
+        )
     out = []
     for result, spec in zip(results, specs, strict=True):
         dtype = spec.dtype if isinstance(spec, TensorSpec) else dtypes.as_dtype(spec)
         tensor = convert_to_tensor(result, None if hasattr(result, "dtype") else dtype)
         if tensor.dtype != dtype:
             raise errors.InvalidArgumentError(
-                message=f"pyfunc returned a {tensor.dtype.name} value, but expects {dtype.name}")
+                message=f"pyfunc returned a {tensor.dtype.name} value, but expects {dtype.name}"
+            )
         out.append(tensor)
     return out
 

@@ -59,8 +59,9 @@ class Returned:
         if self._value is _PLACE:
             return tensors[0]
         rest = iter(tensors)
-        return nest.pack_sequence_as(self._value, [next(rest) if leaf is _PLACE else leaf for leaf in self._leaves],
-                                     expand_composites=True)
+        return nest.pack_sequence_as(
+            self._value, [next(rest) if leaf is _PLACE else leaf for leaf in self._leaves], expand_composites=True
+        )
 
 
 _PLACE: Final = object()
@@ -72,9 +73,11 @@ def _result(leaf: Any, name: str) -> Tensor:
     try:
         return convert_to_tensor(leaf)
     except (TypeError, ValueError):
-        raise TypeError("To be compatible with tf.function, Python functions must return zero or more Tensors or "
-                        f"ExtensionTypes or None values; in compilation of {name}, found return value of type "
-                        f"{type(leaf).__name__}, which is not a Tensor or ExtensionType.") from None
+        raise TypeError(
+            "To be compatible with tf.function, Python functions must return zero or more Tensors or "
+            f"ExtensionTypes or None values; in compilation of {name}, found return value of type "
+            f"{type(leaf).__name__}, which is not a Tensor or ExtensionType."
+        ) from None
 
 
 class _Call(Op):
@@ -115,8 +118,15 @@ class ConcreteFunction:
         assigned = {id(v): after for v, _, after in captured.assigned}
         results = self._returned.tensors
         outs = [*(assigned[id(v)] for v in self._written), *results]
-        self._body = Body(captured.graph(outs), len(arguments.tensors), len(self._cells), self._order, self._built_in,
-                          self._scalars, [i for i, _ in self._draws])
+        self._body = Body(
+            captured.graph(outs),
+            len(arguments.tensors),
+            len(self._cells),
+            self._order,
+            self._built_in,
+            self._scalars,
+            [i for i, _ in self._draws],
+        )
         self._avals = tuple(t.aval for t in outs)
         self._returned.tensors = []
         self._reads: list[Variable] = list(captured.reads)
@@ -127,8 +137,15 @@ class ConcreteFunction:
         end, n_written = captured.end, len(self._written)
         self._op = _Call(name, self._body.in_stream, self._avals, end.may_fail, end.acts)
         n_read_and_written = sum(id(c) in assigned for c in self._cells)
-        self._direct = Direct(self._body.alone, name, len(arguments.tensors), 0 if end.may_fail else n_read_and_written,
-                              self._avals[:n_written], self._avals[n_written:], end)
+        self._direct = Direct(
+            self._body.alone,
+            name,
+            len(arguments.tensors),
+            0 if end.may_fail else n_read_and_written,
+            self._avals[:n_written],
+            self._avals[n_written:],
+            end,
+        )
 
     def _arrange(self, captured: Captured) -> None:
         """Sorts what the graph takes after its placeholders: variables, arrays to pass, constants to build in."""
@@ -138,8 +155,10 @@ class ConcreteFunction:
         # Those that are overwritten come first, so that their buffers can be donated.
         self._cells: list[Variable] = sorted(cells, key=lambda v: id(v) not in assigned)
         read = {id(v) for v in cells}
-        self._written: list[Variable] = [*(v for v in self._cells if id(v) in assigned),
-                                         *(v for k, v in assigned.items() if k not in read)]
+        self._written: list[Variable] = [
+            *(v for v in self._cells if id(v) in assigned),
+            *(v for k, v in assigned.items() if k not in read),
+        ]
         place = {id(v): i for i, v in enumerate(self._cells)}
         self._constants: list[Tensor] = []
         self._built_in: list[np.ndarray] = []
@@ -183,7 +202,7 @@ class ConcreteFunction:
     def evaluate(self, tensors: Sequence[Any], cells: Sequence[Any]) -> tuple[list[Any], Any]:
         """New values of `written` and the structure of results, from JAX arrays or tracers."""
         outs = self._body([*tensors, *cells, *(t.__jax_array__() for t in self._constants)])
-        return list(outs[: len(self._written)]), self._returned.filled(outs[len(self._written):])
+        return list(outs[: len(self._written)]), self._returned.filled(outs[len(self._written) :])
 
     def run(self, tensors: Sequence[Tensor], variables: Sequence[Variable]) -> Any:
         """Calls the function on tensors and variables in the places of those it was captured with."""
@@ -196,7 +215,7 @@ class ConcreteFunction:
             outs = self._record(tensors, cells, reads)
             for variable, out in zip(written, outs, strict=False):
                 variable._overwrite(out if thread.trace.symbolic else cut(out))
-            return self._returned.filled(outs[len(written):])
+            return self._returned.filled(outs[len(written) :])
         numbers = [value for value, _ in self._draw_numbers()] if self._draws else ()
         return self._returned.filled(self._direct(tensors, cells, written, self._constants, numbers))
 
@@ -256,7 +275,7 @@ class ConcreteFunction:
     @property
     def outputs(self) -> list[TensorSpec]:
         """Specs of the tensors it returns."""
-        return [TensorSpec(a.shape, dtypes.from_numpy(a.dtype)) for a in self._avals[len(self._written):]]
+        return [TensorSpec(a.shape, dtypes.from_numpy(a.dtype)) for a in self._avals[len(self._written) :]]
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -290,15 +309,25 @@ class ConcreteFunction:
         Raises:
           AttributeError: always; it says what to use.
         """
-        raise AttributeError("a ConcreteFunction of tapejax has no `graph` and no GraphDef: it is a JAX program. Look "
-                             "at it with `jaxpr()` or `as_text()`, export it with `tapejax.to_jax` and `jax.export`")
+        raise AttributeError(
+            "a ConcreteFunction of tapejax has no `graph` and no GraphDef: it is a JAX program. Look "
+            "at it with `jaxpr()` or `as_text()`, export it with `tapejax.to_jax` and `jax.export`"
+        )
 
     def pretty_printed_signature(self, verbose: bool = True) -> str:
         """Input parameters, output type and captures, as text."""
         shown = [f"  {label}: {describe(value)}" for label, value in self._fitting.labels()]
         captures = [f"  {v.name}: {TensorSpec(v.shape, v.dtype)!r}" for v in self._cells] or ["  None"]
-        return "\n".join(["Input Parameters:", *shown, "Output Type:", f"  {describe(self.structured_outputs)}",
-                          "Captures:", *captures])
+        return "\n".join(
+            [
+                "Input Parameters:",
+                *shown,
+                "Output Type:",
+                f"  {describe(self.structured_outputs)}",
+                "Captures:",
+                *captures,
+            ]
+        )
 
     def __repr__(self) -> str:
         return f"<ConcreteFunction {self.name} with {len(self._body.graph.nodes)} ops>"

@@ -38,8 +38,16 @@ class Direct:
       end: the last node of the captured program.
     """
 
-    def __init__(self, run: Callable, name: str, n_given: int, n_donated: int, written: Sequence[Aval],
-                 results: Sequence[Aval], end: Node):
+    def __init__(
+        self,
+        run: Callable,
+        name: str,
+        n_given: int,
+        n_donated: int,
+        written: Sequence[Aval],
+        results: Sequence[Aval],
+        end: Node,
+    ):
         def program(*arrays: Any) -> tuple:
             return run(*arrays)
 
@@ -52,8 +60,14 @@ class Direct:
         self._called = False
         self._jitted = jit(program, range(n_given, n_given + n_donated))
 
-    def __call__(self, tensors: Sequence[Tensor], cells: Sequence[Any], written: Sequence[Any],
-                 constants: Sequence[Tensor], numbers: Sequence[int]) -> list[Tensor]:
+    def __call__(
+        self,
+        tensors: Sequence[Tensor],
+        cells: Sequence[Any],
+        written: Sequence[Any],
+        constants: Sequence[Tensor],
+        numbers: Sequence[int],
+    ) -> list[Tensor]:
         """Runs the program, gives the variables `written` their new values, and returns the results."""
         trace = stream.thread.trace
         if trace.node.depth:
@@ -63,8 +77,15 @@ class Direct:
                 return self._run(tensors, cells, written, constants, numbers, True)
         return self._run(tensors, cells, written, constants, numbers, False)
 
-    def _run(self, tensors: Sequence[Tensor], cells: Sequence[Any], written: Sequence[Any],
-             constants: Sequence[Tensor], numbers: Sequence[int], shared: bool) -> list[Tensor]:
+    def _run(
+        self,
+        tensors: Sequence[Tensor],
+        cells: Sequence[Any],
+        written: Sequence[Any],
+        constants: Sequence[Tensor],
+        numbers: Sequence[int],
+        shared: bool,
+    ) -> list[Tensor]:
         n = self._n_donated
         held = [c._tensor for c in (cells if n == len(cells) else cells[:n])]
         args = [t._value for t in tensors]
@@ -118,8 +139,9 @@ class Direct:
             raise translate(error, f"[Op:{self._name}]") from error
         if start:
             self._called = True
-            explain.stats.note_program(self._end, time.perf_counter() - start, len(outs), n,
-                                       f"the captured function {self._name}")
+            explain.stats.note_program(
+                self._end, time.perf_counter() - start, len(outs), n, f"the captured function {self._name}"
+            )
         if flying:
             _Flight.end([held[i] for i in flying], [outs[i] for i in flying])
         if filled:

@@ -53,7 +53,7 @@ class Fitting:
         if len(args) > len(wanted):
             raise self._refusal("too many positional arguments")
         names, kwargs = self._signature.names(len(wanted)), dict(kwargs)
-        rest = map(partial(self._taken, kwargs), names[len(args):], wanted[len(args):])
+        rest = map(partial(self._taken, kwargs), names[len(args) :], wanted[len(args) :])
         filled, chosen = [*args, *rest], {name: self._taken(kwargs, name, spec) for name, spec in named.items()}
         if kwargs:
             raise self._refusal(f"got an unexpected keyword argument '{next(iter(kwargs))}'")
@@ -90,8 +90,9 @@ class Fitting:
         return value
 
     def _refusal(self, reason: Any) -> TypeError:
-        return TypeError(f"Binding inputs to tf.function failed due to `{reason}`. {self._name} was captured for "
-                         f"{self.structure}.")
+        return TypeError(
+            f"Binding inputs to tf.function failed due to `{reason}`. {self._name} was captured for {self.structure}."
+        )
 
 
 def _paths(value: Any, name: str) -> list[str]:

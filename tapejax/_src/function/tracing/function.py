@@ -124,8 +124,9 @@ class Function:
             ref: Any = weakref.ref(instance, lambda _, bound=self._bound: bound.pop(key, None))
         except TypeError:
             ref = lambda: instance  # noqa: E731
-        function = Function(_Bound(self.python_function, ref), self._signature.without_self(), self._convert,
-                            self._name)
+        function = Function(
+            _Bound(self.python_function, ref), self._signature.without_self(), self._convert, self._name
+        )
         self._bound[key] = method = _Method(ref, function)
         return method
 
@@ -152,8 +153,13 @@ class Function:
             self._traces.move_to_end(key)
         if concrete is None:
             return self._run_as_python(given)
-        if key in self._traces and self._signature.specs is None and not kwargs and len(given.args) == len(
-                args) and all(type(a) is Tensor for a in args):
+        if (
+            key in self._traces
+            and self._signature.specs is None
+            and not kwargs
+            and len(given.args) == len(args)
+            and all(type(a) is Tensor for a in args)
+        ):
             self._fast[tuple([a.aval for a in args])] = concrete
         if given.variables and not concrete.fits(given.variables):
             # A variable came as an argument that the trace also knows by itself: such calls get their own.
@@ -208,9 +214,11 @@ class Function:
                 before = variable.count()
                 captured = captured_now()
             if variable.count() != before:
-                raise ValueError("tf.function only supports singleton tf.Variables created on the first call. Make "
-                                 "sure the tf.Variable is only created once or created outside tf.function. See "
-                                 "https://www.tensorflow.org/guide/function#creating_tfvariables for more information.")
+                raise ValueError(
+                    "tf.function only supports singleton tf.Variables created on the first call. Make "
+                    "sure the tf.Variable is only created once or created outside tf.function. See "
+                    "https://www.tensorflow.org/guide/function#creating_tfvariables for more information."
+                )
         return ConcreteFunction(self._name, captured, given, self._signature)
 
     def _converted(self) -> Callable:
@@ -226,10 +234,20 @@ class Function:
         """Says once per trace why the function runs as Python, and where."""
         lines = [f for f in traceback.extract_tb(error.__traceback__) if not trie.is_own(f.filename)]
         code = getattr(self.python_function, "__code__", None)
-        where = (f"{lines[-1].filename}:{lines[-1].lineno}: {lines[-1].line}" if lines else
-                 f"{code.co_filename}:{code.co_firstlineno}" if code else "its definition")
-        _log.warning("tf.function %s runs as Python on the eager stream (its ops are still compiled together), because "
-                     "at %s: %s", self._name, where, error)
+        where = (
+            f"{lines[-1].filename}:{lines[-1].lineno}: {lines[-1].line}"
+            if lines
+            else f"{code.co_filename}:{code.co_firstlineno}"
+            if code
+            else "its definition"
+        )
+        _log.warning(
+            "tf.function %s runs as Python on the eager stream (its ops are still compiled together), because "
+            "at %s: %s",
+            self._name,
+            where,
+            error,
+        )
 
     def _count_tracing(self) -> None:
         recent = self._recent
@@ -238,10 +256,15 @@ class Function:
             recent.popleft()
         tracings = len(recent) - 1
         if tracings >= _FREQUENT:
-            _log.warning("%d out of the last %d calls to %s triggered tf.function retracing. Tracing is expensive and "
-                         "the excessive number of tracings could be due to (1) creating @tf.function repeatedly in a "
-                         "loop, (2) passing tensors with different shapes, (3) passing Python objects instead of "
-                         "tensors: pass numbers that change as tensors.", tracings, sum(recent), self._name)
+            _log.warning(
+                "%d out of the last %d calls to %s triggered tf.function retracing. Tracing is expensive and "
+                "the excessive number of tracings could be due to (1) creating @tf.function repeatedly in a "
+                "loop, (2) passing tensors with different shapes, (3) passing Python objects instead of "
+                "tensors: pass numbers that change as tensors.",
+                tracings,
+                sum(recent),
+                self._name,
+            )
 
     # What TensorFlow's object offers besides
 
@@ -331,8 +354,11 @@ def _map_specs(structure: Any, name: str) -> Any:
         if not isinstance(leaf, TensorSpec):
             return leaf
         if not leaf.shape.is_fully_defined():
-            raise UnsupportedError(f"{name}.get_concrete_function({leaf!r})", "XLA compiles for known shapes",
-                                   "Give every dimension, or call the function: it captures each shape it meets.")
+            raise UnsupportedError(
+                f"{name}.get_concrete_function({leaf!r})",
+                "XLA compiles for known shapes",
+                "Give every dimension, or call the function: it captures each shape it meets.",
+            )
         return stream.place(_NOWHERE, 0, aval(tuple(leaf.shape.as_list()), to_numpy(leaf.dtype)))
 
     return nest.map_structure(stand_in, structure, expand_composites=True)
@@ -342,11 +368,19 @@ _NOWHERE = stream.Trace()
 
 
 @public("function")
-def function(func: Callable | None = None, input_signature: Any = None, autograph: bool = True,
-             jit_compile: bool | None = None, reduce_retracing: bool = False,
-             experimental_implements: str | None = None, experimental_autograph_options: Any = None,
-             experimental_attributes: Any = None, experimental_relax_shapes: bool | None = None,
-             experimental_compile: bool | None = None, experimental_follow_type_hints: bool | None = None) -> Any:
+def function(
+    func: Callable | None = None,
+    input_signature: Any = None,
+    autograph: bool = True,
+    jit_compile: bool | None = None,
+    reduce_retracing: bool = False,
+    experimental_implements: str | None = None,
+    experimental_autograph_options: Any = None,
+    experimental_attributes: Any = None,
+    experimental_relax_shapes: bool | None = None,
+    experimental_compile: bool | None = None,
+    experimental_follow_type_hints: bool | None = None,
+) -> Any:
     """Compiles a function: it is captured once for each signature, and from then on called as one program.
 
     Python runs during the capture only: side effects happen once per trace, attributes and globals are baked in.
@@ -381,14 +415,21 @@ def function(func: Callable | None = None, input_signature: Any = None, autograp
     >>> square(tf.constant(3.0)).numpy().item(), square.experimental_get_tracing_count()
     (9.0, 1)
     """
-    for value, what in ((experimental_implements, "experimental_implements"),
-                        (experimental_autograph_options, "experimental_autograph_options"),
-                        (experimental_attributes, "experimental_attributes")):
+    for value, what in (
+        (experimental_implements, "experimental_implements"),
+        (experimental_autograph_options, "experimental_autograph_options"),
+        (experimental_attributes, "experimental_attributes"),
+    ):
         if value is not None:
             raise UnsupportedError(f"tf.function(`{what}`)", "it names TensorFlow graph internals", "Leave it out.")
     if func is None:
-        return functools.partial(function, input_signature=input_signature, autograph=autograph,
-                                 jit_compile=jit_compile, reduce_retracing=reduce_retracing)
+        return functools.partial(
+            function,
+            input_signature=input_signature,
+            autograph=autograph,
+            jit_compile=jit_compile,
+            reduce_retracing=reduce_retracing,
+        )
     if not callable(func):
         raise TypeError(f"{func} is not a callable object")
     if isinstance(func, Function):

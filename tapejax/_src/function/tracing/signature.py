@@ -91,8 +91,10 @@ class Arguments:
     def rebuilt(self, tensors: Sequence[Tensor]) -> tuple[tuple, dict[str, Any]]:
         """The arguments with other tensors in the places of `self.tensors`."""
         rest = iter(tensors)
-        flat = [next(rest) if _is_tensor(leaf) else leaf
-                for leaf in nest.flatten((self.args, self.kwargs), expand_composites=True)]
+        flat = [
+            next(rest) if _is_tensor(leaf) else leaf
+            for leaf in nest.flatten((self.args, self.kwargs), expand_composites=True)
+        ]
         return nest.pack_sequence_as((self.args, self.kwargs), flat, expand_composites=True)
 
 
@@ -110,8 +112,10 @@ class _Identity:
 
     def __init__(self, value: Any):
         if type(value).__hash__ is None:
-            raise TypeError(f"Could not generate a generic TraceType for {value!r}. Please verify that it is "
-                            "immutable/hashable: what changes cannot tell calls apart")
+            raise TypeError(
+                f"Could not generate a generic TraceType for {value!r}. Please verify that it is "
+                "immutable/hashable: what changes cannot tell calls apart"
+            )
         if hasattr(type(value), "trace_identity"):
             value = value.trace_identity
         self._hash = id(value)
@@ -161,18 +165,21 @@ class Signature:
             raise TypeError(f"input_signature must be either a tuple or a list, got {type(specs)}.")
         wrong = [s for s in nest.flatten(specs) if not hasattr(s, "is_compatible_with")]
         if wrong:
-            raise TypeError("input_signature must be a possibly nested sequence of TensorSpec objects, got invalid "
-                            f"args {wrong} with types {[type(w) for w in wrong]}.")
-        named = self._positional[self._skip:]
-        missing = [p.name for p in named[len(specs):] if p.default is p.empty]
+            raise TypeError(
+                "input_signature must be a possibly nested sequence of TensorSpec objects, got invalid "
+                f"args {wrong} with types {[type(w) for w in wrong]}."
+            )
+        named = self._positional[self._skip :]
+        missing = [p.name for p in named[len(specs) :] if p.default is p.empty]
         if missing:
             raise TypeError(f"input_signature missing type constraint for {missing[0]}")
         if len(specs) > len(named) and self._rest is None:
             raise TypeError(f"input_signature contains {len(specs) - len(named)} extra type constraints.")
         for p in self.signature.parameters.values():
             if p.kind is p.KEYWORD_ONLY and p.default is p.empty:
-                raise TypeError(f"Since input_signature is defined, keyword-only parameter `{p.name}` must have a "
-                                "default value")
+                raise TypeError(
+                    f"Since input_signature is defined, keyword-only parameter `{p.name}` must have a default value"
+                )
         return tuple(specs)
 
     def labels(self, count: int, names: Sequence[str]) -> list[str]:
@@ -229,15 +236,19 @@ class Signature:
 
     def _refusal(self, reason: Any, args: tuple) -> TypeError:
         shown = ", ".join(map(describe, args))
-        return TypeError(f"Binding inputs to tf.function failed due to `{reason}`. Received args: ({shown}) for "
-                         f"signature: {self.signature}.")
+        return TypeError(
+            f"Binding inputs to tf.function failed due to `{reason}`. Received args: ({shown}) for "
+            f"signature: {self.signature}."
+        )
 
     def _bind_slowly(self, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as e:
-            raise TypeError(f"Binding inputs to tf.function failed due to `{e}`. Received args: {args} and kwargs: "
-                            f"{kwargs} for signature: {self.signature}.") from None
+            raise TypeError(
+                f"Binding inputs to tf.function failed due to `{e}`. Received args: {args} and kwargs: "
+                f"{kwargs} for signature: {self.signature}."
+            ) from None
         bound.apply_defaults()
         return bound.args, bound.kwargs
 

@@ -60,8 +60,11 @@ def to_jax(fn: Callable, *args: Any, **kwargs: Any) -> tuple[Callable, dict[str,
 def _lookup(fn: Function, args: tuple, kwargs: dict[str, Any]) -> tuple[ConcreteFunction, Arguments]:
     found, given = fn.lookup(args, kwargs)
     if found.draws:
-        raise UnsupportedError(f"to_jax({fn.name})", "it draws random numbers, whose state a pure function cannot keep",
-                               "Use stateless random ops with a seed among the arguments.")
+        raise UnsupportedError(
+            f"to_jax({fn.name})",
+            "it draws random numbers, whose state a pure function cannot keep",
+            "Use stateless random ops with a seed among the arguments.",
+        )
     return found, given
 
 

@@ -42,8 +42,13 @@ _ZEROS = Op("zeros_like", jnp.zeros_like)
 _IDS = (np.dtype(np.int32), np.dtype(np.int64))
 
 
-def Input(shape: Sequence[int | None] | None = None, batch_size: int | None = None, dtype: Any = None,  # noqa: N802
-          name: str | None = None, batch_shape: Sequence[int | None] | None = None) -> KerasTensor:
+def Input(
+    shape: Sequence[int | None] | None = None,
+    batch_size: int | None = None,
+    dtype: Any = None,  # noqa: N802
+    name: str | None = None,
+    batch_shape: Sequence[int | None] | None = None,
+) -> KerasTensor:
     """The shape and dtype of a model's input, to begin a `Sequential` with.
 
     Args:
@@ -78,8 +83,16 @@ class InputLayer(Layer):
     (None, 5)
     """
 
-    def __init__(self, shape: Any = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None,
-                 batch_shape: Any = None, input_shape: Any = None, **kwargs: Any):
+    def __init__(
+        self,
+        shape: Any = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        name: str | None = None,
+        batch_shape: Any = None,
+        input_shape: Any = None,
+        **kwargs: Any,
+    ):
         super().__init__(name=name, **kwargs)
         given = Input(input_shape if shape is None else shape, batch_size, dtype, self.name, batch_shape)
         self.batch_shape = given.shape
@@ -113,12 +126,21 @@ class Dense(Layer):
     [[3.0, 3.0, 3.0]]
     """
 
-    def __init__(self, units: int, activation: Any = None, use_bias: bool = True,
-                 kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros",
-                 kernel_constraint: Any = None, bias_constraint: Any = None, **kwargs: Any):
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ):
         if not isinstance(units, int) or units <= 0:
-            raise ValueError("Received an invalid value for `units`, expected a positive integer. "
-                             f"Received: units={units}")
+            raise ValueError(
+                f"Received an invalid value for `units`, expected a positive integer. Received: units={units}"
+            )
         super().__init__(**kwargs)
         self.units = units
         self.activation = activations.get(activation)
@@ -132,20 +154,26 @@ class Dense(Layer):
         if not input_shape or input_shape[-1] is None:
             raise ValueError(f"Layer '{self.name}' needs an input with a known last axis, got shape {input_shape}")
         self._inputs = int(input_shape[-1])
-        self.kernel = self.add_weight((self._inputs, self.units), self.kernel_initializer, name="kernel",
-                                      constraint=self.kernel_constraint)
+        self.kernel = self.add_weight(
+            (self._inputs, self.units), self.kernel_initializer, name="kernel", constraint=self.kernel_constraint
+        )
         if self.use_bias:
-            self.bias = self.add_weight((self.units,), self.bias_initializer, name="bias",
-                                        constraint=self.bias_constraint)
+            self.bias = self.add_weight(
+                (self.units,), self.bias_initializer, name="bias", constraint=self.bias_constraint
+            )
 
     def call(self, inputs: Any) -> Any:
         x = convert.to_tensor(inputs)
         shape = x.aval.shape
         if len(shape) < 2 or shape[-1] != self._inputs:
-            what = f"expected axis -1 of input shape to have value {self._inputs}, but received input with" \
-                if len(shape) >= 2 else f"expected min_ndim=2, found ndim={len(shape)}. Full"
-            raise ValueError(f"Input 0 with name 'None' of layer '{self.name}' is incompatible with the layer: "
-                             f"{what} shape {shape}")
+            what = (
+                f"expected axis -1 of input shape to have value {self._inputs}, but received input with"
+                if len(shape) >= 2
+                else f"expected min_ndim=2, found ndim={len(shape)}. Full"
+            )
+            raise ValueError(
+                f"Input 0 with name 'None' of layer '{self.name}' is incompatible with the layer: {what} shape {shape}"
+            )
         fused = _FUSED.get(self.activation)
         inputs = (x, self.kernel._read()) if self.bias is None else (x, self.kernel._read(), self.bias._read())
         # Under nested tapes gradients that meet before the product are added there, and multiplied once.
@@ -183,16 +211,28 @@ class Embedding(Layer):
     [[[4.0, 5.0, 6.0]]]
     """
 
-    def __init__(self, input_dim: int, output_dim: int, embeddings_initializer: Any = "uniform",
-                 embeddings_regularizer: Any = None, embeddings_constraint: Any = None, mask_zero: bool = False,
-                 weights: Any = None, **kwargs: Any):
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        **kwargs: Any,
+    ):
         for name, dim in (("input_dim", input_dim), ("output_dim", output_dim)):
             if not isinstance(dim, int) or isinstance(dim, bool) or dim <= 0:
-                raise ValueError(f"`{name}` must be a positive integer. Received: {name}={dim} "
-                                 f"(of type {type(dim).__name__}).")
+                raise ValueError(
+                    f"`{name}` must be a positive integer. Received: {name}={dim} (of type {type(dim).__name__})."
+                )
         if mask_zero:
-            raise errors.UnsupportedError("Embedding(mask_zero=True)", "layers do not pass masks on yet",
-                                          "multiply by tf.not_equal(inputs, 0) where the padding must not count")
+            raise errors.UnsupportedError(
+                "Embedding(mask_zero=True)",
+                "layers do not pass masks on yet",
+                "multiply by tf.not_equal(inputs, 0) where the padding must not count",
+            )
         if kwargs.pop("input_length", None) is not None:
             warnings.warn("Argument `input_length` is deprecated. Just remove it.", stacklevel=2)
         super().__init__(**kwargs)
@@ -204,9 +244,13 @@ class Embedding(Layer):
             self.set_weights(weights if isinstance(weights, list) and len(weights) == 1 else [weights])
 
     def build(self, input_shape: Any) -> None:
-        self.embeddings = self.add_weight((self.input_dim, self.output_dim), self.embeddings_initializer,
-                                          name="embeddings", regularizer=self.embeddings_regularizer,
-                                          constraint=self.embeddings_constraint)
+        self.embeddings = self.add_weight(
+            (self.input_dim, self.output_dim),
+            self.embeddings_initializer,
+            name="embeddings",
+            regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
+        )
 
     def call(self, inputs: Any) -> Any:
         ids = convert.to_tensor(inputs)
@@ -251,8 +295,9 @@ class ReLU(Layer):
     [0.0, 1.0]
     """
 
-    def __init__(self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0,
-                 **kwargs: Any):
+    def __init__(
+        self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
+    ):
         super().__init__(**kwargs)
         self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
 
@@ -280,8 +325,9 @@ class Flatten(Layer):
     def __init__(self, data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         if data_format not in (None, "channels_last"):
-            raise errors.UnsupportedError(f"Flatten(data_format={data_format!r})", "channels come last here",
-                                          "transpose first")
+            raise errors.UnsupportedError(
+                f"Flatten(data_format={data_format!r})", "channels come last here", "transpose first"
+            )
 
     def call(self, inputs: Any) -> Any:
         x = convert.to_tensor(inputs)
@@ -314,8 +360,10 @@ class Dropout(Layer):
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         if not 0 <= rate <= 1:
-            raise ValueError("Invalid value received for argument `rate`. Expected a float value between 0 and 1. "
-                             f"Received: rate={rate}")
+            raise ValueError(
+                "Invalid value received for argument `rate`. Expected a float value between 0 and 1. "
+                f"Received: rate={rate}"
+            )
         self.rate = rate
         self.seed = seed
         self.noise_shape = noise_shape

@@ -98,8 +98,17 @@ class Layer:
             cls._takes_training = "training" in params
             cls._training_position = params.index("training") - 1 if cls._takes_training else -1
 
-    def __init__(self, *, trainable: bool = True, dtype: Any = None, name: str | None = None,
-                 input_shape: Any = None, input_dim: int | None = None, batch_input_shape: Any = None, **kwargs: Any):
+    def __init__(
+        self,
+        *,
+        trainable: bool = True,
+        dtype: Any = None,
+        name: str | None = None,
+        input_shape: Any = None,
+        input_dim: int | None = None,
+        batch_input_shape: Any = None,
+        **kwargs: Any,
+    ):
         object.__setattr__(self, "_initial_weights", keras2.take("Layer", kwargs, "weights"))
         keras2.take("Layer", kwargs, "dynamic")  # layers may hold any Python code anyway
         if batch_input_shape is not None:
@@ -110,8 +119,9 @@ class Layer:
         self._dtype = backend.as_dtype(dtype)
         self._trainable = bool(trainable)
         shape = (input_dim,) if input_dim is not None else input_shape
-        self._given_shape = (None, *shape) if shape is not None else \
-            tuple(batch_input_shape) if batch_input_shape is not None else None
+        self._given_shape = (
+            (None, *shape) if shape is not None else tuple(batch_input_shape) if batch_input_shape is not None else None
+        )
 
     # State
 
@@ -141,8 +151,16 @@ class Layer:
     compute_dtype = variable_dtype = dtype
 
     @keras2.name_first
-    def add_weight(self, shape: Any = None, initializer: Any = None, dtype: Any = None, trainable: bool = True,
-                   regularizer: Any = None, constraint: Any = None, name: str | None = None) -> Weight:
+    def add_weight(
+        self,
+        shape: Any = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+    ) -> Weight:
         """Makes a variable of this layer.
 
         Args:
@@ -161,14 +179,20 @@ class Layer:
         Source: https://keras.io/api/layers/base_layer/#addweight-method
         """
         if regularizer is not None:
-            raise errors.UnsupportedError("add_weight(`regularizer`)", "losses of layers are not collected yet",
-                                          "add the penalty to the loss")
+            raise errors.UnsupportedError(
+                "add_weight(`regularizer`)", "losses of layers are not collected yet", "add the penalty to the loss"
+            )
         dims = tuple(int(d) for d in (() if shape is None else shape))
         kind = self._dtype if dtype is None else dtypes.to_numpy(dtype)
         make = initializers.get(initializer or ("glorot_uniform" if kind.kind in "fV" else "zeros"))
         name = name or backend.unique("variable")
-        weight = Weight(make(dims, dtype=dtypes.from_numpy(kind)), trainable, name, "/".join([*self._scope(), name]),
-                        dtypes.from_numpy(kind))
+        weight = Weight(
+            make(dims, dtype=dtypes.from_numpy(kind)),
+            trainable,
+            name,
+            "/".join([*self._scope(), name]),
+            dtypes.from_numpy(kind),
+        )
         weight.constraint = constraint
         self._made.append(weight)
         _changed()
@@ -246,12 +270,16 @@ class Layer:
         """
         own = self.weights
         if len(weights) != len(own):
-            raise ValueError(f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of length "
-                             f"{len(weights)}, but the layer was expecting {len(own)} weights.")
+            raise ValueError(
+                f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of length "
+                f"{len(weights)}, but the layer was expecting {len(own)} weights."
+            )
         for v, value in zip(own, weights, strict=True):
             if tuple(np.shape(value)) != tuple(v.shape.as_list()):
-                raise ValueError(f"Layer {self.name} weight shape {tuple(v.shape.as_list())} is not compatible with "
-                                 f"provided weight shape {tuple(np.shape(value))}.")
+                raise ValueError(
+                    f"Layer {self.name} weight shape {tuple(v.shape.as_list())} is not compatible with "
+                    f"provided weight shape {tuple(np.shape(value))}."
+                )
         for v, value in zip(own, weights, strict=True):
             v.assign(value)
 
@@ -313,10 +341,16 @@ class Layer:
         if isinstance(value, dict):
             return {k: self._enter(v) for k, v in value.items()}
         if isinstance(value, KerasTensor):
-            raise errors.UnsupportedError(f"{type(self).__name__}(Input(...))", "functional models are not there yet",
-                                          "use Sequential, or subclass Model")
-        if isinstance(value, np.ndarray) or (not isinstance(value, Tensor) and hasattr(value, "__array__")
-                                             and not isinstance(value, (Variable, np.generic))):
+            raise errors.UnsupportedError(
+                f"{type(self).__name__}(Input(...))",
+                "functional models are not there yet",
+                "use Sequential, or subclass Model",
+            )
+        if isinstance(value, np.ndarray) or (
+            not isinstance(value, Tensor)
+            and hasattr(value, "__array__")
+            and not isinstance(value, (Variable, np.generic))
+        ):
             value = convert.to_tensor(value)
         if isinstance(value, Tensor) and value.aval.dtype.kind in "fV":
             return backend.cast(value, self._dtype)
@@ -324,8 +358,10 @@ class Layer:
 
     def _build(self, args: tuple, kwargs: dict[str, Any]) -> None:
         if "_name" not in self.__dict__:
-            raise RuntimeError(f"In layer '{type(self).__name__}', you forgot to call `super().__init__()` as the "
-                               "first statement in the `__init__()` method. Go add it!")
+            raise RuntimeError(
+                f"In layer '{type(self).__name__}', you forgot to call `super().__init__()` as the "
+                "first statement in the `__init__()` method. Go add it!"
+            )
         # In a trace of its own: the first step's program is then the same as the second's.
         with stream.isolated():
             self.build(_shapes(args[0] if args else next(iter(kwargs.values()), None)))

@@ -17,8 +17,17 @@ from tapejax._src.engine.op import Op, static
 from tapejax._src.keras import backend, keras2
 from tapejax._src.ops.nn import activations as nn
 
-__all__ = ["FormulaLoss", "Loss", "Reduction", "check_shapes", "clipped", "formula", "of_classes", "positive",
-           "same_rank"]
+__all__ = [
+    "FormulaLoss",
+    "Loss",
+    "Reduction",
+    "check_shapes",
+    "clipped",
+    "formula",
+    "of_classes",
+    "positive",
+    "same_rank",
+]
 
 _REDUCTIONS = ("sum_over_batch_size", "sum", None, "none", "mean", "mean_with_sample_weight")
 
@@ -57,8 +66,10 @@ def check_shapes(y_true: Any, y_pred: Any) -> None:
     """Raises ValueError if the shapes differ."""
     if y_true.shape != y_pred.shape:
         what = "rank (ndim)" if y_true.ndim != y_pred.ndim else "shape"
-        raise nn._final(f"Arguments `target` and `output` must have the same {what}. Received: "
-                        f"target.shape={y_true.shape}, output.shape={y_pred.shape}")
+        raise nn._final(
+            f"Arguments `target` and `output` must have the same {what}. Received: "
+            f"target.shape={y_true.shape}, output.shape={y_pred.shape}"
+        )
 
 
 def formula(fn: Callable) -> Callable[..., Tensor]:
@@ -67,8 +78,10 @@ def formula(fn: Callable) -> Callable[..., Tensor]:
     The labels have the dtype of the predictions there, but for functions `of_classes`. The function on arrays stays
     there as the attribute `formula`.
     """
-    op = Op(fn.__name__, lambda y_true, y_pred, **options: fn(
-        y_true.astype(_label_dtype(fn, y_pred.dtype)), y_pred, **options))
+    op = Op(
+        fn.__name__,
+        lambda y_true, y_pred, **options: fn(y_true.astype(_label_dtype(fn, y_pred.dtype)), y_pred, **options),
+    )
     signature = inspect.signature(fn)
 
     @functools.wraps(fn)
@@ -123,8 +136,16 @@ def _reduce(losses: Any, weight: Any, reduction: str | None, valid: Any = None) 
     return total / losses.size if losses.size else jnp.zeros((), losses.dtype)
 
 
-def _object(y_true: Any, y_pred: Any, *weight: Any, formula: Callable, counted: Callable | None, dtype: np.dtype,
-            reduction: str | None, kwargs: tuple) -> Any:
+def _object(
+    y_true: Any,
+    y_pred: Any,
+    *weight: Any,
+    formula: Callable,
+    counted: Callable | None,
+    dtype: np.dtype,
+    reduction: str | None,
+    kwargs: tuple,
+) -> Any:
     y_true, y_pred = same_rank(y_true.astype(_label_dtype(formula, dtype)), y_pred.astype(dtype))
     options = dict(kwargs)
     losses = formula(y_true, y_pred, **options)
@@ -133,8 +154,9 @@ def _object(y_true: Any, y_pred: Any, *weight: Any, formula: Callable, counted: 
 
 
 _OBJECT = Op("loss", _object)
-_REDUCE = Op("reduce_loss", lambda losses, *weight, reduction: _reduce(
-    losses, weight[0] if weight else None, reduction))
+_REDUCE = Op(
+    "reduce_loss", lambda losses, *weight, reduction: _reduce(losses, weight[0] if weight else None, reduction)
+)
 
 
 class Loss:
@@ -161,8 +183,10 @@ class Loss:
     def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None):
         reduction = keras2.reduction(reduction)
         if reduction not in _REDUCTIONS:
-            raise ValueError(f"Invalid value for argument `reduction`. Expected one of {_REDUCTIONS}. "
-                             f"Received: reduction={reduction}")
+            raise ValueError(
+                f"Invalid value for argument `reduction`. Expected one of {_REDUCTIONS}. "
+                f"Received: reduction={reduction}"
+            )
         self.name = name or backend.auto_name(type(self).__name__)
         self.reduction = reduction
         self._dtype = backend.as_dtype(dtype)
@@ -205,8 +229,13 @@ class FormulaLoss(Loss):
             setattr(self, key, value)
         self._options = options
         cls = type(self)
-        self._static = static(formula=getattr(cls._function, "formula"), counted=cls._counted,  # noqa: B009
-                              dtype=self._dtype, reduction=self.reduction, kwargs=tuple(_plain(options).items()))
+        self._static = static(
+            formula=getattr(cls._function, "formula"),
+            counted=cls._counted,  # noqa: B009
+            dtype=self._dtype,
+            reduction=self.reduction,
+            kwargs=tuple(_plain(options).items()),
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self._options}
@@ -215,8 +244,10 @@ class FormulaLoss(Loss):
         return type(self)._function(y_true, y_pred, **self._options)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        inputs = (y_true if type(y_true) is Tensor else convert.to_tensor(y_true),
-                  y_pred if type(y_pred) is Tensor else convert.to_tensor(y_pred))
+        inputs = (
+            y_true if type(y_true) is Tensor else convert.to_tensor(y_true),
+            y_pred if type(y_pred) is Tensor else convert.to_tensor(y_pred),
+        )
         if sample_weight is not None:
             inputs += (convert.to_tensor(sample_weight),)
         return stream.record(_OBJECT, self._static, inputs)

@@ -29,8 +29,9 @@ def _of_two(y_true: Any, y_pred: Any) -> Any:
 
 
 @formula
-def binary_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0,
-                        axis: int = -1) -> Any:
+def binary_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Any:
     """Cross entropy of probabilities, or logits, of two classes, averaged over `axis`.
 
     Source: https://keras.io/api/losses/probabilistic_losses/#binary_crossentropy-function
@@ -46,9 +47,16 @@ def binary_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False, lab
 
 
 @formula
-def binary_focal_crossentropy(y_true: Any, y_pred: Any, apply_class_balancing: bool = False, alpha: float = 0.25,
-                              gamma: float = 2.0, from_logits: bool = False, label_smoothing: float = 0.0,
-                              axis: int = -1) -> Any:
+def binary_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    apply_class_balancing: bool = False,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Any:
     """`binary_crossentropy`, each element times the probability of the wrong class to the power of `gamma`.
 
     With `apply_class_balancing` class 1 counts `alpha` times, class 0 ``1 - alpha`` times.
@@ -68,8 +76,9 @@ def binary_focal_crossentropy(y_true: Any, y_pred: Any, apply_class_balancing: b
 
 
 @formula
-def categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0,
-                             axis: int = -1) -> Any:
+def categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Any:
     """Cross entropy of distributions over classes along `axis`.
 
     Source: https://keras.io/api/losses/probabilistic_losses/#categorical_crossentropy-function
@@ -86,8 +95,15 @@ def categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False
 
 
 @formula
-def categorical_focal_crossentropy(y_true: Any, y_pred: Any, alpha: Any = 0.25, gamma: float = 2.0,
-                                   from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1) -> Any:
+def categorical_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    alpha: Any = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Any:
     """`categorical_crossentropy`, each class times ``alpha * (1 - p) ** gamma``; `alpha` may be a list, one per class.
 
     Source: https://keras.io/api/losses/probabilistic_losses/#categorical_focal_crossentropy-function
@@ -103,8 +119,9 @@ def categorical_focal_crossentropy(y_true: Any, y_pred: Any, alpha: Any = 0.25, 
 
 @formula
 @of_classes
-def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False,
-                                    ignore_class: int | None = None, axis: int = -1) -> Any:
+def sparse_categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
+) -> Any:
     """Cross entropy of class numbers and distributions over classes along the last axis.
 
     Source: https://keras.io/api/losses/probabilistic_losses/#sparse_categorical_crossentropy-function
@@ -117,8 +134,10 @@ def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool 
     if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1:
         y_true = y_true[..., 0]
     if y_true.shape != y_pred.shape[:-1]:
-        raise nn._final("Arguments `target` and `output` must have the same shape up until the last dimension: "
-                        f"target.shape={y_true.shape}, output.shape={y_pred.shape}")
+        raise nn._final(
+            "Arguments `target` and `output` must have the same shape up until the last dimension: "
+            f"target.shape={y_true.shape}, output.shape={y_pred.shape}"
+        )
     logits = y_pred if from_logits else jnp.log(clipped(y_pred))
     if ignore_class is None:
         return nn.sparse_softmax_cross_entropy_with_logits.op.fn(y_true, logits)
@@ -184,8 +203,15 @@ class BinaryCrossentropy(FormulaLoss):
 
     _function = staticmethod(binary_crossentropy)
 
-    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1,
-                 reduction: Any = "sum_over_batch_size", name: str | None = "binary_crossentropy", dtype: Any = None):
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: Any = "sum_over_batch_size",
+        name: str | None = "binary_crossentropy",
+        dtype: Any = None,
+    ):
         self._configure(reduction, name, dtype, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
 
 
@@ -200,11 +226,29 @@ class BinaryFocalCrossentropy(FormulaLoss):
 
     _function = staticmethod(binary_focal_crossentropy)
 
-    def __init__(self, apply_class_balancing: bool = False, alpha: float = 0.25, gamma: float = 2.0,
-                 from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1, reduction: Any =
-                 "sum_over_batch_size", name: str | None = "binary_focal_crossentropy", dtype: Any = None):
-        self._configure(reduction, name, dtype, apply_class_balancing=apply_class_balancing, alpha=alpha,
-                        gamma=gamma, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
+    def __init__(
+        self,
+        apply_class_balancing: bool = False,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: Any = "sum_over_batch_size",
+        name: str | None = "binary_focal_crossentropy",
+        dtype: Any = None,
+    ):
+        self._configure(
+            reduction,
+            name,
+            dtype,
+            apply_class_balancing=apply_class_balancing,
+            alpha=alpha,
+            gamma=gamma,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
 
 
 class CategoricalCrossentropy(FormulaLoss):
@@ -218,9 +262,15 @@ class CategoricalCrossentropy(FormulaLoss):
 
     _function = staticmethod(categorical_crossentropy)
 
-    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1,
-                 reduction: Any = "sum_over_batch_size", name: str | None = "categorical_crossentropy",
-                 dtype: Any = None):
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: Any = "sum_over_batch_size",
+        name: str | None = "categorical_crossentropy",
+        dtype: Any = None,
+    ):
         self._configure(reduction, name, dtype, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
 
 
@@ -235,11 +285,27 @@ class CategoricalFocalCrossentropy(FormulaLoss):
 
     _function = staticmethod(categorical_focal_crossentropy)
 
-    def __init__(self, alpha: Any = 0.25, gamma: float = 2.0, from_logits: bool = False, label_smoothing: float
-                 = 0.0, axis: int = -1, reduction: Any = "sum_over_batch_size", name: str | None =
-                 "categorical_focal_crossentropy", dtype: Any = None):
-        self._configure(reduction, name, dtype, alpha=alpha, gamma=gamma, from_logits=from_logits,
-                        label_smoothing=label_smoothing, axis=axis)
+    def __init__(
+        self,
+        alpha: Any = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: Any = "sum_over_batch_size",
+        name: str | None = "categorical_focal_crossentropy",
+        dtype: Any = None,
+    ):
+        self._configure(
+            reduction,
+            name,
+            dtype,
+            alpha=alpha,
+            gamma=gamma,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
 
 
 def _not_ignored(y_true: Any, y_pred: Any, losses: Any, options: dict[str, Any]) -> Any:
@@ -265,9 +331,15 @@ class SparseCategoricalCrossentropy(FormulaLoss):
     _function = staticmethod(sparse_categorical_crossentropy)
     _counted = staticmethod(_not_ignored)
 
-    def __init__(self, from_logits: bool = False, ignore_class: int | None = None,
-                 reduction: Any = "sum_over_batch_size", axis: int = -1,
-                 name: str | None = "sparse_categorical_crossentropy", dtype: Any = None):
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: Any = "sum_over_batch_size",
+        axis: int = -1,
+        name: str | None = "sparse_categorical_crossentropy",
+        dtype: Any = None,
+    ):
         self._configure(reduction, name, dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
 
 
@@ -282,8 +354,13 @@ class CategoricalGeneralizedCrossEntropy(FormulaLoss):
 
     _function = staticmethod(categorical_generalized_cross_entropy)
 
-    def __init__(self, q: float = 0.5, reduction: Any = "sum_over_batch_size", name: str | None =
-                 "categorical_generalized_cross_entropy", dtype: Any = None):
+    def __init__(
+        self,
+        q: float = 0.5,
+        reduction: Any = "sum_over_batch_size",
+        name: str | None = "categorical_generalized_cross_entropy",
+        dtype: Any = None,
+    ):
         if not 0 < q < 1:
             raise ValueError("q must be in the interval (0, 1)")
         self._configure(reduction, name, dtype, q=q)

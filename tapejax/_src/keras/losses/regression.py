@@ -127,8 +127,9 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     y_true, y_pred = same_rank(y_true, y_pred)
     least = jnp.asarray(backend.epsilon() ** 2, y_pred.dtype)
     squares = (jnp.sum(jnp.square(y), axis, keepdims=True) for y in (y_true, y_pred))
-    first, second = (y * jax.lax.rsqrt(jnp.where(s >= least, s, least)) for y, s in zip((y_true, y_pred), squares,
-                                                                                     strict=True))
+    first, second = (
+        y * jax.lax.rsqrt(jnp.where(s >= least, s, least)) for y, s in zip((y_true, y_pred), squares, strict=True)
+    )
     return -jnp.sum(first * second, axis)
 
 
@@ -179,8 +180,9 @@ class MeanSquaredError(FormulaLoss):
 
     _function = staticmethod(mean_squared_error)
 
-    def __init__(self, reduction: Any = "sum_over_batch_size", name: str | None = "mean_squared_error", dtype:
-                 Any = None):
+    def __init__(
+        self, reduction: Any = "sum_over_batch_size", name: str | None = "mean_squared_error", dtype: Any = None
+    ):
         self._configure(reduction, name, dtype)
 
 
@@ -195,8 +197,9 @@ class MeanAbsoluteError(FormulaLoss):
 
     _function = staticmethod(mean_absolute_error)
 
-    def __init__(self, reduction: Any = "sum_over_batch_size", name: str | None = "mean_absolute_error", dtype:
-                 Any = None):
+    def __init__(
+        self, reduction: Any = "sum_over_batch_size", name: str | None = "mean_absolute_error", dtype: Any = None
+    ):
         self._configure(reduction, name, dtype)
 
 
@@ -211,8 +214,12 @@ class MeanAbsolutePercentageError(FormulaLoss):
 
     _function = staticmethod(mean_absolute_percentage_error)
 
-    def __init__(self, reduction: Any = "sum_over_batch_size", name: str | None =
-                 "mean_absolute_percentage_error", dtype: Any = None):
+    def __init__(
+        self,
+        reduction: Any = "sum_over_batch_size",
+        name: str | None = "mean_absolute_percentage_error",
+        dtype: Any = None,
+    ):
         self._configure(reduction, name, dtype)
 
 
@@ -227,8 +234,12 @@ class MeanSquaredLogarithmicError(FormulaLoss):
 
     _function = staticmethod(mean_squared_logarithmic_error)
 
-    def __init__(self, reduction: Any = "sum_over_batch_size", name: str | None =
-                 "mean_squared_logarithmic_error", dtype: Any = None):
+    def __init__(
+        self,
+        reduction: Any = "sum_over_batch_size",
+        name: str | None = "mean_squared_logarithmic_error",
+        dtype: Any = None,
+    ):
         self._configure(reduction, name, dtype)
 
 
@@ -243,8 +254,13 @@ class Huber(FormulaLoss):
 
     _function = staticmethod(huber)
 
-    def __init__(self, delta: float = 1.0, reduction: Any = "sum_over_batch_size", name: str | None =
-                 "huber_loss", dtype: Any = None):
+    def __init__(
+        self,
+        delta: float = 1.0,
+        reduction: Any = "sum_over_batch_size",
+        name: str | None = "huber_loss",
+        dtype: Any = None,
+    ):
         self._configure(reduction, name, dtype, delta=delta)
 
 
@@ -274,8 +290,13 @@ class CosineSimilarity(FormulaLoss):
 
     _function = staticmethod(cosine_similarity)
 
-    def __init__(self, axis: int = -1, reduction: Any = "sum_over_batch_size", name: str | None =
-                 "cosine_similarity", dtype: Any = None):
+    def __init__(
+        self,
+        axis: int = -1,
+        reduction: Any = "sum_over_batch_size",
+        name: str | None = "cosine_similarity",
+        dtype: Any = None,
+    ):
         self._configure(reduction, name, dtype, axis=axis)
 
 
@@ -320,6 +341,7 @@ class CategoricalHinge(FormulaLoss):
 
     _function = staticmethod(categorical_hinge)
 
-    def __init__(self, reduction: Any = "sum_over_batch_size", name: str | None = "categorical_hinge", dtype:
-                 Any = None):
+    def __init__(
+        self, reduction: Any = "sum_over_batch_size", name: str | None = "categorical_hinge", dtype: Any = None
+    ):
         self._configure(reduction, name, dtype)

@@ -64,8 +64,9 @@ def ctc(y_true: Any, y_pred: Any) -> Any:
     return _ctc.op.fn(y_true, y_pred, lengths, steps, time_major=False, blank=0)
 
 
-def _circle(y_true: Any, y_pred: Any, labels: Any, embeddings: Any, remove_diagonal: bool, gamma: float,
-            margin: float) -> Any:
+def _circle(
+    y_true: Any, y_pred: Any, labels: Any, embeddings: Any, remove_diagonal: bool, gamma: float, margin: float
+) -> Any:
     far = positive(1 - y_pred @ embeddings.T)
     same = y_true.astype(jnp.int32).ravel()[:, None] == labels.astype(jnp.int32).ravel()
     is_positive = same & ~jnp.eye(len(y_pred), dtype=bool) if remove_diagonal else same
@@ -78,8 +79,15 @@ def _circle(y_true: Any, y_pred: Any, labels: Any, embeddings: Any, remove_diago
 _CIRCLE = Op("circle", _circle)
 
 
-def circle(y_true: Any, y_pred: Any, ref_labels: Any = None, ref_embeddings: Any = None, remove_diagonal: bool = True,
-           gamma: float = 80, margin: float = 0.4) -> Tensor:
+def circle(
+    y_true: Any,
+    y_pred: Any,
+    ref_labels: Any = None,
+    ref_embeddings: Any = None,
+    remove_diagonal: bool = True,
+    gamma: float = 80,
+    margin: float = 0.4,
+) -> Tensor:
     """Pulls embeddings of one class together and pushes others apart, the farthest off most.
 
     Args:
@@ -99,10 +107,13 @@ def circle(y_true: Any, y_pred: Any, ref_labels: Any = None, ref_embeddings: Any
     """
     predictions = convert.to_tensor(y_pred)
     labels = convert.to_tensor(y_true)
-    others = (labels if ref_labels is None else convert.to_tensor(ref_labels),
-              predictions if ref_embeddings is None else convert.to_tensor(ref_embeddings))
-    return stream.record(_CIRCLE, static(remove_diagonal=remove_diagonal, gamma=gamma, margin=margin),
-                         (labels, predictions, *others))
+    others = (
+        labels if ref_labels is None else convert.to_tensor(ref_labels),
+        predictions if ref_embeddings is None else convert.to_tensor(ref_embeddings),
+    )
+    return stream.record(
+        _CIRCLE, static(remove_diagonal=remove_diagonal, gamma=gamma, margin=margin), (labels, predictions, *others)
+    )
 
 
 circle.formula = lambda y_true, y_pred, **options: _circle(y_true, y_pred, y_true, y_pred, **options)
@@ -119,8 +130,9 @@ class Dice(FormulaLoss):
 
     _function = staticmethod(dice)
 
-    def __init__(self, reduction: Any = "sum_over_batch_size", name: str | None = "dice", axis: _Axis = None,
-                 dtype: Any = None):
+    def __init__(
+        self, reduction: Any = "sum_over_batch_size", name: str | None = "dice", axis: _Axis = None, dtype: Any = None
+    ):
         self._configure(reduction, name, dtype, axis=axis)
 
 
@@ -135,8 +147,15 @@ class Tversky(FormulaLoss):
 
     _function = staticmethod(tversky)
 
-    def __init__(self, alpha: float = 0.5, beta: float = 0.5, reduction: Any = "sum_over_batch_size", name: str
-                 | None = "tversky", axis: _Axis = None, dtype: Any = None):
+    def __init__(
+        self,
+        alpha: float = 0.5,
+        beta: float = 0.5,
+        reduction: Any = "sum_over_batch_size",
+        name: str | None = "tversky",
+        axis: _Axis = None,
+        dtype: Any = None,
+    ):
         self._configure(reduction, name, dtype, alpha=alpha, beta=beta, axis=axis)
 
 
@@ -167,6 +186,13 @@ class Circle(FormulaLoss):
     _function = staticmethod(circle)
     _counted = staticmethod(lambda y_true, y_pred, losses, options: losses > 0)
 
-    def __init__(self, gamma: float = 80.0, margin: float = 0.4, remove_diagonal: bool = True, reduction: Any =
-                 "sum_over_batch_size", name: str | None = "circle", dtype: Any = None):
+    def __init__(
+        self,
+        gamma: float = 80.0,
+        margin: float = 0.4,
+        remove_diagonal: bool = True,
+        reduction: Any = "sum_over_batch_size",
+        name: str | None = "circle",
+        dtype: Any = None,
+    ):
         self._configure(reduction, name, dtype, gamma=gamma, margin=margin, remove_diagonal=remove_diagonal)

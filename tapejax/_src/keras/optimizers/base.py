@@ -37,8 +37,10 @@ def _clip(grads: list, kind: str, limit: Any) -> list:
     values = [g.values if isinstance(g, Slices) else g for g in grads]
     if kind == "norm":
         norms = [jnp.sqrt(jnp.sum(jnp.square(g), dtype=g.dtype)) for g in values]
-        return [each(lambda g, n=n: g * limit.astype(g.dtype) / jnp.maximum(n, limit.astype(g.dtype)), g)
-                for g, n in zip(grads, norms, strict=True)]
+        return [
+            each(lambda g, n=n: g * limit.astype(g.dtype) / jnp.maximum(n, limit.astype(g.dtype)), g)
+            for g, n in zip(grads, norms, strict=True)
+        ]
     dtype = jnp.result_type(*values)
     norm = jnp.sqrt(sum(jnp.sum(jnp.square(g.astype(dtype))) for g in values))
     limit = limit.astype(dtype)
@@ -64,8 +66,17 @@ def _gradients(flat: list, params: Sequence, sliced: tuple[int, ...]) -> list:
     return grads
 
 
-def _step(iterations: Any, rate: Any, *rest: Any, advance: Callable, count: int, numbers: int, clip: str,
-          decay: tuple[int, ...], sliced: tuple[int, ...] = ()) -> tuple:
+def _step(
+    iterations: Any,
+    rate: Any,
+    *rest: Any,
+    advance: Callable,
+    count: int,
+    numbers: int,
+    clip: str,
+    decay: tuple[int, ...],
+    sliced: tuple[int, ...] = (),
+) -> tuple:
     """One step: gradients, variables and slots in, new variables and slots out.
 
     Static arguments: `advance` is the formula; `count` the number of variables; `numbers` of Python numbers; `clip` how
@@ -73,14 +84,16 @@ def _step(iterations: Any, rate: Any, *rest: Any, advance: Callable, count: int,
     """
     hyper, rest = list(rest[:numbers]), rest[numbers:]
     split = count + len(sliced)
-    params, slots = rest[split: split + count], rest[split + count:]
+    params, slots = rest[split : split + count], rest[split + count :]
     grads = _gradients(list(rest[:split]), params, sliced)
     if clip:
         grads = _clip(grads, clip, hyper.pop())
     if decay:
         factor = hyper.pop()
-        params = [p - p * transforms.single(factor, p) * rate.astype(p.dtype) if i in decay else p
-                  for i, p in enumerate(params)]
+        params = [
+            p - p * transforms.single(factor, p) * rate.astype(p.dtype) if i in decay else p
+            for i, p in enumerate(params)
+        ]
     updates, slots = advance(rate, hyper, iterations, tuple(grads), tuple(params), slots)
     new = [added(p, u) for p, u in zip(params, updates, strict=True)]
     return (iterations + 1, *new, *slots)
@@ -97,7 +110,7 @@ def by_formula(formula: Callable, **options: Any) -> Callable:
 
     def advance(rate: Any, hyper: list, iterations: Any, grads: tuple, params: tuple, slots: Sequence) -> tuple:
         count = len(grads)
-        state = transforms.State(iterations, tuple(tuple(slots[i: i + count]) for i in range(0, len(slots), count)))
+        state = transforms.State(iterations, tuple(tuple(slots[i : i + count]) for i in range(0, len(slots), count)))
         updates, state = formula(rate, *hyper, **options).update(grads, state, params)
         return updates, tuple(s for of_name in state.slots for s in of_name)
 
@@ -111,11 +124,13 @@ class _Step(Op):
 
     def _infer(self, static: Static, avals: tuple) -> Inferred:
         kwargs = static.kwargs
-        count, sliced, rest = kwargs["count"], kwargs.get("sliced", ()), avals[2 + kwargs["numbers"]:]
+        count, sliced, rest = kwargs["count"], kwargs.get("sliced", ()), avals[2 + kwargs["numbers"] :]
         split = count + len(sliced)
         with jax.enable_x64(True):  # gradients that do not fit are refused here
-            jax.eval_shape(lambda *xs: (_gradients(list(xs[:split]), xs[split:], sliced), None)[1],
-                           *(a.struct for a in rest[: split + count]))
+            jax.eval_shape(
+                lambda *xs: (_gradients(list(xs[:split]), xs[split:], sliced), None)[1],
+                *(a.struct for a in rest[: split + count]),
+            )
         return Inferred((avals[0], *rest[split:]), False)
 
 
@@ -157,16 +172,25 @@ class Optimizer:
     _why: tuple[tuple[int, ...], str] = ((), "")  # last variables without gradients, and the reasons
     _advance: Callable  # from a step's arrays to what is added to the variables, and the new slots
 
-    def __init__(self, learning_rate: Any = 0.001, weight_decay: float | None = None, clipnorm: float | None = None,
-                 clipvalue: float | None = None, global_clipnorm: float | None = None, name: str | None = None,
-                 **kwargs: Any):
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
         learning_rate = keras2.take("Optimizer", kwargs, "lr", learning_rate)
         self._decay = float(keras2.take("Optimizer", kwargs, "decay") or 0.0)
         if kwargs:
             raise ValueError(f"Argument(s) not recognized: {kwargs}")
         if sum(a is not None for a in (clipnorm, clipvalue, global_clipnorm)) > 1:
-            raise ValueError("Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. Received: "
-                             f"clipnorm={clipnorm}, clipvalue={clipvalue}, global_clipnorm={global_clipnorm}")
+            raise ValueError(
+                "Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. Received: "
+                f"clipnorm={clipnorm}, clipvalue={clipvalue}, global_clipnorm={global_clipnorm}"
+            )
         self.name = name or backend.auto_name(type(self).__name__)
         self.weight_decay = weight_decay
         self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
@@ -176,9 +200,11 @@ class Optimizer:
         self._rate_variable: Weight | None = None
         if not callable(learning_rate):
             if not isinstance(learning_rate, (int, float, np.floating)):
-                raise ValueError("Argument `learning_rate` should be float, or an instance of LearningRateSchedule, "
-                                 "or a callable (that takes in the current iteration value and returns the "
-                                 f"corresponding learning rate value). Received instead: learning_rate={learning_rate}")
+                raise ValueError(
+                    "Argument `learning_rate` should be float, or an instance of LearningRateSchedule, "
+                    "or a callable (that takes in the current iteration value and returns the "
+                    f"corresponding learning rate value). Received instead: learning_rate={learning_rate}"
+                )
             self._rate_variable = self._add("learning_rate", np.array(learning_rate, np.float32))
         self._index: dict[int, int] = {}
         self._trained: list[Any] = []
@@ -209,10 +235,12 @@ class Optimizer:
         if callable(value) and not isinstance(value, (Weight, Tensor)):
             self._learning_rate, self._rate_variable = value, None
         elif self._rate_variable is None:
-            raise TypeError("This optimizer was created with a `LearningRateSchedule` object as its `learning_rate` "
-                            "constructor argument, hence its learning rate is not settable. If you need the learning "
-                            "rate to be settable, you should instantiate the optimizer with a float `learning_rate` "
-                            "argument.")
+            raise TypeError(
+                "This optimizer was created with a `LearningRateSchedule` object as its `learning_rate` "
+                "constructor argument, hence its learning rate is not settable. If you need the learning "
+                "rate to be settable, you should instantiate the optimizer with a float `learning_rate` "
+                "argument."
+            )
         else:
             self._rate_variable.assign(value)
 
@@ -222,9 +250,13 @@ class Optimizer:
     def variables(self) -> list[Weight]:
         """Step counter, learning rate, and the slots of each variable."""
         rate = [] if self._rate_variable is None else [self._rate_variable]
-        first = zip(*self._slots[:self._together], strict=True)
-        return [self._iterations, *rate, *(s for of_one in first for s in of_one),
-                *(s for of_name in self._slots[self._together:] for s in of_name)]
+        first = zip(*self._slots[: self._together], strict=True)
+        return [
+            self._iterations,
+            *rate,
+            *(s for of_one in first for s in of_one),
+            *(s for of_name in self._slots[self._together :] for s in of_name),
+        ]
 
     def build(self, variables: Iterable[Any]) -> None:
         """Makes the slots for these variables, the only ones that the optimizer will then accept."""
@@ -240,8 +272,13 @@ class Optimizer:
 
     def _make_slots(self) -> list[list[Weight]]:
         starts = [np.float32(self._slot_starts.get(name, 0)) for name in self._slot_names]  # Keras's are float32 first
-        return [[self._add(f"{_label(v)}_{name}", np.full(v.shape.as_list(), start, v.dtype.as_numpy_dtype))
-                 for v in self._trained] for name, start in zip(self._slot_names, starts, strict=True)]
+        return [
+            [
+                self._add(f"{_label(v)}_{name}", np.full(v.shape.as_list(), start, v.dtype.as_numpy_dtype))
+                for v in self._trained
+            ]
+            for name, start in zip(self._slot_names, starts, strict=True)
+        ]
 
     @property
     def weights(self) -> list[Weight]:
@@ -261,14 +298,20 @@ class Optimizer:
         """
         own = self.weights
         if len(weights) != len(own):
-            raise ValueError(f"You called `set_weights(weights)` on optimizer '{self.name}' with a weight list of "
-                             f"length {len(weights)}, but the optimizer was expecting {len(own)} weights.")
+            raise ValueError(
+                f"You called `set_weights(weights)` on optimizer '{self.name}' with a weight list of "
+                f"length {len(weights)}, but the optimizer was expecting {len(own)} weights."
+            )
         for variable, value in zip(own, weights, strict=True):
             variable.assign(value)
 
-    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]], name: str | None = None,
-                        experimental_aggregate_gradients: bool | None = None,
-                        skip_gradients_aggregation: bool | None = None) -> Weight:
+    def apply_gradients(
+        self,
+        grads_and_vars: Iterable[tuple[Any, Any]],
+        name: str | None = None,
+        experimental_aggregate_gradients: bool | None = None,
+        skip_gradients_aggregation: bool | None = None,
+    ) -> Weight:
         """Does one step.
 
         Args:
@@ -284,8 +327,10 @@ class Optimizer:
         Raises:
           ValueError: no pairs, no gradient at all, an unknown variable, or one given twice.
         """
-        for old, given in (("experimental_aggregate_gradients", experimental_aggregate_gradients),
-                           ("skip_gradients_aggregation", skip_gradients_aggregation)):
+        for old, given in (
+            ("experimental_aggregate_gradients", experimental_aggregate_gradients),
+            ("skip_gradients_aggregation", skip_gradients_aggregation),
+        ):
             if given is not None:
                 keras2.hint(f"{old}=", keras2.KEYWORDS["apply_gradients"][old])
         grads, variables = zip(*grads_and_vars, strict=True)
@@ -296,12 +341,16 @@ class Optimizer:
         """Does one step with gradients in the order of the variables; see `apply_gradients`."""
         if trainable_variables is None:
             if not self.built:
-                raise ValueError("When passing `grads` without `variables`, the optimizer must already be built on a "
-                                 "list of variables. Call `optimizer.build(trainable_variables)` first.")
+                raise ValueError(
+                    "When passing `grads` without `variables`, the optimizer must already be built on a "
+                    "list of variables. Call `optimizer.build(trainable_variables)` first."
+                )
             trainable_variables = self._trained
             if len(grads) != len(trainable_variables):
-                raise ValueError(f"Received a list of {len(grads)} gradients, but the optimizer is tracking "
-                                 f"{len(trainable_variables)} trainable variables.")
+                raise ValueError(
+                    f"Received a list of {len(grads)} gradients, but the optimizer is tracking "
+                    f"{len(trainable_variables)} trainable variables."
+                )
         if not len(grads):
             return
         if not self.built:
@@ -310,9 +359,11 @@ class Optimizer:
             places = [self._index[id(v)] for v in trainable_variables]
         except KeyError:
             unknown = next(v for v in trainable_variables if id(v) not in self._index)
-            raise ValueError(f"Unknown variable: {unknown}. This optimizer can only be called for the variables it "
-                             "was originally built with. When working with a new set of variables, you should "
-                             "recreate a new optimizer instance.") from None
+            raise ValueError(
+                f"Unknown variable: {unknown}. This optimizer can only be called for the variables it "
+                "was originally built with. When working with a new set of variables, you should "
+                "recreate a new optimizer instance."
+            ) from None
         if len(set(places)) < len(places):
             raise ValueError("A variable is given twice: add its gradients")
         if any(g is None for g in grads):
@@ -327,14 +378,27 @@ class Optimizer:
         if without != self._why[0]:  # the reasons take a walk over all that the tape saw
             self._why = (without, why_missing([self._trained[i] for i in without]))
         absent = [getattr(self._trained[i], "path", self._trained[i].name) for i in without]
-        warnings.warn(f"Gradients do not exist for variables {absent} when minimizing the loss. If using "
-                      "`model.compile()`, did you forget to provide a `loss` argument?"
-                      + (f"\n{self._why[1]}" if self._why[1] else ""), stacklevel=4)
+        warnings.warn(
+            f"Gradients do not exist for variables {absent} when minimizing the loss. If using "
+            "`model.compile()`, did you forget to provide a `loss` argument?"
+            + (f"\n{self._why[1]}" if self._why[1] else ""),
+            stacklevel=4,
+        )
         return [g for g, _ in kept], [i for _, i in kept]
 
     def _clipping(self) -> tuple[str, Any]:
-        return next(((kind, limit) for kind, limit in (("norm", self.clipnorm), ("global", self.global_clipnorm),
-                                                       ("value", self.clipvalue)) if limit), ("", None))
+        return next(
+            (
+                (kind, limit)
+                for kind, limit in (
+                    ("norm", self.clipnorm),
+                    ("global", self.global_clipnorm),
+                    ("value", self.clipvalue),
+                )
+                if limit
+            ),
+            ("", None),
+        )
 
     def _run(self, grads: list[Any], places: list[int]) -> None:
         kind, limit = self._clipping()
@@ -350,18 +414,33 @@ class Optimizer:
             numbers.append((float(limit), _F64))
         slots = self._slots_of(places)
         rate = self.learning_rate
-        rate = (float(rate), _F32) if isinstance(rate, (int, float)) else \
-            rate._tensor if rate is self._rate_variable else convert.to_tensor(rate)
+        rate = (
+            (float(rate), _F32)
+            if isinstance(rate, (int, float))
+            else rate._tensor
+            if rate is self._rate_variable
+            else convert.to_tensor(rate)
+        )
         if self._decay:
             rate = stream.record(_DECAYED, static(), (rate, self._iterations._tensor, (self._decay, _F64)))
         sliced = tuple([i for i, g in enumerate(grads) if type(g) is IndexedSlices])
         if sliced:
             grads = [t for g in grads for t in ((g.values, g.indices) if type(g) is IndexedSlices else (g,))]
-        key = static(advance=self._advance, count=len(places), numbers=len(numbers), clip=kind,
-                     decay=decay, sliced=sliced)
-        new = stream.record(self._op, key, (
-            self._iterations._tensor, rate, *numbers, *grads, *(v._tensor for v in variables),
-            *(s._tensor for s in slots)))
+        key = static(
+            advance=self._advance, count=len(places), numbers=len(numbers), clip=kind, decay=decay, sliced=sliced
+        )
+        new = stream.record(
+            self._op,
+            key,
+            (
+                self._iterations._tensor,
+                rate,
+                *numbers,
+                *grads,
+                *(v._tensor for v in variables),
+                *(s._tensor for s in slots),
+            ),
+        )
         for cell, value in zip((self._iterations, *variables, *slots), new, strict=True):
             cell._overwrite(value)
         for v in variables:

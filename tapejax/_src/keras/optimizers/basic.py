@@ -9,8 +9,23 @@ from tapejax._src.keras.optimizers.adam import Adam, Adamax, AdamW, Lamb, Lion, 
 from tapejax._src.keras.optimizers.base import Optimizer, by_formula
 from tapejax._src.keras.optimizers.from_optax import from_optax
 
-__all__ = ["SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion", "Nadam", "Optimizer",
-           "RMSprop", "from_optax", "get", "schedules"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lamb",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "from_optax",
+    "get",
+    "schedules",
+]
 
 
 class SGD(Optimizer):
@@ -71,8 +86,15 @@ class RMSprop(Optimizer):
 
     _together = 1
 
-    def __init__(self, learning_rate: Any = 0.001, rho: float = 0.9, momentum: float = 0.0, epsilon: float = 1e-7,
-                 centered: bool = False, **kwargs: Any):
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        **kwargs: Any,
+    ):
         super().__init__(learning_rate, **kwargs)
         self.rho, self.momentum, self.epsilon, self.centered = rho, momentum, epsilon, centered
         moving = momentum > 0
@@ -103,8 +125,9 @@ class Adagrad(Optimizer):
     _numbers = ("epsilon",)
     _advance = staticmethod(by_formula(transforms.adagrad))
 
-    def __init__(self, learning_rate: Any = 0.001, initial_accumulator_value: float = 0.1, epsilon: float = 1e-7,
-                 **kwargs: Any):
+    def __init__(
+        self, learning_rate: Any = 0.001, initial_accumulator_value: float = 0.1, epsilon: float = 1e-7, **kwargs: Any
+    ):
         super().__init__(learning_rate, **kwargs)
         self.initial_accumulator_value, self.epsilon = initial_accumulator_value, epsilon
         self._slot_starts = {"accumulator": initial_accumulator_value}
@@ -162,19 +185,34 @@ class Ftrl(Optimizer):
     """
 
     _slot_names = ("accumulator", "linear")
-    _numbers = ("learning_rate_power", "l1_regularization_strength", "l2_regularization_strength",
-                "l2_shrinkage_regularization_strength", "beta")
+    _numbers = (
+        "learning_rate_power",
+        "l1_regularization_strength",
+        "l2_regularization_strength",
+        "l2_shrinkage_regularization_strength",
+        "beta",
+    )
     _advance = staticmethod(by_formula(transforms.ftrl))
 
-    def __init__(self, learning_rate: Any = 0.001, learning_rate_power: float = -0.5,
-                 initial_accumulator_value: float = 0.1, l1_regularization_strength: float = 0.0,
-                 l2_regularization_strength: float = 0.0, l2_shrinkage_regularization_strength: float = 0.0,
-                 beta: float = 0.0, **kwargs: Any):
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        learning_rate_power: float = -0.5,
+        initial_accumulator_value: float = 0.1,
+        l1_regularization_strength: float = 0.0,
+        l2_regularization_strength: float = 0.0,
+        l2_shrinkage_regularization_strength: float = 0.0,
+        beta: float = 0.0,
+        **kwargs: Any,
+    ):
         super().__init__(learning_rate, **kwargs)
-        given = {"initial_accumulator_value": initial_accumulator_value, "learning_rate_power": learning_rate_power,
-                 "l1_regularization_strength": l1_regularization_strength,
-                 "l2_regularization_strength": l2_regularization_strength,
-                 "l2_shrinkage_regularization_strength": l2_shrinkage_regularization_strength}
+        given = {
+            "initial_accumulator_value": initial_accumulator_value,
+            "learning_rate_power": learning_rate_power,
+            "l1_regularization_strength": l1_regularization_strength,
+            "l2_regularization_strength": l2_regularization_strength,
+            "l2_shrinkage_regularization_strength": l2_shrinkage_regularization_strength,
+        }
         for name, value in given.items():
             if value > 0 if name == "learning_rate_power" else value < 0:
                 sign = "negative" if name == "learning_rate_power" else "positive"
@@ -184,8 +222,9 @@ class Ftrl(Optimizer):
         self._slot_starts = {"accumulator": initial_accumulator_value}
 
 
-_BY_NAME = {cls.__name__.lower(): cls
-            for cls in (SGD, RMSprop, Adam, AdamW, Adadelta, Adagrad, Adamax, Nadam, Ftrl, Lion, Lamb)}
+_BY_NAME = {
+    cls.__name__.lower(): cls for cls in (SGD, RMSprop, Adam, AdamW, Adadelta, Adagrad, Adamax, Nadam, Ftrl, Lion, Lamb)
+}
 
 
 def get(identifier: Any) -> Optimizer:

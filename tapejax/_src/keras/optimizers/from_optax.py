@@ -39,8 +39,9 @@ class _Optax(Optimizer):
         Raises:
           AttributeError: always.
         """
-        raise AttributeError("The learning rate of an optax transformation is inside it: use a schedule, or "
-                             "optax.inject_hyperparams")
+        raise AttributeError(
+            "The learning rate of an optax transformation is inside it: use a schedule, or optax.inject_hyperparams"
+        )
 
     def _make_slots(self) -> list[list[Weight]]:
         with jax.enable_x64(True):
@@ -58,12 +59,23 @@ class _Optax(Optimizer):
             # The transformation's state is for all variables: one without a gradient gets zeros.
             given = dict(zip(places, grads, strict=True))
             places = list(range(len(self._trained)))
-            grads = [given[i] if i in given else from_value(np.zeros(v.shape.as_list(), v.dtype.as_numpy_dtype))
-                     for i, v in enumerate(self._trained)]
+            grads = [
+                given[i] if i in given else from_value(np.zeros(v.shape.as_list(), v.dtype.as_numpy_dtype))
+                for i, v in enumerate(self._trained)
+            ]
         variables, slots = self._trained, self._slots_of(places)
         key = static(advance=self._advance, count=len(places), numbers=0, clip="", decay=())
-        new = stream.record(self._op, key, (self._iterations._tensor, (0.0, _F32), *grads,
-                                            *(v._tensor for v in variables), *(s._tensor for s in slots)))
+        new = stream.record(
+            self._op,
+            key,
+            (
+                self._iterations._tensor,
+                (0.0, _F32),
+                *grads,
+                *(v._tensor for v in variables),
+                *(s._tensor for s in slots),
+            ),
+        )
         for cell, value in zip((self._iterations, *variables, *slots), new, strict=True):
             cell._overwrite(value)
 

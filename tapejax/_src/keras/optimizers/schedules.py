@@ -34,8 +34,9 @@ class LearningRateSchedule:
     """
 
     def __call__(self, step: Any) -> Any:
-        raise NotImplementedError(f"Learning rate schedule '{type(self).__name__}' must override "
-                                  "`__call__(self, step)`.")
+        raise NotImplementedError(
+            f"Learning rate schedule '{type(self).__name__}' must override `__call__(self, step)`."
+        )
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -68,8 +69,11 @@ class _Formula(LearningRateSchedule):
 
     def __call__(self, step: Any) -> Any:
         options = {key: getattr(self, key) for key in self._options}
-        return stream.record(self._op, static(**options), (
-            convert.to_tensor(step), *((float(getattr(self, key)), _F32) for key in self._numbers)))
+        return stream.record(
+            self._op,
+            static(**options),
+            (convert.to_tensor(step), *((float(getattr(self, key)), _F32) for key in self._numbers)),
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {key: getattr(self, key) for key in self._arguments}
@@ -77,8 +81,11 @@ class _Formula(LearningRateSchedule):
 
 def _op(fn: Callable) -> Op:
     """An op of the step as float32."""
-    return Op(fn.__name__.strip("_"), lambda step, *numbers, **options: fn(
-        step.astype(jnp.float32), *numbers, **options), differentiable=False)
+    return Op(
+        fn.__name__.strip("_"),
+        lambda step, *numbers, **options: fn(step.astype(jnp.float32), *numbers, **options),
+        differentiable=False,
+    )
 
 
 @_op
@@ -108,10 +115,21 @@ class ExponentialDecay(_Formula):
     _numbers = ("initial_learning_rate", "decay_steps", "decay_rate")
     _options = ("staircase",)
 
-    def __init__(self, initial_learning_rate: float, decay_steps: float, decay_rate: float, staircase: bool = False,
-                 name: str = "ExponentialDecay"):
-        self._configure(initial_learning_rate=initial_learning_rate, decay_steps=decay_steps, decay_rate=decay_rate,
-                        staircase=staircase, name=name)
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str = "ExponentialDecay",
+    ):
+        self._configure(
+            initial_learning_rate=initial_learning_rate,
+            decay_steps=decay_steps,
+            decay_rate=decay_rate,
+            staircase=staircase,
+            name=name,
+        )
 
 
 @_op
@@ -133,10 +151,21 @@ class InverseTimeDecay(_Formula):
     _numbers = ("initial_learning_rate", "decay_steps", "decay_rate")
     _options = ("staircase",)
 
-    def __init__(self, initial_learning_rate: float, decay_steps: float, decay_rate: float, staircase: bool = False,
-                 name: str = "InverseTimeDecay"):
-        self._configure(initial_learning_rate=initial_learning_rate, decay_steps=decay_steps, decay_rate=decay_rate,
-                        staircase=staircase, name=name)
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str = "InverseTimeDecay",
+    ):
+        self._configure(
+            initial_learning_rate=initial_learning_rate,
+            decay_steps=decay_steps,
+            decay_rate=decay_rate,
+            staircase=staircase,
+            name=name,
+        )
 
 
 @_op
@@ -168,10 +197,23 @@ class PolynomialDecay(_Formula):
     _numbers = ("initial_learning_rate", "decay_steps", "end_learning_rate", "power")
     _options = ("cycle",)
 
-    def __init__(self, initial_learning_rate: float, decay_steps: float, end_learning_rate: float = 0.0001,
-                 power: float = 1.0, cycle: bool = False, name: str = "PolynomialDecay"):
-        self._configure(initial_learning_rate=initial_learning_rate, decay_steps=decay_steps,
-                        end_learning_rate=end_learning_rate, power=power, cycle=cycle, name=name)
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        end_learning_rate: float = 0.0001,
+        power: float = 1.0,
+        cycle: bool = False,
+        name: str = "PolynomialDecay",
+    ):
+        self._configure(
+            initial_learning_rate=initial_learning_rate,
+            decay_steps=decay_steps,
+            end_learning_rate=end_learning_rate,
+            power=power,
+            cycle=cycle,
+            name=name,
+        )
 
 
 def _cosine(part: Any) -> Any:
@@ -206,13 +248,26 @@ class CosineDecay(_Formula):
 
     _op = _cosine_decay
 
-    def __init__(self, initial_learning_rate: float, decay_steps: float, alpha: float = 0.0, name: str = "CosineDecay",
-                 warmup_target: float | None = None, warmup_steps: float = 0):
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        alpha: float = 0.0,
+        name: str = "CosineDecay",
+        warmup_target: float | None = None,
+        warmup_steps: float = 0,
+    ):
         self._numbers = ("initial_learning_rate", "decay_steps", "alpha")
         if warmup_target is not None:
             self._numbers += ("warmup_target", "warmup_steps")
-        self._configure(initial_learning_rate=initial_learning_rate, decay_steps=decay_steps, alpha=alpha, name=name,
-                        warmup_target=warmup_target, warmup_steps=warmup_steps)
+        self._configure(
+            initial_learning_rate=initial_learning_rate,
+            decay_steps=decay_steps,
+            alpha=alpha,
+            name=name,
+            warmup_target=warmup_target,
+            warmup_steps=warmup_steps,
+        )
 
 
 @_op
@@ -245,14 +300,27 @@ class CosineDecayRestarts(_Formula):
     _op = _cosine_decay_restarts
     _numbers = ("initial_learning_rate", "first_decay_steps", "t_mul", "m_mul", "alpha")
 
-    def __init__(self, initial_learning_rate: float, first_decay_steps: float, t_mul: float = 2.0, m_mul: float = 1.0,
-                 alpha: float = 0.0, name: str = "SGDRDecay"):
-        self._configure(initial_learning_rate=initial_learning_rate, first_decay_steps=first_decay_steps, t_mul=t_mul,
-                        m_mul=m_mul, alpha=alpha, name=name)
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        first_decay_steps: float,
+        t_mul: float = 2.0,
+        m_mul: float = 1.0,
+        alpha: float = 0.0,
+        name: str = "SGDRDecay",
+    ):
+        self._configure(
+            initial_learning_rate=initial_learning_rate,
+            first_decay_steps=first_decay_steps,
+            t_mul=t_mul,
+            m_mul=m_mul,
+            alpha=alpha,
+            name=name,
+        )
 
 
 def _piecewise_constant(step: Any, *numbers: Any) -> Any:
-    values = numbers[len(numbers) // 2:]
+    values = numbers[len(numbers) // 2 :]
     found = values[-1]
     for boundary, value in reversed(list(zip(numbers, values[:-1], strict=False))):
         found = jnp.where(step <= boundary.astype(step.dtype), value, found)
@@ -281,22 +349,34 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
     def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant"):
         if len(boundaries) != len(values) - 1:
-            raise ValueError("The length of boundaries should be 1 less than the length of values. Received: "
-                             f"boundaries={boundaries} of length {len(boundaries)}, and values={values} of length "
-                             f"{len(values)}.")
+            raise ValueError(
+                "The length of boundaries should be 1 less than the length of values. Received: "
+                f"boundaries={boundaries} of length {len(boundaries)}, and values={values} of length "
+                f"{len(values)}."
+            )
         self.boundaries, self.values, self.name = boundaries, values, name
 
     def __call__(self, step: Any) -> Any:
-        numbers = ((float(n), kind) for n, kind in (*((b, _F64) for b in self.boundaries),
-                                                    *((v, _F32) for v in self.values)))
+        numbers = (
+            (float(n), kind) for n, kind in (*((b, _F64) for b in self.boundaries), *((v, _F32) for v in self.values))
+        )
         return stream.record(_PIECEWISE, NO_STATIC, (convert.to_tensor(step), *numbers))
 
     def get_config(self) -> dict[str, Any]:
         return {"boundaries": self.boundaries, "values": self.values, "name": self.name}
 
 
-_BY_NAME = {cls.__name__: cls for cls in (
-    CosineDecay, CosineDecayRestarts, ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay)}
+_BY_NAME = {
+    cls.__name__: cls
+    for cls in (
+        CosineDecay,
+        CosineDecayRestarts,
+        ExponentialDecay,
+        InverseTimeDecay,
+        PiecewiseConstantDecay,
+        PolynomialDecay,
+    )
+}
 
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:

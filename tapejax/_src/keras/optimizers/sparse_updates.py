@@ -68,5 +68,6 @@ def blended(x: Any, gradient: Any, rate: Any) -> Any:
 
 def dense(gradient: Any) -> Any:
     """The gradient as one array."""
-    return added(jnp.zeros(gradient.shape, gradient.values.dtype), gradient) if isinstance(gradient, Slices) \
-        else gradient
+    return (
+        added(jnp.zeros(gradient.shape, gradient.values.dtype), gradient) if isinstance(gradient, Slices) else gradient
+    )

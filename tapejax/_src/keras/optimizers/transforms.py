@@ -12,8 +12,20 @@ import optax
 
 from tapejax._src.keras.optimizers.sparse_updates import added, blended, dense, each
 
-__all__ = ["State", "adadelta", "adagrad", "adam", "adamax", "ftrl", "lamb", "lion", "nadam", "rmsprop", "sgd",
-           "single"]
+__all__ = [
+    "State",
+    "adadelta",
+    "adagrad",
+    "adam",
+    "adamax",
+    "ftrl",
+    "lamb",
+    "lion",
+    "nadam",
+    "rmsprop",
+    "sgd",
+    "single",
+]
 
 
 class State(NamedTuple):
@@ -32,8 +44,9 @@ def _by_parameter(rule: Callable, *starts: Any) -> optax.GradientTransformation:
     """
 
     def init(params: Any) -> State:
-        return State(jnp.zeros((), jnp.int32),
-                     tuple(jax.tree.map(lambda p, s=s: jnp.full_like(p, s), params) for s in starts))
+        return State(
+            jnp.zeros((), jnp.int32), tuple(jax.tree.map(lambda p, s=s: jnp.full_like(p, s), params) for s in starts)
+        )
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, State]:
         gradients, tree = jax.tree.flatten(updates)
@@ -70,8 +83,9 @@ def _bias(base: Any, count: Any, like: Any) -> Any:
     return single(base, like) ** _to(count, like)
 
 
-def adam(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-7,
-         amsgrad: bool = False) -> optax.GradientTransformation:
+def adam(
+    learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-7, amsgrad: bool = False
+) -> optax.GradientTransformation:
     """Adam as TensorFlow computes it: epsilon is added outside the bias correction ("epsilon hat").
 
     At a gradient of 1e-6 the first step is a quarter of optax.adam's.
@@ -112,8 +126,9 @@ def adamax(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-7) 
     return _by_parameter(rule, 0, 0)
 
 
-def nadam(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-7, *,
-          product: Any) -> optax.GradientTransformation:
+def nadam(
+    learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-7, *, product: Any
+) -> optax.GradientTransformation:
     """Adam with Nesterov's look ahead.
 
     Args:
@@ -169,8 +184,9 @@ def lion(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.99) -> optax.GradientTra
     return _by_parameter(rule, 0)
 
 
-def rmsprop(learning_rate: Any, rho: Any = 0.9, eps: Any = 1e-7, momentum: Any = None,
-            centered: bool = False) -> optax.GradientTransformation:
+def rmsprop(
+    learning_rate: Any, rho: Any = 0.9, eps: Any = 1e-7, momentum: Any = None, centered: bool = False
+) -> optax.GradientTransformation:
     """Gradients divided by the root of their average square.
 
     Args:
@@ -231,8 +247,15 @@ def adadelta(learning_rate: Any, rho: Any = 0.95, eps: Any = 1e-7) -> optax.Grad
     return _by_parameter(rule, 0, 0)
 
 
-def ftrl(learning_rate: Any, power: Any = -0.5, l1: Any = 0.0, l2: Any = 0.0, shrinkage: Any = 0.0, beta: Any = 0.0,
-         start: Any = 0.1) -> optax.GradientTransformation:
+def ftrl(
+    learning_rate: Any,
+    power: Any = -0.5,
+    l1: Any = 0.0,
+    l2: Any = 0.0,
+    shrinkage: Any = 0.0,
+    beta: Any = 0.0,
+    start: Any = 0.1,
+) -> optax.GradientTransformation:
     """Follow the regularized leader.
 
     Args:

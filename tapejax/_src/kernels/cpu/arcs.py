@@ -26,11 +26,25 @@ _LARGE: Final = 4096
 _HALF: Final = 0.5625
 # Minimax polynomials in the square of x: (f(x) / x - 1) / x**2 of the arc tangent on [0, 1] and of the arc sine on
 # [0, _HALF], the lowest power first.
-_TANGENT: Final = (-0.33333298563957214, 0.1999853402376175, -0.14264102280139923, 0.10951506346464157,
-                   -0.08401581645011902, 0.05792722851037979, -0.031148936599493027, 0.010899696499109268,
-                   -0.0017904058331623673)
-_SINE: Final = (0.16666631400585175, 0.07502098381519318, 0.044231995940208435, 0.03401254862546921,
-                0.006736015435308218, 0.0474923737347126)
+_TANGENT: Final = (
+    -0.33333298563957214,
+    0.1999853402376175,
+    -0.14264102280139923,
+    0.10951506346464157,
+    -0.08401581645011902,
+    0.05792722851037979,
+    -0.031148936599493027,
+    0.010899696499109268,
+    -0.0017904058331623673,
+)
+_SINE: Final = (
+    0.16666631400585175,
+    0.07502098381519318,
+    0.044231995940208435,
+    0.03401254862546921,
+    0.006736015435308218,
+    0.0474923737347126,
+)
 # Quarter turns in two parts.
 _HIGH: Final = np.float32(np.pi / 2)
 _LOW: Final = np.float32(np.pi / 2 - float(_HIGH))
@@ -104,6 +118,7 @@ def _of(own: Callable[..., Any], xla: Callable[..., Any], slopes: Callable[..., 
       xla: of any.
       slopes: of the same arrays, the derivatives by each.
     """
+
     @jax.custom_jvp
     def rule(*arrays: Any) -> Any:
         return (for_platform(own, xla) if at_least(_LARGE, *arrays) else xla)(*arrays)

@@ -56,8 +56,7 @@ def _for_cpus(x: Any, w: Any, win: Window) -> Callable[..., Any]:
         return _by_planes
     if axes == 2 and pays(x, w, win):
         return by_tiles
-    if features <= _FEW < depth and not strided and count <= _UNFOLDED and affordable(
-            *x.shape[:-1], count, features):
+    if features <= _FEW < depth and not strided and count <= _UNFOLDED and affordable(*x.shape[:-1], count, features):
         return for_few_features
     if affordable(x.shape[0], *win.output, count, depth):
         if few and count <= _UNFOLDED:
@@ -93,8 +92,12 @@ def transposed(x: Any, w: Any, win: Window, shape: tuple[int, ...]) -> Any:
         return jnp.zeros(shape, x.dtype)
     by_xla = partial(_transposed_by_xla, win=win, shape=shape)
     count = math.prod(win.size)
-    if x.dtype.name not in _FAST or count > _UNFOLDED or max(win.strides) == 1 or not affordable(
-            *x.shape[:-1], count, shape[-1]):
+    if (
+        x.dtype.name not in _FAST
+        or count > _UNFOLDED
+        or max(win.strides) == 1
+        or not affordable(*x.shape[:-1], count, shape[-1])
+    ):
         return by_xla(x, w)
     return for_platform(partial(by_laying, win=win, shape=shape), by_xla)(x, w)
 
@@ -104,11 +107,16 @@ def _transposed_by_xla(x: Any, w: Any, win: Window, shape: tuple[int, ...]) -> A
 
 
 def _by_xla(x: Any, w: Any, win: Window) -> Any:
-    spatial = "DHW"[-len(win.size):]
+    spatial = "DHW"[-len(win.size) :]
     return lax.conv_general_dilated(
-        x, w, win.strides, win.padding, rhs_dilation=win.dilations,
+        x,
+        w,
+        win.strides,
+        win.padding,
+        rhs_dilation=win.dilations,
         dimension_numbers=(f"N{spatial}C", f"{spatial}IO", f"N{spatial}C"),
-        feature_group_count=max(x.shape[-1] // w.shape[-2], 1))
+        feature_group_count=max(x.shape[-1] // w.shape[-2], 1),
+    )
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
@@ -127,8 +135,11 @@ def _laying_back(x: Any, w: Any, win: Window) -> Any:
 def _tangent(win: Window, primals: Any, tangents: Any) -> Any:
     (x, w), (dx, dw) = primals, tangents
     # `by_unfolding` transposed, for the gradient by the input, is `by_laying`.
-    parts = [form(a, b, win) for form, a, b in ((by_unfolding, dx, w), (_by_xla, x, dw))
-             if not isinstance(a, SymbolicZero) and not isinstance(b, SymbolicZero)]
+    parts = [
+        form(a, b, win)
+        for form, a, b in ((by_unfolding, dx, w), (_by_xla, x, dw))
+        if not isinstance(a, SymbolicZero) and not isinstance(b, SymbolicZero)
+    ]
     y = _laying_back(x, w, win)
     return y, sum(parts[1:], parts[0]) if parts else jnp.zeros_like(y)
 

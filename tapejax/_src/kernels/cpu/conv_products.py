@@ -44,8 +44,10 @@ def by_terms(x: Any, w: Any, win: Window) -> Any:
 def for_few_features(x: Any, w: Any, win: Window) -> Any:
     """`by_unfolding` without strides, as `by_laying` with the filter turned round."""
     axes = tuple(range(len(win.size)))
-    pads = tuple(((k - 1) * d - before, (k - 1) * d - after) for k, d, (before, after) in
-                 zip(win.size, win.dilations, win.padding, strict=True))
+    pads = tuple(
+        ((k - 1) * d - before, (k - 1) * d - after)
+        for k, d, (before, after) in zip(win.size, win.dilations, win.padding, strict=True)
+    )
     back = win._replace(padding=pads, output=x.shape[1:-1])
     shape = (x.shape[0], *win.output, w.shape[-1])
     return by_laying(x, jnp.swapaxes(jnp.flip(w, axes), -1, -2), back, shape)
@@ -67,8 +69,11 @@ def _laying_tangent(win: Window, shape: tuple[int, ...], primals: Any, tangents:
     (x, w), (dx, dw) = primals, tangents
     laid = jax.ShapeDtypeStruct(shape, x.dtype)
     # As transposes: transposed in turn, for the gradients, they are `_unfolded` and the product with what it unfolds.
-    parts = [jax.linear_transpose(partial(_unfolded, w=b, win=win), laid)(a)[0] for a, b in ((dx, w), (x, dw))
-             if not isinstance(a, SymbolicZero) and not isinstance(b, SymbolicZero)]
+    parts = [
+        jax.linear_transpose(partial(_unfolded, w=b, win=win), laid)(a)[0]
+        for a, b in ((dx, w), (x, dw))
+        if not isinstance(a, SymbolicZero) and not isinstance(b, SymbolicZero)
+    ]
     y = by_laying(x, w, win, shape)
     return y, sum(parts[1:], parts[0]) if parts else jnp.zeros_like(y)
 
@@ -102,9 +107,13 @@ def _laid(x: Any, w: Any, win: Window, shape: tuple[int, ...]) -> Any:
     pieces = pieces.reshape(*x.shape[:-1], math.prod(win.size), w.shape[-2])
     counts = [-(-n // s) for n, s in zip(shape[1:-1], win.strides, strict=True)]
     # For each axis and phase: (element of the window, how far its pieces are shifted).
-    phases = [[[(t, (t * d - before - phase) // s) for t in range(k) if (t * d - before - phase) % s == 0]
-               for phase in range(s)]
-              for k, s, d, (before, _) in zip(*win[:3], win.padding, strict=True)]
+    phases = [
+        [
+            [(t, (t * d - before - phase) // s) for t in range(k) if (t * d - before - phase) % s == 0]
+            for phase in range(s)
+        ]
+        for k, s, d, (before, _) in zip(*win[:3], win.padding, strict=True)
+    ]
 
     def summed(elements: Sequence[list[tuple[int, int]]]) -> Any:
         total = jnp.zeros((shape[0], *counts, shape[-1]), x.dtype)

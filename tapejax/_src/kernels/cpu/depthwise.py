@@ -81,9 +81,12 @@ def _by_columns(x: Any, w: Any, win: Window) -> Any:
             spread = _spread(w[i, j:stop], batch * high).reshape(batch, high, stop - j, channels)
             for band, place in product(range(len(bands)), places):
                 seen = x
-                for axis, (begin, size, step) in enumerate((
+                for axis, (begin, size, step) in enumerate(
+                    (
                         ((first + band) * win.strides[0] + i * win.dilations[0], high, win.strides[0]),
-                        (place * win.strides[1] + j * win.dilations[1], stop - j, win.dilations[1]))):
+                        (place * win.strides[1] + j * win.dilations[1], stop - j, win.dilations[1]),
+                    )
+                ):
                     begin = begin - win.padding[axis][0] if size else 0
                     seen = lax.slice_in_dim(seen, begin, begin + max((size - 1) * step + 1, 0), step, axis + 1)
                 bands[band].append(jnp.sum(seen * spread, 2))
@@ -95,9 +98,11 @@ def _by_columns(x: Any, w: Any, win: Window) -> Any:
 
 def _alike(spans: list[tuple[int, int]], width: int) -> list[tuple[tuple[int, int], list[int]]]:
     """Places that see the same elements [first, last) of the window, a few at a time."""
+
     def elements(place: int) -> tuple[int, int]:
         inside = [i for i, (first, last) in enumerate(spans) if first <= place < last]
         return (inside[0], inside[-1] + 1) if inside else (0, 0)
+
     return [(key[0], list(group)) for key, group in groupby(range(width), lambda p: (elements(p), p // _COLUMNS))]
 
 

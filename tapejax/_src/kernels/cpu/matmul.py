@@ -76,7 +76,8 @@ def einsum(equation: str, inputs: Sequence[Any], dtype: Any) -> Any:
         operands = [*zip(inputs, labels, free, strict=True)]
         for (a, a_labels, a_free), (b, b_labels, b_free) in zip(operands, operands[::-1], strict=True):
             if plain and [*out] == [*batch, *a_free, *b_free]:
-                contract, together = (([*map(a_labels.index, which)], [*map(b_labels.index, which)])
-                                      for which in (summed, batch))
+                contract, together = (
+                    ([*map(a_labels.index, which)], [*map(b_labels.index, which)]) for which in (summed, batch)
+                )
                 return dot(a, b, contract, together, dtype)
     return jnp.einsum(equation, *inputs, preferred_element_type=dtype)

@@ -62,8 +62,14 @@ def _lowest(dtype: Any) -> Any:
 
 
 def _max_by_xla(x: Any, win: Window) -> Any:
-    return lax.reduce_window(x, np.array(_lowest(x.dtype), x.dtype), lax.max, (1, *win.size, 1),
-                             (1, *win.strides, 1), ((0, 0), *win.padding, (0, 0)))
+    return lax.reduce_window(
+        x,
+        np.array(_lowest(x.dtype), x.dtype),
+        lax.max,
+        (1, *win.size, 1),
+        (1, *win.strides, 1),
+        ((0, 0), *win.padding, (0, 0)),
+    )
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
@@ -87,6 +93,7 @@ def _max_tangent(win: Window, primals: Any, tangents: Any) -> Any:
 def _first(x: Any, best: Any, win: Window) -> Any:
     """Which element of each window is the first that is `best`; the one in the middle of windows of nothing but NaN or
     -inf, which padding is equal to."""
+
     def one(x: Any, best: Any) -> Any:
         seen = views(x, win, -np.inf)  # with NaN, to which nothing is equal, this is ten times slower
         middle = jnp.full(best.shape, seen[0][0], _number(win))
@@ -94,14 +101,22 @@ def _first(x: Any, best: Any, win: Window) -> Any:
         for i, value in sorted(seen, key=lambda numbered: -numbered[0]):
             which = jnp.where(value == best, jnp.asarray(i, which.dtype), which)
         return jnp.where(best == -np.inf, middle, which) if any(map(any, win.padding)) else which
+
     # Bytes, for they are read once for each element of the window. And from a conditional whose way only the numbers
     # decide, for what comes out of that exists: else XLA finds it anew for each reader.
     return lax.cond(jnp.max(best[:1, :1], initial=0) > 0, one, one, x, best)
 
 
 def _mean_by_xla(x: Any, win: Window) -> Any:
-    total = lax.reduce_window(x, np.zeros((), x.dtype), lax.add, (1, *win.size, 1), (1, *win.strides, 1),
-                              ((0, 0), *win.padding, (0, 0)), window_dilation=(1, *win.dilations, 1))
+    total = lax.reduce_window(
+        x,
+        np.zeros((), x.dtype),
+        lax.add,
+        (1, *win.size, 1),
+        (1, *win.strides, 1),
+        ((0, 0), *win.padding, (0, 0)),
+        window_dilation=(1, *win.dilations, 1),
+    )
     return total / jnp.asarray(_count(x.shape, win), x.dtype)
 
 

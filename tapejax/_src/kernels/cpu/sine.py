@@ -68,8 +68,13 @@ def _wave(x: Any, ahead: int) -> Any:
     f = np.float32
     # Minimax polynomials on [-pi/4, pi/4], as in Cephes' sinf and cosf.
     sin = rest + rest * square * (f(-1.6666654611e-1) + square * (f(8.3321608736e-3) + square * f(-1.9515295891e-4)))
-    cos = f(1) - f(0.5) * square + square * square * (
-        f(4.166664568298827e-2) + square * (f(-1.388731625493765e-3) + square * f(2.443315711809948e-5)))
+    cos = (
+        f(1)
+        - f(0.5) * square
+        + square
+        * square
+        * (f(4.166664568298827e-2) + square * (f(-1.388731625493765e-3) + square * f(2.443315711809948e-5)))
+    )
     out = jnp.where(quarter & 1 == 1, cos, sin)
     return jnp.where(jnp.isfinite(x), jnp.where(quarter & 2 == 2, -out, out), jnp.nan)
 

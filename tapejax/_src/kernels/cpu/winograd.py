@@ -42,17 +42,20 @@ _TILE: Final = {1: np.eye(1), 3: np.array([[1, 1, 1, 0], [0, 1, -1, -1]])}  # ..
 def pays(x: Any, w: Any, win: Window) -> bool:
     """Whether a convolution of [batch, height, width, in] by [*win.size, in, out] is faster by tiles."""
     shape = (*x.shape, w.shape[-1])
-    return (win.size in ((3, 3), (1, 3), (3, 1)) and win.strides == win.dilations == (1, 1)
-            and x.dtype.name == "float32" and all(isinstance(n, int) for n in shape)
-            and min(shape[-2:]) >= _CHANNELS
-            and shape[0] * math.prod(win.output) * math.prod(w.shape) >= _PRODUCTS
-            and affordable(2 ** sum(k == 3 for k in win.size), *shape[:-2], max(shape[-2:])))
+    return (
+        win.size in ((3, 3), (1, 3), (3, 1))
+        and win.strides == win.dilations == (1, 1)
+        and x.dtype.name == "float32"
+        and all(isinstance(n, int) for n in shape)
+        and min(shape[-2:]) >= _CHANNELS
+        and shape[0] * math.prod(win.output) * math.prod(w.shape) >= _PRODUCTS
+        and affordable(2 ** sum(k == 3 for k in win.size), *shape[:-2], max(shape[-2:]))
+    )
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
 def by_tiles(x: Any, w: Any, win: Window) -> Any:
-    """Convolution of [batch, height, width, in] by [*win.size, in, out], channels last, for windows that `pays` takes.
-    """
+    """Convolution of [batch, height, width, in] by [*win.size, in, out], channels last, for windows that `pays` takes."""
     return _tiles_back(_products(_pixels(x, win), _taps(w, win), 1), x.shape[0], win)
 
 
@@ -61,9 +64,11 @@ def _tangent(win: Window, primals: Any, tangents: Any) -> Any:
     y = by_tiles(x, w, win)
     like_y = jax.ShapeDtypeStruct(y.shape, y.dtype)
     # Each part is the transpose of a fast gradient: what JAX transposes in turn, for that gradient, is the fast one.
-    parts = [jax.linear_transpose(partial(gradient, other, win), like_y)(tangent)[0]
-             for gradient, other, tangent in ((partial(_by_input, x.shape), w, dx), (_by_filter, x, dw))
-             if not isinstance(tangent, SymbolicZero)]
+    parts = [
+        jax.linear_transpose(partial(gradient, other, win), like_y)(tangent)[0]
+        for gradient, other, tangent in ((partial(_by_input, x.shape), w, dx), (_by_filter, x, dw))
+        if not isinstance(tangent, SymbolicZero)
+    ]
     return y, sum(parts[1:], parts[0]) if parts else jnp.zeros_like(y)
 
 
@@ -72,8 +77,10 @@ by_tiles.defjvp(_tangent, symbolic_zeros=True)
 
 def _by_input(shape: Sequence[int], w: Any, win: Window, dy: Any) -> Any:
     """The gradient by the input, of that shape: `dy` convolved with the filter turned round."""
-    pads = tuple((k - 1 - before, n + before - out) for k, n, out, (before, _) in
-                 zip(win.size, shape[1:3], win.output, win.padding, strict=True))
+    pads = tuple(
+        (k - 1 - before, n + before - out)
+        for k, n, out, (before, _) in zip(win.size, shape[1:3], win.output, win.padding, strict=True)
+    )
     back = win._replace(padding=pads, output=tuple(shape[1:3]))
     return _tiles_back(_products(_pixels(dy, back), _taps(w, win, turned=True), 2), shape[0], back)
 
@@ -85,8 +92,9 @@ def _by_filter(x: Any, win: Window, dy: Any) -> Any:
     dy = lax.optimization_barrier(lax.pad(dy, jnp.zeros((), dy.dtype), [(0, 0, 0), *whole, (0, 0, 0)]))
     places = itertools.product(*map(range, steps))
     parts = [_strided(dy, place, counts, steps) for place in places]
-    tiles = _mixed(np.kron(*(_TILE[k].T for k in win.size)), parts, 0).reshape(-1, math.prod(counts) * x.shape[0],
-                                                                               dy.shape[-1])
+    tiles = _mixed(np.kron(*(_TILE[k].T for k in win.size)), parts, 0).reshape(
+        -1, math.prod(counts) * x.shape[0], dy.shape[-1]
+    )
     # The other barrier makes these the gradient's own: else XLA keeps the forward pass's until here.
     pixels = _pixels(lax.optimization_barrier(x), win)
     products = lax.dot_general(pixels, tiles, (((1,), (1,)), ((0,), (0,))))
@@ -134,7 +142,7 @@ def _tiles_back(products: Any, batch: int, win: Window) -> Any:
     columns = [[_signed(row, [m[i, j] for i in range(len(m))]) for j in range(m.shape[1])] for row in down]
     y = jnp.stack([jnp.stack([_signed(row, column) for row in right], 3) for column in columns], 2)
     y = y.reshape(batch, counts[0] * steps[0], counts[1] * steps[1], -1)
-    return lax.optimization_barrier(y)[:, :win.output[0], :win.output[1]]
+    return lax.optimization_barrier(y)[:, : win.output[0], : win.output[1]]
 
 
 def _strided(x: Any, place: Sequence[int], counts: Sequence[int], steps: Sequence[int]) -> Any:

@@ -13,8 +13,7 @@ from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor
 from tapejax._src.ops.registry import Array, DType, Same, op
 
-__all__ = ["angle", "cast", "ceil", "complex_", "conj", "floor", "imag", "real", "rint", "round_",
-           "saturate_cast"]
+__all__ = ["angle", "cast", "ceil", "complex_", "conj", "floor", "imag", "real", "rint", "round_", "saturate_cast"]
 
 
 @op("floor", "math.floor", differentiable=False)
@@ -145,8 +144,12 @@ def complex_(real: Same, imag: Same, name=None):
     [(1+2j)]
     """
     if real.dtype not in (np.float32, np.float64):
-        raise final(TypeError(f"The `real` and `imag` components have incorrect types: {real.dtype} "
-                              f"{imag.dtype}. They must be consistent, and one of [tf.float32, tf.float64]"))
+        raise final(
+            TypeError(
+                f"The `real` and `imag` components have incorrect types: {real.dtype} "
+                f"{imag.dtype}. They must be consistent, and one of [tf.float32, tf.float64]"
+            )
+        )
     return lax.complex(*jnp.broadcast_arrays(real, imag))
 
 

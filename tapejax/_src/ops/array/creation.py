@@ -15,8 +15,19 @@ from tapejax._src.engine.op import static
 from tapejax._src.ops.array.layout import check_axis, invalid, invalid_value, new_dims, static_ints
 from tapejax._src.ops.registry import Array, DType, Same, Shape, op
 
-__all__ = ["eye", "fill", "linspace", "meshgrid", "one_hot", "ones", "ones_like", "range_", "sequence_mask", "zeros",
-           "zeros_like"]
+__all__ = [
+    "eye",
+    "fill",
+    "linspace",
+    "meshgrid",
+    "one_hot",
+    "ones",
+    "ones_like",
+    "range_",
+    "sequence_mask",
+    "zeros",
+    "zeros_like",
+]
 
 _HOST_RANGE = 64  # elements
 
@@ -128,8 +139,13 @@ def _eye(rows: int, columns: int, batch: Shape, dtype: DType):
 
 
 @public("eye", "linalg.eye")
-def eye(num_rows: Any, num_columns: Any = None, batch_shape: Any = None, dtype: Any = dtypes.float32,
-        name: str | None = None) -> Tensor:
+def eye(
+    num_rows: Any,
+    num_columns: Any = None,
+    batch_shape: Any = None,
+    dtype: Any = dtypes.float32,
+    name: str | None = None,
+) -> Tensor:
     """An identity matrix of shape (num_rows, num_columns), square by default, repeated over `batch_shape`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/eye
@@ -238,8 +254,15 @@ def _one_hot(indices: Array, on_value: Array, off_value: Array, depth: int, axis
 
 
 @public("one_hot", composites=True)
-def one_hot(indices: Any, depth: Any, on_value: Any = None, off_value: Any = None, axis: Any = None, dtype: Any = None,
-            name: str | None = None) -> Tensor:
+def one_hot(
+    indices: Any,
+    depth: Any,
+    on_value: Any = None,
+    off_value: Any = None,
+    axis: Any = None,
+    dtype: Any = None,
+    name: str | None = None,
+) -> Tensor:
     """For each index, a row of `depth` values: `on_value` at the index, `off_value` elsewhere.
 
     Args:
@@ -268,8 +291,13 @@ def one_hot(indices: Any, depth: Any, on_value: Any = None, off_value: Any = Non
     size = int(static_ints(depth, "`depth`"))
     if size < 0:
         raise invalid(f"depth must be non-negative, got: {size}")
-    return _one_hot(indices, to_tensor(1, kind) if on is None else on, to_tensor(0, kind) if off is None else off,
-                    size, -1 if axis is None else int(axis))
+    return _one_hot(
+        indices,
+        to_tensor(1, kind) if on is None else on,
+        to_tensor(0, kind) if off is None else off,
+        size,
+        -1 if axis is None else int(axis),
+    )
 
 
 @op()

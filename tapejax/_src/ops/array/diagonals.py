@@ -45,8 +45,9 @@ def _spread(diagonal: Any, low: int, high: int, base: Any, align: str) -> Any:
     longest = _longest(low, high, rows, columns)
     packed = diagonal[..., None, :] if low == high else diagonal
     if packed.shape[:-2] != base.shape[:-2] or packed.shape[-2:] != (high - low + 1, longest):
-        raise invalid_value(f"diagonal of shape {diagonal.shape} does not fit diagonals {low} to {high} of "
-                            f"{base.shape}")
+        raise invalid_value(
+            f"diagonal of shape {diagonal.shape} does not fit diagonals {low} to {high} of {base.shape}"
+        )
     d = np.arange(columns) - np.arange(rows)[:, None]
     start, _ = _offset(d, rows, columns, longest, align)
     along = np.arange(columns) - np.maximum(d, 0) + start
@@ -75,8 +76,15 @@ def _padding(x: Any, value: Any) -> Any:
 
 
 @public("linalg.diag")
-def diag(diagonal: Any, name: str = "diag", k: Any = 0, num_rows: Any = -1, num_cols: Any = -1,
-         padding_value: Any = 0, align: str = "RIGHT_LEFT") -> Tensor:
+def diag(
+    diagonal: Any,
+    name: str = "diag",
+    k: Any = 0,
+    num_rows: Any = -1,
+    num_cols: Any = -1,
+    padding_value: Any = 0,
+    align: str = "RIGHT_LEFT",
+) -> Tensor:
     """Matrices with given diagonals.
 
     Args:
@@ -111,8 +119,9 @@ def _diag_part(input: Same, padding_value: Same, low: int, high: int, align: str
 
 
 @public("linalg.diag_part")
-def diag_part(input: Any, name: str = "diag_part", k: Any = 0, padding_value: Any = 0, align: str = "RIGHT_LEFT"
-              ) -> Tensor:
+def diag_part(
+    input: Any, name: str = "diag_part", k: Any = 0, padding_value: Any = 0, align: str = "RIGHT_LEFT"
+) -> Tensor:
     """The diagonals of matrices, packed as `diag` takes them.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/diag_part

@@ -19,8 +19,18 @@ from tapejax._src.kernels.windows import at_least, for_platform
 from tapejax._src.ops.array.layout import check_axis, host_value, invalid, invalid_value, new_dims, reshape
 from tapejax._src.ops.registry import Array, Same, Shape, op
 
-__all__ = ["boolean_mask", "gather", "gather_nd", "scatter_nd", "tensor_scatter_nd_add", "tensor_scatter_nd_max",
-           "tensor_scatter_nd_min", "tensor_scatter_nd_sub", "tensor_scatter_nd_update", "where"]
+__all__ = [
+    "boolean_mask",
+    "gather",
+    "gather_nd",
+    "scatter_nd",
+    "tensor_scatter_nd_add",
+    "tensor_scatter_nd_max",
+    "tensor_scatter_nd_min",
+    "tensor_scatter_nd_sub",
+    "tensor_scatter_nd_update",
+    "where",
+]
 
 
 def _integers(indices: Any) -> None:
@@ -50,8 +60,12 @@ def _take_on_host(params: Any, indices: Any, axis: int, batch_dims: int) -> Any:
 def _gather(params: Array, indices: Array, axis: int, batch_dims: int):
     _integers(indices)
     take = functools.partial(_take, axis=axis - batch_dims)
-    if not batch_dims and axis == params.ndim - 1 and at_least(0, params) and at_least(
-            params.shape[-1] // _DENSE, indices):
+    if (
+        not batch_dims
+        and axis == params.ndim - 1
+        and at_least(0, params)
+        and at_least(params.shape[-1] // _DENSE, indices)
+    ):
         return for_platform(_take_columns, take)(params, indices)
     for _ in range(batch_dims):
         take = jax.vmap(take)
@@ -89,8 +103,14 @@ def _gather_rows(params: Array, indices: Array):
 
 
 @public("gather", composites=True)
-def gather(params: Any, indices: Any, validate_indices: Any = None, axis: Any = None, batch_dims: int = 0,
-           name: str | None = None) -> Tensor:
+def gather(
+    params: Any,
+    indices: Any,
+    validate_indices: Any = None,
+    axis: Any = None,
+    batch_dims: int = 0,
+    name: str | None = None,
+) -> Tensor:
     """The slices of `params` at `indices` along an axis.
 
     Args:
@@ -152,8 +172,9 @@ def _gather_nd(params: Array, indices: Array, batch_dims: int):
 
 
 @public("gather_nd")
-def gather_nd(params: Any, indices: Any, batch_dims: int = 0, name: str | None = None,
-              bad_indices_policy: str = "") -> Tensor:
+def gather_nd(
+    params: Any, indices: Any, batch_dims: int = 0, name: str | None = None, bad_indices_policy: str = ""
+) -> Tensor:
     """The elements or slices of `params` at the positions in the last axis of `indices`.
 
     Args:
@@ -174,7 +195,7 @@ def gather_nd(params: Any, indices: Any, batch_dims: int = 0, name: str | None =
     if bad_indices_policy not in ("", "DEFAULT", "ERROR", "IGNORE"):
         raise invalid(f"`bad_indices_policy` must be DEFAULT, ERROR or IGNORE, got {bad_indices_policy!r}")
     if i.ndim and i.aval.shape[-1] <= p.ndim - batch_dims and bad_indices_policy != "IGNORE":
-        check_positions(i, p.aval.shape[batch_dims:batch_dims + i.aval.shape[-1]], "does not index into param shape")
+        check_positions(i, p.aval.shape[batch_dims : batch_dims + i.aval.shape[-1]], "does not index into param shape")
     return _gather_nd(p, i, batch_dims)
 
 
@@ -187,11 +208,15 @@ gather_nd.op = _gather_nd.op  # type: ignore[attr-defined]  # as above
 @op()
 def _where(condition: Array, x: Same, y: Same):
     if condition.dtype != bool:
-        raise invalid(f"cannot compute SelectV2 as input #0(zero-based) was expected to be a bool tensor but is a "
-                      f"{condition.dtype} tensor")
+        raise invalid(
+            f"cannot compute SelectV2 as input #0(zero-based) was expected to be a bool tensor but is a "
+            f"{condition.dtype} tensor"
+        )
     if x.dtype != y.dtype:
-        raise invalid(f"cannot compute SelectV2 as input #2(zero-based) was expected to be a {x.dtype} tensor but is "
-                      f"a {y.dtype} tensor")
+        raise invalid(
+            f"cannot compute SelectV2 as input #2(zero-based) was expected to be a {x.dtype} tensor but is "
+            f"a {y.dtype} tensor"
+        )
     return jnp.where(condition, x, y)
 
 
@@ -246,10 +271,10 @@ def boolean_mask(tensor: Any, mask: Any, axis: Any = None, name: str = "boolean_
     start = 0 if axis is None else int(axis)
     start += t.ndim if start < 0 else 0
     shape = t.aval.shape
-    if shape[start:start + chosen.ndim] != chosen.shape:
-        raise ValueError(f"Shapes {shape[start:start + chosen.ndim]} and {chosen.shape} are incompatible")
+    if shape[start : start + chosen.ndim] != chosen.shape:
+        raise ValueError(f"Shapes {shape[start : start + chosen.ndim]} and {chosen.shape} are incompatible")
     if chosen.ndim > 1:
-        t = reshape(t, (*shape[:start], chosen.size, *shape[start + chosen.ndim:]))
+        t = reshape(t, (*shape[:start], chosen.size, *shape[start + chosen.ndim :]))
     return _gather(t, from_value(np.flatnonzero(chosen).astype(np.int32)), start, 0)
 
 
@@ -305,8 +330,10 @@ def _scatter(tensor: Same, indices: Array, updates: Same, how: str):
     if indices.ndim < 2:
         raise invalid(f"indices must have at least 2 axes, got shape {indices.shape}")
     if updates.shape != indices.shape[:-1] + tensor.shape[depth:]:
-        raise invalid(f"Inner dimensions of output shape must match inner dimensions of updates shape. Output: "
-                      f"{tensor.shape} updates: {updates.shape} indices: {indices.shape}")
+        raise invalid(
+            f"Inner dimensions of output shape must match inner dimensions of updates shape. Output: "
+            f"{tensor.shape} updates: {updates.shape} indices: {indices.shape}"
+        )
     if how == "set":
         return _scatter_set(tensor, indices, updates)
     if how in ("max", "min"):
@@ -317,13 +344,14 @@ def _scatter(tensor: Same, indices: Array, updates: Same, how: str):
 def _scattered(tensor: Any, indices: Any, updates: Any, how: str) -> Tensor:
     t, i = to_tensor(tensor), to_tensor(indices)
     if i.ndim and i.aval.shape[-1] <= t.ndim:
-        check_positions(i, t.aval.shape[:i.aval.shape[-1]], "does not index into shape")
+        check_positions(i, t.aval.shape[: i.aval.shape[-1]], "does not index into shape")
     return _scatter(t, i, updates, how)
 
 
 @public("tensor_scatter_nd_update")
-def tensor_scatter_nd_update(tensor: Any, indices: Any, updates: Any, name: str | None = None,
-                             bad_indices_policy: str = "") -> Tensor:
+def tensor_scatter_nd_update(
+    tensor: Any, indices: Any, updates: Any, name: str | None = None, bad_indices_policy: str = ""
+) -> Tensor:
     """A copy of `tensor` with `updates` at `indices`.
 
     Args:
@@ -410,5 +438,5 @@ def scatter_nd(indices: Any, updates: Any, shape: Any, name: str | None = None) 
     """
     i, new = to_tensor(indices), new_dims(shape)
     if i.ndim and i.aval.shape[-1] <= len(new):
-        check_positions(i, new[:i.aval.shape[-1]], "does not index into shape")
+        check_positions(i, new[: i.aval.shape[-1]], "does not index into shape")
     return _scatter_nd(i, updates, new)

@@ -99,8 +99,10 @@ def _position(value: Any) -> Any:
             return operator.index(value)
         except TypeError:
             pass
-    raise TypeError("Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar tf.int32/tf.int64 "
-                    f"tensors are valid indices, got {value!r}")
+    raise TypeError(
+        "Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar tf.int32/tf.int64 "
+        f"tensors are valid indices, got {value!r}"
+    )
 
 
 def _bound(value: Any) -> int | None:
@@ -112,7 +114,8 @@ def _bound(value: Any) -> int | None:
 
 def _is_mask(key: Any) -> bool:
     return isinstance(key, (bool, np.bool_)) or (
-        not isinstance(key, (tuple, list)) and getattr(key, "dtype", None) in (np.bool_, "bool"))
+        not isinstance(key, (tuple, list)) and getattr(key, "dtype", None) in (np.bool_, "bool")
+    )
 
 
 def getitem(x: Any, key: Any, name: str | None = None) -> Tensor:
@@ -205,8 +208,10 @@ def slice_(input_: Any, begin: Any, size: Any, name: str | None = None) -> Tenso
     t = to_tensor(input_)
     starts, sizes = static_ints(begin, "`begin`"), static_ints(size, "`size`")
     if not starts.shape == sizes.shape == (t.ndim,):
-        raise invalid(f"Expected begin and size arguments to be 1-D tensors of size {t.ndim}, but got shapes "
-                      f"{list(starts.shape)} and {list(sizes.shape)} instead.")
+        raise invalid(
+            f"Expected begin and size arguments to be 1-D tensors of size {t.ndim}, but got shapes "
+            f"{list(starts.shape)} and {list(sizes.shape)} instead."
+        )
     keys = []
     for i, (a, n, most) in enumerate(zip(starts.tolist(), sizes.tolist(), t.aval.shape, strict=True)):
         if not 0 <= a <= most:
@@ -219,9 +224,19 @@ def slice_(input_: Any, begin: Any, size: Any, name: str | None = None) -> Tenso
 
 
 @public("strided_slice")
-def strided_slice(input_: Any, begin: Any, end: Any, strides: Any = None, begin_mask: int = 0, end_mask: int = 0,
-                  ellipsis_mask: int = 0, new_axis_mask: int = 0, shrink_axis_mask: int = 0, var: Any = None,
-                  name: str | None = None) -> Tensor:
+def strided_slice(
+    input_: Any,
+    begin: Any,
+    end: Any,
+    strides: Any = None,
+    begin_mask: int = 0,
+    end_mask: int = 0,
+    ellipsis_mask: int = 0,
+    new_axis_mask: int = 0,
+    shrink_axis_mask: int = 0,
+    var: Any = None,
+    name: str | None = None,
+) -> Tensor:
     """``x[...]`` spelled with arrays and bit masks: bit i of a mask says what entry i of `begin` means.
 
     Args:

@@ -21,7 +21,7 @@ def _concat(values: Arrays, axis: int):
     if values[0].ndim == 0:
         raise invalid("Can't concatenate scalars (use tf.stack instead)")
     axis = check_axis(axis, values[0].ndim, "concat")
-    rest = {v.shape[:axis] + v.shape[axis + 1:] for v in values}
+    rest = {v.shape[:axis] + v.shape[axis + 1 :] for v in values}
     if len(rest) > 1 or len({v.ndim for v in values}) > 1:
         raise invalid(f"Dimensions other than {axis} must be equal in all shapes: {[v.shape for v in values]}")
     return jnp.concatenate(values, axis)
@@ -115,8 +115,9 @@ def _split(value: Array, sizes, axis: int):
 
 
 @public("split")
-def split(value: Any, num_or_size_splits: Any, axis: Any = 0, num: int | None = None, name: str = "split"
-          ) -> list[Tensor]:
+def split(
+    value: Any, num_or_size_splits: Any, axis: Any = 0, num: int | None = None, name: str = "split"
+) -> list[Tensor]:
     """Cuts a tensor along an axis.
 
     Args:
@@ -140,8 +141,10 @@ def split(value: Any, num_or_size_splits: Any, axis: Any = 0, num: int | None = 
         return list(_split(t, (size // parts,) * parts, axis))
     given = static_ints(num_or_size_splits, "`num_or_size_splits`")
     if given.ndim == 0:
-        raise ValueError("Rank-0 tensors are not supported as the num_or_size_splits argument to split. "
-                         f"Argument provided: {num_or_size_splits}")
+        raise ValueError(
+            "Rank-0 tensors are not supported as the num_or_size_splits argument to split. "
+            f"Argument provided: {num_or_size_splits}"
+        )
     sizes = given.tolist()
     if num is not None and num != len(sizes):
         raise ValueError(f"`num` is {num}, but {len(sizes)} sizes were given")

@@ -19,8 +19,20 @@ from tapejax._src.core.tensor import Tensor
 from tapejax._src.ops.registry import Array, Axis, Same, Shape, op
 
 __all__ = [
-    "broadcast_to", "expand_dims", "identity", "identity_n", "pad", "repeat", "reshape", "reverse", "roll", "squeeze",
-    "stop_gradient", "tile", "transpose"]
+    "broadcast_to",
+    "expand_dims",
+    "identity",
+    "identity_n",
+    "pad",
+    "repeat",
+    "reshape",
+    "reverse",
+    "roll",
+    "squeeze",
+    "stop_gradient",
+    "tile",
+    "transpose",
+]
 
 
 def invalid_value(text: str) -> Exception:
@@ -46,6 +58,7 @@ def static_ints(value: Any, what: str) -> np.ndarray:
     Raises:
       TypeError: not integers.
     """
+
     def read(v: Any) -> Any:
         return [read(u) for u in v] if isinstance(v, (list, tuple)) else np.asarray(v)
 
@@ -82,8 +95,10 @@ def same_dtypes(values: Any, name: str) -> None:
     """InvalidArgumentError unless all arrays have one dtype."""
     for i, v in enumerate(values):
         if v.dtype != values[0].dtype:
-            raise invalid(f"cannot compute {name} as input #{i}(zero-based) was expected to be a {values[0].dtype} "
-                          f"tensor but is a {v.dtype} tensor")
+            raise invalid(
+                f"cannot compute {name} as input #{i}(zero-based) was expected to be a {values[0].dtype} "
+                f"tensor but is a {v.dtype} tensor"
+            )
 
 
 @op("identity")
@@ -134,8 +149,9 @@ def _full_shape(old: tuple[int, ...], new: tuple[int, ...]) -> tuple[int, ...]:
         raise invalid(f"Size must be non-negative, got {list(new)}")
     rest = int(np.prod([d for d in new if d != -1], dtype=np.int64))
     if (-1 in new and (rest == 0 or count % rest)) or (-1 not in new and rest != count):
-        raise invalid(f"Input to reshape is a tensor with {count} values, but the requested shape {list(new)} "
-                      "does not fit them")
+        raise invalid(
+            f"Input to reshape is a tensor with {count} values, but the requested shape {list(new)} does not fit them"
+        )
     return tuple(count // rest if d == -1 else d for d in new)
 
 
@@ -219,8 +235,12 @@ def expand_dims(input: Any, axis: Any, name: str | None = None) -> Tensor:
     return _expand_dims(input, axis if type(axis) is int else one_axis(axis, "expand_dims"))
 
 
-@op("squeeze", host=lambda input, axis=None: np.squeeze(input, tuple(axis) if isinstance(axis, tuple) and axis
-                                                         else None if axis == () else axis))
+@op(
+    "squeeze",
+    host=lambda input, axis=None: np.squeeze(
+        input, tuple(axis) if isinstance(axis, tuple) and axis else None if axis == () else axis
+    ),
+)
 def squeeze(input: Array, axis: Axis = None, name=None):
     """Removes axes of size 1: all of them, or those in `axis`.
 
@@ -296,8 +316,9 @@ def _pad_mirror(tensor: Array, paddings, mode):
 
 
 @public("pad")
-def pad(tensor: Any, paddings: Any, mode: str = "CONSTANT", constant_values: Any = 0, name: str | None = None
-        ) -> Tensor:
+def pad(
+    tensor: Any, paddings: Any, mode: str = "CONSTANT", constant_values: Any = 0, name: str | None = None
+) -> Tensor:
     """Adds ``paddings[i] = (before, after)`` elements along each axis i.
 
     Args:
@@ -321,8 +342,10 @@ def pad(tensor: Any, paddings: Any, mode: str = "CONSTANT", constant_values: Any
     if mode.upper() in ("REFLECT", "SYMMETRIC"):
         return _pad_mirror(t, pairs, mode.lower())
     if mode.upper() != "CONSTANT":
-        raise ValueError('Value of argument `mode` expected to be one of "CONSTANT", "REFLECT", or "SYMMETRIC". '
-                         f"Received `mode` = {mode.upper()}")
+        raise ValueError(
+            'Value of argument `mode` expected to be one of "CONSTANT", "REFLECT", or "SYMMETRIC". '
+            f"Received `mode` = {mode.upper()}"
+        )
     if type(constant_values) is int and constant_values == 0:
         return _pad_zeros(t, pairs)
     return _pad_value(t, constant_values, pairs)

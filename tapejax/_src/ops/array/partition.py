@@ -50,11 +50,14 @@ def dynamic_partition(data: Any, partitions: Any, num_partitions: int, name: str
     t, numbers = to_tensor(data), to_tensor(partitions, None, np.dtype(np.int32))
     if numbers.aval.dtype != np.int32:
         raise (TypeError if not isinstance(partitions, Tensor) else invalid)(
-            f"Cannot convert {partitions!r} to EagerTensor of dtype int32")
+            f"Cannot convert {partitions!r} to EagerTensor of dtype int32"
+        )
     values = stream.host(numbers)
-    if t.aval.shape[:values.ndim] != values.shape:
-        raise invalid(f"data.shape must start with partitions.shape, got data.shape = {list(t.aval.shape)}, "
-                      f"partitions.shape = {list(values.shape)}")
+    if t.aval.shape[: values.ndim] != values.shape:
+        raise invalid(
+            f"data.shape must start with partitions.shape, got data.shape = {list(t.aval.shape)}, "
+            f"partitions.shape = {list(values.shape)}"
+        )
     bad = (values < 0) | (values >= num_partitions)
     if bad.any():
         at = np.argwhere(bad)[0].tolist()
@@ -62,7 +65,7 @@ def dynamic_partition(data: Any, partitions: Any, num_partitions: int, name: str
     flat = values.ravel()
     host = host_value(t)
     if host is not None and host.dtype == object:
-        rows = host.reshape(flat.size, *host.shape[values.ndim:])
+        rows = host.reshape(flat.size, *host.shape[values.ndim :])
         return [objects(rows[flat == i].ravel().tolist(), rows[flat == i].shape) for i in range(num_partitions)]
     rows = _flat_rows(t, values.ndim)
     return [gather(rows, np.flatnonzero(flat == i).astype(np.int32), axis=0) for i in range(num_partitions)]
@@ -89,7 +92,7 @@ def _put_jvp(places: tuple[int, ...], size: int, primals: Any, tangents: Any) ->
 
 @op()
 def _stitch(data: Arrays, places=(), size: int = 0):
-    rest = data[0].shape[len(places[0][1]):]
+    rest = data[0].shape[len(places[0][1]) :]
     rows = jnp.concatenate([d.reshape(math.prod(shape), *rest) for d, (_, shape) in zip(data, places, strict=True)])
     return _put(rows, tuple(at for flat, _ in places for at in flat), size)
 
@@ -120,12 +123,13 @@ def dynamic_stitch(indices: Any, data: Any, name: str | None = None) -> Tensor:
     tensors = [to_tensor(d) for d in data]
     rests = []
     for m, (i, t) in enumerate(zip(found, tensors, strict=True)):
-        if t.aval.shape[:i.ndim] != i.shape:
-            raise invalid(f"data[{m}].shape = {list(t.aval.shape)} does not start with indices[{m}].shape = "
-                          f"{list(i.shape)}")
+        if t.aval.shape[: i.ndim] != i.shape:
+            raise invalid(
+                f"data[{m}].shape = {list(t.aval.shape)} does not start with indices[{m}].shape = {list(i.shape)}"
+            )
         if i.size and i.min() < 0:
             raise invalid_value(f"indices[{m}] is out of range")
-        rests.append(t.aval.shape[i.ndim:])
+        rests.append(t.aval.shape[i.ndim :])
     if len(set(rests)) > 1:
         raise invalid(f"Need the same shapes behind those of the indices, got {rests}")
     size = max((int(i.max()) + 1 for i in found if i.size), default=0)
@@ -144,8 +148,9 @@ def _reverse_sequence(input: Array, lengths: Array, seq_axis: int, batch_axis: i
 
 
 @public("reverse_sequence")
-def reverse_sequence(input: Any, seq_lengths: Any, seq_axis: int | None = None, batch_axis: int | None = None,
-                     name: str | None = None) -> Tensor:
+def reverse_sequence(
+    input: Any, seq_lengths: Any, seq_axis: int | None = None, batch_axis: int | None = None, name: str | None = None
+) -> Tensor:
     """Reverses the first ``seq_lengths[i]`` elements of each sequence i, and leaves the rest.
 
     Args:
@@ -168,11 +173,12 @@ def reverse_sequence(input: Any, seq_lengths: Any, seq_axis: int | None = None, 
     batch = 0 if batch_axis is None else int(batch_axis)
     t, lengths = to_tensor(input), to_tensor(seq_lengths)
     if lengths.aval.dtype not in (np.int32, np.int64):
-        raise invalid(f"Value for attr 'Tlen' of {lengths.dtype.name} is not in the list of allowed values: int32, "
-                      "int64")
+        raise invalid(
+            f"Value for attr 'Tlen' of {lengths.dtype.name} is not in the list of allowed values: int32, int64"
+        )
     if batch == seq_axis or not 0 <= seq_axis < t.ndim or not 0 <= batch < t.ndim:
         raise invalid(f"Invalid seq_dim {seq_axis} and batch_dim {batch} for {t.ndim} axes")
-    if lengths.aval.shape != t.aval.shape[batch:batch + 1]:
+    if lengths.aval.shape != t.aval.shape[batch : batch + 1]:
         raise invalid(f"Length of seq_lengths != input.dims({batch}), ({lengths.shape} vs. {t.shape[batch]})")
     check_positions(lengths, t.aval.shape[seq_axis] + 1, "must be in [0, size]: below")
     return _reverse_sequence(t, lengths, int(seq_axis), batch)
@@ -184,8 +190,10 @@ def _bitcast(input: Array, type: DType):
         raise invalid(f"Cannot bitcast {input.dtype} to {type}")
     old, new = input.dtype.itemsize, type.itemsize
     if new > old and (not input.ndim or input.shape[-1] * old != new):
-        raise invalid(f"Cannot bitcast from {dtypes.from_numpy(input.dtype).name} of shape {input.shape} to "
-                      f"{dtypes.from_numpy(type).name}")
+        raise invalid(
+            f"Cannot bitcast from {dtypes.from_numpy(input.dtype).name} of shape {input.shape} to "
+            f"{dtypes.from_numpy(type).name}"
+        )
     return lax.bitcast_convert_type(input, type)
 
 

@@ -81,8 +81,9 @@ def broadcast_dynamic_shape(shape_x: Any, shape_y: Any) -> Tensor:
     """
     x, y = to_tensor(shape_x), to_tensor(shape_y)
     try:
-        dims = broadcast_static_shape(TensorShape(static_ints(x, "shape_x").tolist()),
-                                      TensorShape(static_ints(y, "shape_y").tolist()))
+        dims = broadcast_static_shape(
+            TensorShape(static_ints(x, "shape_x").tolist()), TensorShape(static_ints(y, "shape_y").tolist())
+        )
     except ValueError as e:
         raise invalid(str(e)) from None
     return from_value(np.array(dims.as_list(), x.aval.dtype))

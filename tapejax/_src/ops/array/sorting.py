@@ -42,8 +42,9 @@ def _argsort(values: Array, axis: int, descending: bool):
 
 def _is_descending(direction: str) -> bool:
     if direction not in ("ASCENDING", "DESCENDING"):
-        raise ValueError("Argument `direction` should be one of ASCENDING, DESCENDING. "
-                         f"Received: direction={direction}")
+        raise ValueError(
+            f"Argument `direction` should be one of ASCENDING, DESCENDING. Received: direction={direction}"
+        )
     return direction == "DESCENDING"
 
 
@@ -69,8 +70,9 @@ def sort(values: Any, axis: Any = -1, direction: str = "ASCENDING", name: str | 
 
 
 @public("argsort")
-def argsort(values: Any, axis: Any = -1, direction: str = "ASCENDING", stable: bool = False, name: str | None = None
-            ) -> Tensor:
+def argsort(
+    values: Any, axis: Any = -1, direction: str = "ASCENDING", stable: bool = False, name: str | None = None
+) -> Tensor:
     """The int32 positions that sort along an axis; those of equal elements in order. Arguments as of `sort`.
 
     Args:
@@ -94,15 +96,19 @@ def _top_k(input: Array, k: int, index_type: DType):
     if not input.ndim:
         raise invalid("input must be >= 1-D, got shape []")
     if k < 0 or k > input.shape[-1]:
-        raise invalid(f"Need k >= 0, got {k}" if k < 0 else
-                      f"input must have at least k columns. Had {input.shape[-1]}, needed {k}")
+        raise invalid(
+            f"Need k >= 0, got {k}"
+            if k < 0
+            else f"input must have at least k columns. Had {input.shape[-1]}, needed {k}"
+        )
     values, indices = order.top_k(input, k)
     return values, indices.astype(index_type)
 
 
 @public("math.top_k", "nn.top_k")
-def top_k(input: Any, k: Any = 1, sorted: bool = True, index_type: Any = dtypes.int32, name: str | None = None
-          ) -> TopKV2:
+def top_k(
+    input: Any, k: Any = 1, sorted: bool = True, index_type: Any = dtypes.int32, name: str | None = None
+) -> TopKV2:
     """The `k` largest elements along the last axis and where they are. Real dtypes; nan counts as largest.
 
     Args:
@@ -142,11 +148,14 @@ def in_top_k(targets: Array, predictions: Array, k, name=None):
     [False, True]
     """
     if targets.ndim != 1 or predictions.ndim != 2 or targets.shape != predictions.shape[:1]:
-        raise invalid(f"predictions must be 2-dimensional and targets 1-dimensional, with one target a row: "
-                      f"{predictions.shape}, {targets.shape}")
+        raise invalid(
+            f"predictions must be 2-dimensional and targets 1-dimensional, with one target a row: "
+            f"{predictions.shape}, {targets.shape}"
+        )
     if predictions.dtype != np.float32 or targets.dtype not in (np.int32, np.int64):
-        raise invalid(f"predictions must be float32 and targets int32 or int64, got {predictions.dtype}, "
-                      f"{targets.dtype}")
+        raise invalid(
+            f"predictions must be float32 and targets int32 or int64, got {predictions.dtype}, {targets.dtype}"
+        )
     size = predictions.shape[1]
     own = jnp.take_along_axis(predictions, jnp.clip(targets, 0, size - 1)[:, None], 1)
     valid = (targets >= 0) & (targets < size) & jnp.isfinite(predictions).all(1)
@@ -170,8 +179,9 @@ def _searchsorted(sequence: Array, values: Array, side: str, out_type: DType):
 
 
 @public("searchsorted")
-def searchsorted(sorted_sequence: Any, values: Any, side: str = "left", out_type: Any = dtypes.int32,
-                 name: str | None = None) -> Tensor:
+def searchsorted(
+    sorted_sequence: Any, values: Any, side: str = "left", out_type: Any = dtypes.int32, name: str | None = None
+) -> Tensor:
     """Where each value would go in a sorted sequence.
 
     Args:
@@ -198,14 +208,14 @@ def _unique(x: Any, out_idx: Any) -> tuple[Tensor, Tensor, Tensor]:
     values = stream.host(to_tensor(x))
     if values.ndim != 1:
         raise invalid("unique expects a 1D vector.")
-    found, first, inverse, counts = np.unique(values, return_index=True, return_inverse=True, return_counts=True,
-                                              equal_nan=False)
+    found, first, inverse, counts = np.unique(
+        values, return_index=True, return_inverse=True, return_counts=True, equal_nan=False
+    )
     seen = np.argsort(first, kind="stable")  # TensorFlow keeps the order of first appearance
     rank = np.empty_like(seen)
     rank[seen] = np.arange(len(seen))
     wanted = dtypes.to_numpy(out_idx)
-    return (from_value(found[seen]), from_value(rank[inverse].astype(wanted)),
-            from_value(counts[seen].astype(wanted)))
+    return (from_value(found[seen]), from_value(rank[inverse].astype(wanted)), from_value(counts[seen].astype(wanted)))
 
 
 @public("unique")
@@ -286,8 +296,9 @@ def invert_permutation(x: Any, name: str | None = None) -> Tensor:
     t = to_tensor(x)
     host = host_value(t)
     if host is not None and host.ndim == 1 and host.dtype.kind in "iu" and sorted(host.tolist()) != [*range(host.size)]:
-        raise invalid_value(f"not a permutation, an element is duplicated or not between 0 and {host.size}: "
-                            f"{host.tolist()}")
+        raise invalid_value(
+            f"not a permutation, an element is duplicated or not between 0 and {host.size}: {host.tolist()}"
+        )
     return _invert(t)
 
 

@@ -44,6 +44,7 @@ def _blocks(x: Any, block_size: Any, data_format: Any, where: str) -> tuple[Any,
 
 def _exchange(x: Any, inwards: bool) -> Any:
     """Exchanges the middle axes of a 4-D array: to depth (inwards) the first is a block's, from depth the second."""
+
     def plain(x: Any) -> Any:
         return jnp.swapaxes(x, 1, 2)
 
@@ -91,8 +92,9 @@ def space_to_depth(input: Array, block_size, data_format="NHWC", name=None):
     x, last = _blocks(input, block_size, data_format, "SpaceToDepth")
     n, h, w, c = x.shape
     if h % block_size or w % block_size:
-        raise _invalid(f"Image width {w} and height {h} should be divisible by block_size: {block_size}",
-                       "SpaceToDepth")
+        raise _invalid(
+            f"Image width {w} and height {h} should be divisible by block_size: {block_size}", "SpaceToDepth"
+        )
     x = _exchange(x.reshape(n * h // block_size, block_size, w // block_size, block_size * c), True)
     return spatial_first(x.reshape(n, h // block_size, w // block_size, block_size * block_size * c), last)
 
@@ -168,10 +170,10 @@ def space_to_batch(input: Array, block_shape, paddings, name=None):
         if size % b:
             raise _invalid(f"padded_shape[{i}]={size} is not divisible by block_shape[{i}]={b}", where)
         split += [size // b, b]
-    x = x.reshape(*split, *x.shape[m + 1:])
+    x = x.reshape(*split, *x.shape[m + 1 :])
     order = [*range(2, 2 * m + 1, 2), 0, *range(1, 2 * m + 1, 2), *range(2 * m + 1, x.ndim)]
     x = x.transpose(order)
-    return x.reshape(math.prod(x.shape[: m + 1]), *x.shape[m + 1:])
+    return x.reshape(math.prod(x.shape[: m + 1]), *x.shape[m + 1 :])
 
 
 public("space_to_batch_nd")(space_to_batch)
@@ -201,15 +203,17 @@ def batch_to_space(input: Array, block_shape, crops, name=None):
     cut = _pairs(crops, len(block), "crops", where)
     m, x = len(block), input
     if x.shape[0] % math.prod(block):
-        raise _invalid(f"Input batch dimension ({x.shape[0]}) is not divisible by product of block sizes "
-                       f"({math.prod(block)})", where)
+        raise _invalid(
+            f"Input batch dimension ({x.shape[0]}) is not divisible by product of block sizes ({math.prod(block)})",
+            where,
+        )
     x = x.reshape(*block, x.shape[0] // math.prod(block), *x.shape[1:])
     order = [m]
     for i in range(m):
         order += [m + 1 + i, i]
     x = x.transpose(*order, *range(2 * m + 1, x.ndim))
     sizes = [x.shape[1 + 2 * i] * b for i, b in enumerate(block)]
-    x = x.reshape(x.shape[0], *sizes, *x.shape[2 * m + 1:])
+    x = x.reshape(x.shape[0], *sizes, *x.shape[2 * m + 1 :])
     for i, ((start, end), size) in enumerate(zip(cut, sizes, strict=True)):
         if size - start - end < 0:
             raise _invalid(f"cropped_shape[{i}]={size - start - end} must be non-negative", where)
@@ -229,8 +233,9 @@ def _patches(x: Any, sizes: Any, strides: Any, rates: Any, padding: Any, n: int,
             raise errors.OutOfRangeError(message=f"{what} is out of range. [Op:{where}]")
     if not isinstance(padding, str):
         raise final(TypeError(f"Expected string for argument 'padding' not {padding}."))
-    k, s, r = (per_axis(v, n, True, what, where) for what, v in
-               (("ksizes", sizes), ("strides", strides), ("rates", rates)))
+    k, s, r = (
+        per_axis(v, n, True, what, where) for what, v in (("ksizes", sizes), ("strides", strides), ("rates", rates))
+    )
     return jnp.concatenate(list(taps(x, window(x.shape[1:-1], k, s, padding, r, True, where))), -1)
 
 
@@ -277,12 +282,14 @@ def extract_volume_patches(input: Array, ksizes, strides, padding, name=None):
 def _dilate(x: Any, w: Any, strides: Any, padding: Any, data_format: Any, dilations: Any) -> Any:
     where = "Dilation2D"
     if data_format != "NHWC":
-        raise final(ValueError("`data_format` values other than 'NHWC' are not supported. Received: "
-                               f"data_format={data_format}"))
+        raise final(
+            ValueError(f"`data_format` values other than 'NHWC' are not supported. Received: data_format={data_format}")
+        )
     need("fiu", x)
     if x.ndim != 4 or w.ndim != 3:
-        raise _invalid(f"input must be 4-dimensional and filters 3-dimensional: {list(x.shape)}, {list(w.shape)}",
-                       where)
+        raise _invalid(
+            f"input must be 4-dimensional and filters 3-dimensional: {list(x.shape)}, {list(w.shape)}", where
+        )
     if x.shape[-1] != w.shape[-1]:
         raise _invalid(f"input and filter must have the same depth: {x.shape[-1]} vs {w.shape[-1]}", where)
     for what, value in (("strides", strides), ("rates", dilations)):

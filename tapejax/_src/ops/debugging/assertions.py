@@ -36,8 +36,10 @@ def _pair(sign: str, x: Any, y: Any, message: str | None, summarize: int | None)
         if ordered and kind(t.aval.dtype) not in "fiu":
             raise invalid(f"Value for attr 'T' of {t.dtype.name} is not in the list of allowed values: real dtypes")
         if t.aval.dtype != a.aval.dtype:
-            raise invalid(f"cannot compare: input #{i}(zero-based) was expected to be a {a.dtype.name} tensor but is "
-                          f"a {t.dtype.name} tensor")
+            raise invalid(
+                f"cannot compare: input #{i}(zero-based) was expected to be a {a.dtype.name} tensor but is "
+                f"a {t.dtype.name} tensor"
+            )
     try:
         np.broadcast_shapes(a.aval.shape, b.aval.shape)
     except ValueError:
@@ -57,8 +59,9 @@ def _one(sign: str, x: Any, message: str | None, summarize: int | None) -> None:
 
 
 @public("debugging.assert_equal", "assert_equal")
-def assert_equal(x: Any, y: Any, message: str | None = None, summarize: int | None = None,
-                 name: str | None = None) -> None:
+def assert_equal(
+    x: Any, y: Any, message: str | None = None, summarize: int | None = None, name: str | None = None
+) -> None:
     """Fails unless ``x == y`` holds for every element.
 
     Args:
@@ -79,8 +82,9 @@ def assert_equal(x: Any, y: Any, message: str | None = None, summarize: int | No
 
 
 @public("debugging.assert_none_equal")
-def assert_none_equal(x: Any, y: Any, summarize: int | None = None, message: str | None = None,
-                      name: str | None = None) -> None:
+def assert_none_equal(
+    x: Any, y: Any, summarize: int | None = None, message: str | None = None, name: str | None = None
+) -> None:
     """Fails unless ``x != y`` holds for every element.
 
     Arguments and errors as of `assert_equal`.
@@ -93,8 +97,9 @@ def assert_none_equal(x: Any, y: Any, summarize: int | None = None, message: str
 
 
 @public("debugging.assert_less", "assert_less")
-def assert_less(x: Any, y: Any, message: str | None = None, summarize: int | None = None,
-                name: str | None = None) -> None:
+def assert_less(
+    x: Any, y: Any, message: str | None = None, summarize: int | None = None, name: str | None = None
+) -> None:
     """Fails unless ``x < y`` holds for every element.
 
     Arguments and errors as of `assert_equal`.
@@ -107,8 +112,9 @@ def assert_less(x: Any, y: Any, message: str | None = None, summarize: int | Non
 
 
 @public("debugging.assert_less_equal")
-def assert_less_equal(x: Any, y: Any, message: str | None = None, summarize: int | None = None,
-                      name: str | None = None) -> None:
+def assert_less_equal(
+    x: Any, y: Any, message: str | None = None, summarize: int | None = None, name: str | None = None
+) -> None:
     """Fails unless ``x <= y`` holds for every element.
 
     Arguments and errors as of `assert_equal`.
@@ -121,8 +127,9 @@ def assert_less_equal(x: Any, y: Any, message: str | None = None, summarize: int
 
 
 @public("debugging.assert_greater", "assert_greater")
-def assert_greater(x: Any, y: Any, message: str | None = None, summarize: int | None = None,
-                   name: str | None = None) -> None:
+def assert_greater(
+    x: Any, y: Any, message: str | None = None, summarize: int | None = None, name: str | None = None
+) -> None:
     """Fails unless ``x > y`` holds for every element.
 
     Arguments and errors as of `assert_equal`.
@@ -135,8 +142,9 @@ def assert_greater(x: Any, y: Any, message: str | None = None, summarize: int | 
 
 
 @public("debugging.assert_greater_equal")
-def assert_greater_equal(x: Any, y: Any, message: str | None = None, summarize: int | None = None,
-                         name: str | None = None) -> None:
+def assert_greater_equal(
+    x: Any, y: Any, message: str | None = None, summarize: int | None = None, name: str | None = None
+) -> None:
     """Fails unless ``x >= y`` holds for every element.
 
     Arguments and errors as of `assert_equal`.
@@ -171,8 +179,9 @@ def assert_negative(x: Any, message: str | None = None, summarize: int | None = 
 
 
 @public("debugging.assert_non_negative")
-def assert_non_negative(x: Any, message: str | None = None, summarize: int | None = None,
-                        name: str | None = None) -> None:
+def assert_non_negative(
+    x: Any, message: str | None = None, summarize: int | None = None, name: str | None = None
+) -> None:
     """Fails unless every element is ``>= 0``. Arguments and errors as of `assert_equal`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_non_negative
@@ -183,8 +192,9 @@ def assert_non_negative(x: Any, message: str | None = None, summarize: int | Non
 
 
 @public("debugging.assert_non_positive")
-def assert_non_positive(x: Any, message: str | None = None, summarize: int | None = None,
-                        name: str | None = None) -> None:
+def assert_non_positive(
+    x: Any, message: str | None = None, summarize: int | None = None, name: str | None = None
+) -> None:
     """Fails unless every element is ``<= 0``. Arguments and errors as of `assert_equal`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_non_positive
@@ -199,8 +209,15 @@ def _near(x: Any, y: Any, rtol: Any, atol: Any) -> Any:
 
 
 @public("debugging.assert_near")
-def assert_near(x: Any, y: Any, rtol: Any = None, atol: Any = None, message: str | None = None,
-                summarize: int | None = None, name: str | None = None) -> None:
+def assert_near(
+    x: Any,
+    y: Any,
+    rtol: Any = None,
+    atol: Any = None,
+    message: str | None = None,
+    summarize: int | None = None,
+    name: str | None = None,
+) -> None:
     """Fails unless ``abs(x - y) <= atol + rtol * abs(y)`` for every element. Floating and complex dtypes.
 
     Args:

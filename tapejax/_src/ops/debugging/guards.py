@@ -47,8 +47,9 @@ def _report(text: str, names: Sequence[str], values: Sequence[Any], good: Any, s
     bad = np.argwhere(~np.asarray(good))
     if bad.size:
         lines.append(f"First index where it does not hold: {bad[0].tolist()}")
-    lines += [f"{n or 'data'} (shape={np.shape(v)}) = [{_short(v, summarize)}]"
-              for n, v in zip(names, values, strict=True)]
+    lines += [
+        f"{n or 'data'} (shape={np.shape(v)}) = [{_short(v, summarize)}]" for n, v in zip(names, values, strict=True)
+    ]
     return invalid_value("\n".join(lines))
 
 
@@ -66,8 +67,9 @@ def _guarded(*arrays: Any, check: Callable[..., Any], text: str, names: tuple, s
 _GUARD = Op("Assert", _guarded, differentiable=False, may_fail=True)
 
 
-def require(check: Callable[..., Any], tensors: Sequence[Tensor], text: str, names: tuple[str, ...],
-            summarize: int | None) -> None:
+def require(
+    check: Callable[..., Any], tensors: Sequence[Tensor], text: str, names: tuple[str, ...], summarize: int | None
+) -> None:
     """Fails, now or when the program runs, unless `check`, a function of arrays, is true everywhere."""
     values = _known(*tensors)
     if values is None:

@@ -74,8 +74,11 @@ def set_log_device_placement(enabled: bool) -> None:
     """
     global _log_placement
     if enabled and not _log_placement:
-        warnings.warn(f"tapejax compiles many operations into one program, which runs on {jax.devices()[0]}: the "
-                      "placement of single operations is not logged", stacklevel=2)
+        warnings.warn(
+            f"tapejax compiles many operations into one program, which runs on {jax.devices()[0]}: the "
+            "placement of single operations is not logged",
+            stacklevel=2,
+        )
     _log_placement = bool(enabled)
 
 

@@ -96,8 +96,9 @@ def assert_scalar(tensor: Any, message: str | None = None, name: str | None = No
 
 
 @public("debugging.assert_shapes")
-def assert_shapes(shapes: Any, data: Any = None, summarize: int | None = None, message: str | None = None,
-                  name: str | None = None) -> None:
+def assert_shapes(
+    shapes: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+) -> None:
     """Fails unless tensors have these shapes, in which a symbol stands for the same size everywhere.
 
     Args:
@@ -123,8 +124,10 @@ def assert_shapes(shapes: Any, data: Any = None, summarize: int | None = None, m
     for value, shape in shapes.items() if isinstance(shapes, dict) else shapes:
         t = to_tensor(value)
         if not hasattr(shape, "__iter__") and not hasattr(shape, "__getitem__"):
-            raise ValueError(f"{head}Specified shape must be an iterable.  An iterable has the attribute `__iter__` or "
-                             f"`__getitem__`.  Received specified shape: {shape}")
+            raise ValueError(
+                f"{head}Specified shape must be an iterable.  An iterable has the attribute `__iter__` or "
+                f"`__getitem__`.  Received specified shape: {shape}"
+            )
         wanted = list(shape)
         any_prefix = bool(wanted) and wanted[0] in (..., "*")
         if any(w in (..., "*") for w in wanted[1:]):
@@ -137,13 +140,15 @@ def assert_shapes(shapes: Any, data: Any = None, summarize: int | None = None, m
         else:
             assert_rank(t, len(wanted), message)
         own = t.aval.shape or (1,) * len(wanted)
-        for axis, (size, symbol) in enumerate(zip(own[len(own) - len(wanted):], wanted, strict=True)):
+        for axis, (size, symbol) in enumerate(zip(own[len(own) - len(wanted) :], wanted, strict=True)):
             if symbol is None or symbol == ".":
                 continue
             given = int(symbol) if isinstance(symbol, (int, np.integer)) else sizes.setdefault(symbol, size)
             if given != size:
-                raise ValueError(f"{head}Tensor dimension {axis} must have size {given} ({symbol!r} in {shape}).  "
-                                 f"Received size {size}, shape {t.shape}")
+                raise ValueError(
+                    f"{head}Tensor dimension {axis} must have size {given} ({symbol!r} in {shape}).  "
+                    f"Received size {size}, shape {t.shape}"
+                )
 
 
 @public("debugging.assert_type")

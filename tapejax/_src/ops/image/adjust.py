@@ -179,7 +179,7 @@ def adjust_gamma(image: Any, gamma: Any = 1, gain: Any = 1) -> Any:
 
 def need_colours(x: Any) -> None:
     """Raises:
-      ValueError: the last axis has not 3 channels.
+    ValueError: the last axis has not 3 channels.
     """
     if x.ndim < 3:
         raise ValueError(f"input must be at least 3-D, got shape {x.shape}")

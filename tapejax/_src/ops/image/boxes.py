@@ -35,8 +35,9 @@ def _places(first: Any, last: Any, before: int, after: int) -> Any:
 
 
 @op()
-def _crop_and_resize(image: Array, boxes: Array, box_indices: Array, size: Shape = (), method="bilinear",
-                     extrapolation_value=0.0):
+def _crop_and_resize(
+    image: Array, boxes: Array, box_indices: Array, size: Shape = (), method="bilinear", extrapolation_value=0.0
+):
     if image.ndim != 4:
         raise ValueError(f"input image must be 4-D, got shape {image.shape}")
     if boxes.ndim != 2 or boxes.shape[1] != 4 or box_indices.shape != boxes.shape[:1]:
@@ -62,8 +63,15 @@ def _crop_and_resize(image: Array, boxes: Array, box_indices: Array, size: Shape
 
 
 @public("image.crop_and_resize")
-def crop_and_resize(image: Any, boxes: Any, box_indices: Any, crop_size: Any, method: str = "bilinear",
-                    extrapolation_value: float = 0.0, name: Any = None) -> Any:
+def crop_and_resize(
+    image: Any,
+    boxes: Any,
+    box_indices: Any,
+    crop_size: Any,
+    method: str = "bilinear",
+    extrapolation_value: float = 0.0,
+    name: Any = None,
+) -> Any:
     """Parts of images, all resized to one size.
 
     Args:
@@ -88,12 +96,17 @@ def crop_and_resize(image: Any, boxes: Any, box_indices: Any, crop_size: Any, me
     """
     t, which, size = to_tensor(image), to_tensor(box_indices), tuple(int(n) for n in np.asarray(to_tensor(crop_size)))
     if method not in ("bilinear", "nearest"):
-        raise invalid(f"Value for attr 'method' of \"{method}\" is not in the list of allowed values: bilinear, "
-                      "nearest")
+        raise invalid(
+            f"Value for attr 'method' of \"{method}\" is not in the list of allowed values: bilinear, nearest"
+        )
     if len(size) != 2 or min(size) <= 0:
         raise invalid_value(f"crop dimensions must be positive, got {list(size)}")
-    if isinstance(which._value, np.ndarray) and t.ndim == 4 and which._value.size and not (
-            0 <= which._value.min() and which._value.max() < t.aval.shape[0]):
+    if (
+        isinstance(which._value, np.ndarray)
+        and t.ndim == 4
+        and which._value.size
+        and not (0 <= which._value.min() and which._value.max() < t.aval.shape[0])
+    ):
         raise errors.OutOfRangeError(message=f"box_index has values outside [0, batch_size) of {t.aval.shape[0]}")
     return _crop_and_resize(t, boxes, which, size=size, method=method, extrapolation_value=float(extrapolation_value))
 
@@ -164,8 +177,9 @@ def _round(x: Any) -> int:
     return int(np.rint(np.float32(x)))
 
 
-def _random_crop(width: int, height: int, areas: tuple[float, float], aspect: np.float32,
-                 words: _Words) -> tuple[int, int, int, int] | None:
+def _random_crop(
+    width: int, height: int, areas: tuple[float, float], aspect: np.float32, words: _Words
+) -> tuple[int, int, int, int] | None:
     """A rectangle (x_min, y_min, x_max, y_max) of about this aspect and an allowed area, or None."""
     f32 = np.float32
     low, high = (f32(f32(a) * f32(width)) * f32(height) for a in areas)
@@ -213,14 +227,21 @@ class SampleDistortedBoundingBox(NamedTuple):
     bboxes: Any
 
 
-_stateful_words = Op("SampleDistortedBoundingBox", lambda first, second, skip, *, count: philox.uniform_bits(
-    philox.stateful_stream(first, second, skip), count), differentiable=False)
-_stateless_words = Op("StatelessSampleDistortedBoundingBox", lambda seed, *, count: philox.uniform_bits(
-    philox.stateless_stream(seed), count), differentiable=False)
+_stateful_words = Op(
+    "SampleDistortedBoundingBox",
+    lambda first, second, skip, *, count: philox.uniform_bits(philox.stateful_stream(first, second, skip), count),
+    differentiable=False,
+)
+_stateless_words = Op(
+    "StatelessSampleDistortedBoundingBox",
+    lambda seed, *, count: philox.uniform_bits(philox.stateless_stream(seed), count),
+    differentiable=False,
+)
 
 
-def _sample(image_size: Any, bounding_boxes: Any, draw: Any, least: Any, aspects: Any, areas: Any, tries: Any,
-            whole: Any) -> SampleDistortedBoundingBox:
+def _sample(
+    image_size: Any, bounding_boxes: Any, draw: Any, least: Any, aspects: Any, areas: Any, tries: Any, whole: Any
+) -> SampleDistortedBoundingBox:
     size, boxes = np.asarray(to_tensor(image_size)), np.asarray(to_tensor(bounding_boxes), np.float32)
     aspects, areas = tuple(aspects or (0.75, 1.33)), tuple(areas or (0.05, 1.0))
     tries = 100 if tries is None else int(tries)
@@ -236,8 +257,10 @@ def _sample(image_size: Any, bounding_boxes: Any, draw: Any, least: Any, aspects
     scale = np.array([width, height, width, height], np.float32)
     objects = [tuple(int(v) for v in box[[1, 0, 3, 2]] * scale) for box in boxes.reshape(-1, 4)]
     if not objects and not whole:
-        raise invalid_value("No bounding boxes provided as input. One must enable use_image_if_no_bounding_boxes if "
-                            "you wish to not provide any bounding boxes.")
+        raise invalid_value(
+            "No bounding boxes provided as input. One must enable use_image_if_no_bounding_boxes if "
+            "you wish to not provide any bounding boxes."
+        )
     objects = objects or [(0, 0, width, height)]
     crop = (0, 0, width, height)
     # Four words a try are the rule; integers without bias may take more.
@@ -251,16 +274,25 @@ def _sample(image_size: Any, bounding_boxes: Any, draw: Any, least: Any, aspects
     x0, y0, x1, y1 = crop
     box = np.array([y0 / height, x0 / width, y1 / height, x1 / width], np.float32) if height and width else np.zeros(4)
     dtype = size.dtype
-    return SampleDistortedBoundingBox(from_value(np.array([y0, x0, 0], dtype)),
-                                      from_value(np.array([y1 - y0, x1 - x0, -1], dtype)),
-                                      from_value(box.astype(np.float32).reshape(1, 1, 4)))
+    return SampleDistortedBoundingBox(
+        from_value(np.array([y0, x0, 0], dtype)),
+        from_value(np.array([y1 - y0, x1 - x0, -1], dtype)),
+        from_value(box.astype(np.float32).reshape(1, 1, 4)),
+    )
 
 
 @public("image.sample_distorted_bounding_box")
-def sample_distorted_bounding_box(image_size: Any, bounding_boxes: Any, seed: Any = 0, min_object_covered: Any = 0.1,
-                                  aspect_ratio_range: Any = None, area_range: Any = None, max_attempts: Any = None,
-                                  use_image_if_no_bounding_boxes: Any = None,
-                                  name: Any = None) -> SampleDistortedBoundingBox:
+def sample_distorted_bounding_box(
+    image_size: Any,
+    bounding_boxes: Any,
+    seed: Any = 0,
+    min_object_covered: Any = 0.1,
+    aspect_ratio_range: Any = None,
+    area_range: Any = None,
+    max_attempts: Any = None,
+    use_image_if_no_bounding_boxes: Any = None,
+    name: Any = None,
+) -> SampleDistortedBoundingBox:
     """A random part of an image that shows enough of one of the objects in it, for training classifiers.
 
     Args:
@@ -286,20 +318,37 @@ def sample_distorted_bounding_box(image_size: Any, bounding_boxes: Any, seed: An
 
     def draw(count: int) -> Any:
         i64 = scalar_kind(np.dtype(np.int64))
-        seeds = (random.seed_inputs("SampleDistortedBoundingBox", "", seed, tries) if seed else
-                 tuple((secrets.randbits(63), i64) for _ in range(2)) + ((0, i64),))
+        seeds = (
+            random.seed_inputs("SampleDistortedBoundingBox", "", seed, tries)
+            if seed
+            else tuple((secrets.randbits(63), i64) for _ in range(2)) + ((0, i64),)
+        )
         return stream.record(_stateful_words, static(count=count), seeds)
 
-    return _sample(image_size, bounding_boxes, draw, min_object_covered, aspect_ratio_range, area_range, max_attempts,
-                   use_image_if_no_bounding_boxes)
+    return _sample(
+        image_size,
+        bounding_boxes,
+        draw,
+        min_object_covered,
+        aspect_ratio_range,
+        area_range,
+        max_attempts,
+        use_image_if_no_bounding_boxes,
+    )
 
 
 @public("image.stateless_sample_distorted_bounding_box")
-def stateless_sample_distorted_bounding_box(image_size: Any, bounding_boxes: Any, seed: Any,
-                                            min_object_covered: Any = 0.1, aspect_ratio_range: Any = None,
-                                            area_range: Any = None, max_attempts: Any = None,
-                                            use_image_if_no_bounding_boxes: Any = None,
-                                            name: Any = None) -> SampleDistortedBoundingBox:
+def stateless_sample_distorted_bounding_box(
+    image_size: Any,
+    bounding_boxes: Any,
+    seed: Any,
+    min_object_covered: Any = 0.1,
+    aspect_ratio_range: Any = None,
+    area_range: Any = None,
+    max_attempts: Any = None,
+    use_image_if_no_bounding_boxes: Any = None,
+    name: Any = None,
+) -> SampleDistortedBoundingBox:
     """`sample_distorted_bounding_box` that depends on nothing but ``seed``, two integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/stateless_sample_distorted_bounding_box
@@ -307,6 +356,13 @@ def stateless_sample_distorted_bounding_box(image_size: Any, bounding_boxes: Any
     >>> stateless_sample_distorted_bounding_box([20, 30, 3], [[[0.1, 0.2, 0.8, 0.9]]], [1, 2])[0].numpy().tolist()
     [3, 12, 0]
     """
-    return _sample(image_size, bounding_boxes,
-                   lambda count: stream.record(_stateless_words, static(count=count), (random.seed_tensor(seed),)),
-                   min_object_covered, aspect_ratio_range, area_range, max_attempts, use_image_if_no_bounding_boxes)
+    return _sample(
+        image_size,
+        bounding_boxes,
+        lambda count: stream.record(_stateless_words, static(count=count), (random.seed_tensor(seed),)),
+        min_object_covered,
+        aspect_ratio_range,
+        area_range,
+        max_attempts,
+        use_image_if_no_bounding_boxes,
+    )

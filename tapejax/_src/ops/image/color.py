@@ -25,8 +25,9 @@ _GREY = [[0.2989], [0.587], [0.114]]
 
 def _times(x: Any, matrix: Any) -> Any:
     need("f", x)
-    return lax.dot_general(x, np.asarray(matrix, x.dtype), (((x.ndim - 1,), (0,)), ((), ())),
-                           precision=lax.Precision.HIGHEST)
+    return lax.dot_general(
+        x, np.asarray(matrix, x.dtype), (((x.ndim - 1,), (0,)), ((), ())), precision=lax.Precision.HIGHEST
+    )
 
 
 @op()

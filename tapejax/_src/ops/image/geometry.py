@@ -166,8 +166,9 @@ def transpose(image: Any, name: Any = None) -> Any:
 
 
 @public("image.crop_to_bounding_box")
-def crop_to_bounding_box(image: Any, offset_height: Any, offset_width: Any, target_height: Any,
-                         target_width: Any) -> Any:
+def crop_to_bounding_box(
+    image: Any, offset_height: Any, offset_width: Any, target_height: Any, target_width: Any
+) -> Any:
     """A part of an image.
 
     Args:
@@ -189,18 +190,23 @@ def crop_to_bounding_box(image: Any, offset_height: Any, offset_width: Any, targ
     top, left, height, width = _offset(offset_height), _offset(offset_width), int(target_height), int(target_width)
     rows, columns = t.aval.shape[-3:-1]
     y, x = (v if isinstance(v, int) else 0 for v in (top, left))
-    for good, text in ((x >= 0, "offset_width must be >= 0."), (y >= 0, "offset_height must be >= 0."),
-                       (width > 0, "target_width must be > 0."), (height > 0, "target_height must be > 0."),
-                       (columns >= width + x, "width must be >= target + offset."),
-                       (rows >= height + y, "height must be >= target + offset.")):
+    for good, text in (
+        (x >= 0, "offset_width must be >= 0."),
+        (y >= 0, "offset_height must be >= 0."),
+        (width > 0, "target_width must be > 0."),
+        (height > 0, "target_height must be > 0."),
+        (columns >= width + x, "width must be >= target + offset."),
+        (rows >= height + y, "height must be >= target + offset."),
+    ):
         if not good:
             raise ValueError(text)
     return _placed(_window_op, t, top, left, (height, width))
 
 
 @public("image.pad_to_bounding_box")
-def pad_to_bounding_box(image: Any, offset_height: Any, offset_width: Any, target_height: Any,
-                        target_width: Any) -> Any:
+def pad_to_bounding_box(
+    image: Any, offset_height: Any, offset_width: Any, target_height: Any, target_width: Any
+) -> Any:
     """An image with zeros around it.
 
     Args:
@@ -222,9 +228,12 @@ def pad_to_bounding_box(image: Any, offset_height: Any, offset_width: Any, targe
     top, left, height, width = _offset(offset_height), _offset(offset_width), int(target_height), int(target_width)
     rows, columns = t.aval.shape[-3:-1]
     y, x = (v if isinstance(v, int) else 0 for v in (top, left))
-    for good, text in ((y >= 0, "offset_height must be >= 0"), (x >= 0, "offset_width must be >= 0"),
-                       (width - x - columns >= 0, "width must be <= target - offset"),
-                       (height - y - rows >= 0, "height must be <= target - offset")):
+    for good, text in (
+        (y >= 0, "offset_height must be >= 0"),
+        (x >= 0, "offset_width must be >= 0"),
+        (width - x - columns >= 0, "width must be <= target - offset"),
+        (height - y - rows >= 0, "height must be <= target - offset"),
+    ):
         if not good:
             raise ValueError(text)
     return _placed(_pad_op, t, top, left, (height, width))

@@ -52,8 +52,7 @@ def image_gradients(image: Array):
     [[0.0, 0.0], [2.0, 0.0]]
     """
     if image.ndim != 4:
-        raise final(ValueError("image_gradients expects a 4D tensor [batch_size, h, w, d], not "
-                               f"{image.shape}."))
+        raise final(ValueError(f"image_gradients expects a 4D tensor [batch_size, h, w, d], not {image.shape}."))
     down = image[:, 1:] - image[:, :-1]
     across = image[:, :, 1:] - image[:, :, :-1]
     return (jnp.pad(down, [(0, 0), (0, 1), (0, 0), (0, 0)]), jnp.pad(across, [(0, 0), (0, 0), (0, 1), (0, 0)]))
@@ -140,8 +139,12 @@ def _window(size: int, sigma: float) -> np.ndarray:
 def _similarity(a: Any, b: Any, top: Any, size: int, sigma: float, k1: float, k2: float) -> tuple[Any, Any]:
     """Maps of the similarity, and of its part that is contrast and structure."""
     if a.ndim < 3 or a.shape[-3:] != b.shape[-3:]:
-        raise final(ValueError(f"images of shapes {a.shape} and {b.shape}: both must be [..., height, width, channels] "
-                               "with these three equal"))
+        raise final(
+            ValueError(
+                f"images of shapes {a.shape} and {b.shape}: both must be [..., height, width, channels] "
+                "with these three equal"
+            )
+        )
     if min(a.shape[-3:-1]) < size:
         raise ValueError(f"images of shape {a.shape} are smaller than the filter, {size}")
     kernel = _window(size, sigma)
@@ -160,8 +163,16 @@ def _ssim(a: Array, b: Array, top: Array, size=11, sigma=1.5, k1=0.01, k2=0.03, 
 
 
 @public("image.ssim")
-def ssim(img1: Any, img2: Any, max_val: Any, filter_size: int = 11, filter_sigma: float = 1.5, k1: float = 0.01,
-         k2: float = 0.03, return_index_map: bool = False) -> Any:
+def ssim(
+    img1: Any,
+    img2: Any,
+    max_val: Any,
+    filter_size: int = 11,
+    filter_sigma: float = 1.5,
+    k1: float = 0.01,
+    k2: float = 0.03,
+    return_index_map: bool = False,
+) -> Any:
     """Structural similarity (Wang et al. 2004), -1 to 1.
 
     Args:
@@ -185,8 +196,14 @@ def ssim(img1: Any, img2: Any, max_val: Any, filter_size: int = 11, filter_sigma
     >>> float(ssim([[[1.0]]], [[[1.0]]], 1.0, filter_size=1))
     1.0
     """
-    return _ssim(*_pair(img1, img2, max_val), size=int(filter_size), sigma=float(filter_sigma), k1=float(k1),
-                 k2=float(k2), index_map=bool(return_index_map))
+    return _ssim(
+        *_pair(img1, img2, max_val),
+        size=int(filter_size),
+        sigma=float(filter_sigma),
+        k1=float(k1),
+        k2=float(k2),
+        index_map=bool(return_index_map),
+    )
 
 
 def _half(x: Any) -> Any:
@@ -209,9 +226,16 @@ def _multiscale(a: Array, b: Array, top: Array, powers=(), size=11, sigma=1.5, k
 
 
 @public("image.ssim_multiscale")
-def ssim_multiscale(img1: Any, img2: Any, max_val: Any,
-                    power_factors: Sequence[float] = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333), filter_size: int = 11,
-                    filter_sigma: float = 1.5, k1: float = 0.01, k2: float = 0.03) -> Any:
+def ssim_multiscale(
+    img1: Any,
+    img2: Any,
+    max_val: Any,
+    power_factors: Sequence[float] = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333),
+    filter_size: int = 11,
+    filter_sigma: float = 1.5,
+    k1: float = 0.01,
+    k2: float = 0.03,
+) -> Any:
     """Structural similarity at several sizes together (Wang et al. 2003), 0 to 1.
 
     Args:
@@ -220,5 +244,11 @@ def ssim_multiscale(img1: Any, img2: Any, max_val: Any,
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/ssim_multiscale
     """
-    return _multiscale(*_pair(img1, img2, max_val), powers=tuple(float(p) for p in power_factors),
-                       size=int(filter_size), sigma=float(filter_sigma), k1=float(k1), k2=float(k2))
+    return _multiscale(
+        *_pair(img1, img2, max_val),
+        powers=tuple(float(p) for p in power_factors),
+        size=int(filter_size),
+        sigma=float(filter_sigma),
+        k1=float(k1),
+        k2=float(k2),
+    )

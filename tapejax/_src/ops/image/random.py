@@ -308,8 +308,9 @@ def random_jpeg_quality(image: Any, min_jpeg_quality: Any, max_jpeg_quality: Any
     >>> random_jpeg_quality(np.ones([2, 1, 3], np.uint8), 70, 90).shape
     TensorShape([2, 1, 3])
     """
-    return _quality(image, min_jpeg_quality, max_jpeg_quality,
-                    lambda a, b: random.uniform([], a, b, np.int32, seed=seed))
+    return _quality(
+        image, min_jpeg_quality, max_jpeg_quality, lambda a, b: random.uniform([], a, b, np.int32, seed=seed)
+    )
 
 
 @public("image.stateless_random_jpeg_quality")
@@ -321,5 +322,6 @@ def stateless_random_jpeg_quality(image: Any, min_jpeg_quality: Any, max_jpeg_qu
     >>> stateless_random_jpeg_quality(np.ones([2, 1, 3], np.uint8), 70, 90, [1, 2]).shape
     TensorShape([2, 1, 3])
     """
-    return _quality(image, min_jpeg_quality, max_jpeg_quality,
-                    lambda a, b: random.stateless_uniform([], seed, a, b, np.int32))
+    return _quality(
+        image, min_jpeg_quality, max_jpeg_quality, lambda a, b: random.stateless_uniform([], seed, a, b, np.int32)
+    )

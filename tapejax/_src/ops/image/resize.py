@@ -158,8 +158,14 @@ def _size(size: Any) -> tuple[int, int]:
 
 
 @public("image.resize")
-def resize(images: Any, size: Any, method: Any = ResizeMethod.BILINEAR, preserve_aspect_ratio: bool = False,
-           antialias: bool = False, name: Any = None) -> Any:
+def resize(
+    images: Any,
+    size: Any,
+    method: Any = ResizeMethod.BILINEAR,
+    preserve_aspect_ratio: bool = False,
+    antialias: bool = False,
+    name: Any = None,
+) -> Any:
     """Images at another size. Pixels are areas whose centres lie at half integers.
 
     Args:
@@ -200,8 +206,9 @@ def resize(images: Any, size: Any, method: Any = ResizeMethod.BILINEAR, preserve
         # A picture just read from a file, of a size of its own: a program for each size would cost far more.
         out = _resized(t._value[None], (height, width), str(method), bool(antialias))
         return from_value(np.ascontiguousarray(out[0]))
-    out = _resize(image_geometry.add_batch(t) if added else t, size=(height, width), method=str(method),
-                  antialias=bool(antialias))
+    out = _resize(
+        image_geometry.add_batch(t) if added else t, size=(height, width), method=str(method), antialias=bool(antialias)
+    )
     return image_geometry.drop_batch(out) if added else out
 
 
@@ -209,8 +216,9 @@ _METHODS = frozenset(v for k, v in vars(ResizeMethod).items() if k.isupper())
 
 
 @public("image.resize_with_pad")
-def resize_with_pad(image: Any, target_height: Any, target_width: Any, method: Any = ResizeMethod.BILINEAR,
-                    antialias: bool = False) -> Any:
+def resize_with_pad(
+    image: Any, target_height: Any, target_width: Any, method: Any = ResizeMethod.BILINEAR, antialias: bool = False
+) -> Any:
     """Images resized in their proportion to fit a size, with zeros around them to fill it. Arguments as of `resize`.
 
     Raises:

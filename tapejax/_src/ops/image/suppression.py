@@ -53,8 +53,9 @@ def _select(boxes: np.ndarray, scores: np.ndarray, count: int, iou: float, score
     return np.array(kept, np.int32)
 
 
-def _select_soft(boxes: np.ndarray, scores: np.ndarray, count: int, iou: float, score: float,
-                 sigma: float) -> tuple[np.ndarray, np.ndarray]:
+def _select_soft(
+    boxes: np.ndarray, scores: np.ndarray, count: int, iou: float, score: float, sigma: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Boxes that overlap chosen ones lose score instead of being dropped."""
     queue = [(-scores[i], int(i), 0) for i in np.flatnonzero(scores > score)]
     heapq.heapify(queue)
@@ -96,8 +97,14 @@ def _check_iou(iou: Any) -> None:
 
 
 @public("image.non_max_suppression")
-def non_max_suppression(boxes: Any, scores: Any, max_output_size: Any, iou_threshold: Any = 0.5,
-                        score_threshold: Any = _LOWEST, name: Any = None) -> Any:
+def non_max_suppression(
+    boxes: Any,
+    scores: Any,
+    max_output_size: Any,
+    iou_threshold: Any = 0.5,
+    score_threshold: Any = _LOWEST,
+    name: Any = None,
+) -> Any:
     """Indices of the boxes to keep, best score first: of two that overlap too much, the better.
 
     Args:
@@ -124,9 +131,15 @@ def non_max_suppression(boxes: Any, scores: Any, max_output_size: Any, iou_thres
 
 
 @public("image.non_max_suppression_with_scores")
-def non_max_suppression_with_scores(boxes: Any, scores: Any, max_output_size: Any, iou_threshold: Any = 0.5,
-                                    score_threshold: Any = _LOWEST, soft_nms_sigma: Any = 0.0,
-                                    name: Any = None) -> tuple[Any, Any]:
+def non_max_suppression_with_scores(
+    boxes: Any,
+    scores: Any,
+    max_output_size: Any,
+    iou_threshold: Any = 0.5,
+    score_threshold: Any = _LOWEST,
+    soft_nms_sigma: Any = 0.0,
+    name: Any = None,
+) -> tuple[Any, Any]:
     """`non_max_suppression`, or its soft kind, where overlapping boxes lose score (Bodla et al. 2017).
 
     Args:
@@ -156,8 +169,14 @@ def non_max_suppression_with_scores(boxes: Any, scores: Any, max_output_size: An
 
 
 @public("image.non_max_suppression_overlaps")
-def non_max_suppression_overlaps(overlaps: Any, scores: Any, max_output_size: Any, overlap_threshold: Any = 0.5,
-                                 score_threshold: Any = _LOWEST, name: Any = None) -> Any:
+def non_max_suppression_overlaps(
+    overlaps: Any,
+    scores: Any,
+    max_output_size: Any,
+    overlap_threshold: Any = 0.5,
+    score_threshold: Any = _LOWEST,
+    name: Any = None,
+) -> Any:
     """`non_max_suppression` by overlaps that are given, as a matrix [n, n].
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/non_max_suppression_overlaps
@@ -167,8 +186,9 @@ def non_max_suppression_overlaps(overlaps: Any, scores: Any, max_output_size: An
     """
     matrix, s = np.asarray(to_tensor(overlaps)), np.asarray(to_tensor(scores))
     if matrix.ndim != 2 or matrix.shape != (s.size, s.size):
-        raise invalid_value(f"overlaps must be square and fit scores, got shapes {list(matrix.shape)} and "
-                            f"{list(s.shape)}")
+        raise invalid_value(
+            f"overlaps must be square and fit scores, got shapes {list(matrix.shape)} and {list(s.shape)}"
+        )
     left, kept = _order(s, float(score_threshold)), []
     while left.size and len(kept) < int(max_output_size):
         best, left = left[0], left[1:]
@@ -178,10 +198,18 @@ def non_max_suppression_overlaps(overlaps: Any, scores: Any, max_output_size: An
 
 
 @public("image.non_max_suppression_padded")
-def non_max_suppression_padded(boxes: Any, scores: Any, max_output_size: Any, iou_threshold: Any = 0.5,
-                               score_threshold: Any = _LOWEST, pad_to_max_output_size: bool = False, name: Any = None,
-                               sorted_input: bool = False, canonicalized_coordinates: bool = False,
-                               tile_size: int = 512) -> tuple[Any, Any]:
+def non_max_suppression_padded(
+    boxes: Any,
+    scores: Any,
+    max_output_size: Any,
+    iou_threshold: Any = 0.5,
+    score_threshold: Any = _LOWEST,
+    pad_to_max_output_size: bool = False,
+    name: Any = None,
+    sorted_input: bool = False,
+    canonicalized_coordinates: bool = False,
+    tile_size: int = 512,
+) -> tuple[Any, Any]:
     """`non_max_suppression` of a batch, with as many indices for each.
 
     Args:
@@ -215,8 +243,10 @@ def non_max_suppression_padded(boxes: Any, scores: Any, max_output_size: Any, io
         raise ValueError(f"'pad_to_max_output_size' must be True for batched input, got boxes of shape {list(b.shape)}")
     _check_iou(iou_threshold)
     count = int(max_output_size)
-    rows = [_select(*_checked(one, own, iou_threshold), count, float(iou_threshold), float(score_threshold))
-            for one, own in zip(b.reshape(-1, *b.shape[-2:]), s.reshape(-1, s.shape[-1]), strict=True)]
+    rows = [
+        _select(*_checked(one, own, iou_threshold), count, float(iou_threshold), float(score_threshold))
+        for one, own in zip(b.reshape(-1, *b.shape[-2:]), s.reshape(-1, s.shape[-1]), strict=True)
+    ]
     valid = np.array([len(r) for r in rows], np.int32).reshape(lead)
     if not pad_to_max_output_size:
         return from_value(rows[0]), from_value(valid)
@@ -225,9 +255,17 @@ def non_max_suppression_padded(boxes: Any, scores: Any, max_output_size: Any, io
 
 
 @public("image.combined_non_max_suppression")
-def combined_non_max_suppression(boxes: Any, scores: Any, max_output_size_per_class: Any, max_total_size: Any,
-                                 iou_threshold: Any = 0.5, score_threshold: Any = _LOWEST, pad_per_class: bool = False,
-                                 clip_boxes: bool = True, name: Any = None) -> CombinedNonMaxSuppression:
+def combined_non_max_suppression(
+    boxes: Any,
+    scores: Any,
+    max_output_size_per_class: Any,
+    max_total_size: Any,
+    iou_threshold: Any = 0.5,
+    score_threshold: Any = _LOWEST,
+    pad_per_class: bool = False,
+    clip_boxes: bool = True,
+    name: Any = None,
+) -> CombinedNonMaxSuppression:
     """`non_max_suppression` for each class of each image, and the best of all classes together.
 
     Args:

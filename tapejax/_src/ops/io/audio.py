@@ -91,8 +91,9 @@ def encode_wav(audio: Any, sample_rate: Any, name: Any = None) -> Any:
     """
     array, rate = np.asarray(to_tensor(audio)), int(sample_rate)
     if array.dtype != np.float32 or array.ndim != 2:
-        raise invalid(f"audio must be a float32 matrix [samples, channels], got {array.dtype.name} of shape "
-                      f"{list(array.shape)}")
+        raise invalid(
+            f"audio must be a float32 matrix [samples, channels], got {array.dtype.name} of shape {list(array.shape)}"
+        )
     channels = array.shape[1]
     data = np.clip(np.rint(array.astype(np.float64) * 32768), -32768, 32767).astype("<i2").tobytes()
     form = struct.pack("<HHIIHH", 1, channels, rate, rate * 2 * channels, 2 * channels, 16)

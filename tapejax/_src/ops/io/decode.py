@@ -25,8 +25,9 @@ _RAW = ("float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "
 
 
 @public("io.decode_raw")
-def decode_raw(input_bytes: Any, out_type: Any, little_endian: bool = True, fixed_length: Any = None,
-               name: Any = None) -> Any:
+def decode_raw(
+    input_bytes: Any, out_type: Any, little_endian: bool = True, fixed_length: Any = None, name: Any = None
+) -> Any:
     """The bytes of each string as numbers.
 
     Args:
@@ -49,8 +50,10 @@ def decode_raw(input_bytes: Any, out_type: Any, little_endian: bool = True, fixe
     """
     array, dtype = strings(input_bytes, "input_bytes"), dtypes.to_numpy(out_type)
     if dtypes.from_numpy(dtype).name not in _RAW:
-        raise TypeError(f"Value passed to parameter 'out_type' has DataType {dtypes.from_numpy(dtype).name} not in "
-                        f"list of allowed values: {', '.join(_RAW)}")
+        raise TypeError(
+            f"Value passed to parameter 'out_type' has DataType {dtypes.from_numpy(dtype).name} not in "
+            f"list of allowed values: {', '.join(_RAW)}"
+        )
     items = array.reshape(-1).tolist()
     if fixed_length is not None:
         length = int(fixed_length)
@@ -64,8 +67,10 @@ def decode_raw(input_bytes: Any, out_type: Any, little_endian: bool = True, fixe
         raise invalid_value(f"DecodeRaw requires input strings to all be the same size, got sizes {sorted(lengths)}")
     length = lengths.pop() if lengths else 0
     if length % dtype.itemsize:
-        raise invalid_value(f"Input to DecodeRaw has length {length} that is not a multiple of {dtype.itemsize}, the "
-                            f"size of {dtypes.from_numpy(dtype).name}")
+        raise invalid_value(
+            f"Input to DecodeRaw has length {length} that is not a multiple of {dtype.itemsize}, the "
+            f"size of {dtypes.from_numpy(dtype).name}"
+        )
     flat = np.frombuffer(b"".join(items), dtype)
     if not little_endian:
         part = np.finfo(dtype).dtype if dtype.kind == "c" else dtype  # complex numbers are turned part by part
@@ -97,8 +102,15 @@ def _parser(dtype: np.dtype) -> Callable[[str], Any]:
 
 
 @public("io.decode_csv")
-def decode_csv(records: Any, record_defaults: Sequence[Any], field_delim: str = ",", use_quote_delim: bool = True,
-               na_value: str = "", select_cols: Any = None, name: Any = None) -> list[Any]:
+def decode_csv(
+    records: Any,
+    record_defaults: Sequence[Any],
+    field_delim: str = ",",
+    use_quote_delim: bool = True,
+    na_value: str = "",
+    select_cols: Any = None,
+    name: Any = None,
+) -> list[Any]:
     """The columns of CSV lines.
 
     Args:
@@ -137,11 +149,13 @@ def decode_csv(records: Any, record_defaults: Sequence[Any], field_delim: str = 
     quoting = csv.QUOTE_MINIMAL if use_quote_delim else csv.QUOTE_NONE
     for row, line in enumerate(array.reshape(-1)):
         try:
-            found = next(csv.reader([line.decode("latin-1")], delimiter=field_delim, quoting=quoting,
-                                    strict=True), []) or [""]
+            found = next(
+                csv.reader([line.decode("latin-1")], delimiter=field_delim, quoting=quoting, strict=True), []
+            ) or [""]
         except csv.Error as e:
-            raise invalid_value("Quoted field has to end with quote followed by delim or end: "
-                                f"record {row}: {e}") from None
+            raise invalid_value(
+                f"Quoted field has to end with quote followed by delim or end: record {row}: {e}"
+            ) from None
         if select_cols is not None:
             found = [found[c] for c in select_cols if c < len(found)]
         if len(found) != len(defaults):
@@ -151,14 +165,17 @@ def decode_csv(records: Any, record_defaults: Sequence[Any], field_delim: str = 
                 try:
                     columns[i].append(parse(text))
                 except ValueError:
-                    raise invalid_value(f"Field {i} in record {row} is not a valid {default.dtype.name}: "
-                                        f"{text}") from None
+                    raise invalid_value(
+                        f"Field {i} in record {row} is not a valid {default.dtype.name}: {text}"
+                    ) from None
             elif default.size:
                 columns[i].append(default[0])
             else:
                 raise invalid_value(f"Field {i} is required but missing in record {row}!")
-    return [from_value((string_array(c) if d.dtype.kind == "O" else np.array(c, d.dtype)).reshape(array.shape))
-            for c, d in zip(columns, defaults, strict=True)]
+    return [
+        from_value((string_array(c) if d.dtype.kind == "O" else np.array(c, d.dtype)).reshape(array.shape))
+        for c, d in zip(columns, defaults, strict=True)
+    ]
 
 
 @public("io.decode_base64")
@@ -225,17 +242,22 @@ def _lacking(name: str, why: str, instead: str) -> Callable[..., Any]:
         raise errors.UnsupportedError(f"tf.io.{name}", why, instead)
 
     refuse.__name__ = name
-    refuse.__doc__ = (f"Not supported: {why}. {instead}\n\n"
-                      f"Source: https://www.tensorflow.org/api_docs/python/tf/io/{name}\n")
+    refuse.__doc__ = (
+        f"Not supported: {why}. {instead}\n\nSource: https://www.tensorflow.org/api_docs/python/tf/io/{name}\n"
+    )
     return public(f"io.{name}")(refuse)
 
 
-_PROTOS = ("it needs the message's descriptor, which TensorFlow takes from its own binary",
-           "Use the protobuf package on `tensor.numpy()`.")
+_PROTOS = (
+    "it needs the message's descriptor, which TensorFlow takes from its own binary",
+    "Use the protobuf package on `tensor.numpy()`.",
+)
 decode_proto = _lacking("decode_proto", *_PROTOS)
 encode_proto = _lacking("encode_proto", *_PROTOS)
 write_graph = _lacking("write_graph", "there is no GraphDef here", "Use jax.export to save a compiled function.")
 match_filenames_once = _lacking(
-    "match_filenames_once", "it keeps its result in a variable of a TF 1 graph", "Use tf.io.matching_files.")
+    "match_filenames_once", "it keeps its result in a variable of a TF 1 graph", "Use tf.io.matching_files."
+)
 decode_json_example = _lacking(
-    "decode_json_example", "it needs protobuf's JSON form", "Use json, and tf.train.Example.")
+    "decode_json_example", "it needs protobuf's JSON form", "Use json, and tf.train.Example."
+)

@@ -16,8 +16,17 @@ from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import from_value
 
-__all__ = ["as_path", "each_bytes", "expand", "matching_files", "one_bytes", "read_file", "strings", "translated",
-           "write_file"]
+__all__ = [
+    "as_path",
+    "each_bytes",
+    "expand",
+    "matching_files",
+    "one_bytes",
+    "read_file",
+    "strings",
+    "translated",
+    "write_file",
+]
 
 _ERRORS: dict[int, Any] = {
     errno.ENOENT: errors.NotFoundError, errno.ENOTDIR: errors.FailedPreconditionError,
@@ -53,8 +62,10 @@ def as_path(name: Any) -> str:
         return path
     if scheme == "file":
         return rest
-    raise errors.UnimplementedError(message=f"File system scheme '{scheme}' not implemented (file: '{path}'): tapejax "
-                                            "reads local files; mount the store, or copy the files first.")
+    raise errors.UnimplementedError(
+        message=f"File system scheme '{scheme}' not implemented (file: '{path}'): tapejax "
+        "reads local files; mount the store, or copy the files first."
+    )
 
 
 def strings(value: Any, what: str = "input") -> np.ndarray:
@@ -67,7 +78,8 @@ def strings(value: Any, what: str = "input") -> np.ndarray:
     if tensor.aval.dtype.kind != "O":
         raise errors.InvalidArgumentError(
             message=f"cannot compute this op as `{what}` was expected to be a string tensor but is a "
-                    f"{tensor.dtype.name} tensor")
+            f"{tensor.dtype.name} tensor"
+        )
     return np.asarray(tensor._value)
 
 

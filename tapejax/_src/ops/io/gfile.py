@@ -312,8 +312,9 @@ def stat(path: Any) -> FileStatistics:
     return FileStatistics(found.st_size, found.st_mtime_ns, isdir(path))
 
 
-def walk(top: Any, topdown: bool = True, onerror: Callable[[Any], Any] | None = None
-         ) -> Iterator[tuple[str, list[str], list[str]]]:
+def walk(
+    top: Any, topdown: bool = True, onerror: Callable[[Any], Any] | None = None
+) -> Iterator[tuple[str, list[str], list[str]]]:
     """For each directory under `top`: its name, the directories in it and the files in it.
 
     Args:

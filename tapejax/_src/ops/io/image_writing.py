@@ -22,12 +22,16 @@ _U8 = np.dtype(np.uint8)
 def _image(image: Any, allowed: tuple[np.dtype, ...], channels: tuple[int, ...]) -> np.ndarray:
     array = np.asarray(to_tensor(image))
     if array.dtype not in allowed:
-        raise invalid(f"Value for attr 'T' of {array.dtype.name} is not in the list of allowed values: "
-                      f"{', '.join(d.name for d in allowed)}")
+        raise invalid(
+            f"Value for attr 'T' of {array.dtype.name} is not in the list of allowed values: "
+            f"{', '.join(d.name for d in allowed)}"
+        )
     if array.ndim != 3 or array.shape[2] not in channels:
         error = invalid if array.ndim != 3 else invalid_value
-        raise error(f"image must be 3-dimensional, [height, width, channels] with channels in {list(channels)}, got "
-                    f"shape {list(array.shape)}")
+        raise error(
+            f"image must be 3-dimensional, [height, width, channels] with channels in {list(channels)}, got "
+            f"shape {list(array.shape)}"
+        )
     return array[..., 0] if array.shape[2] == 1 else array
 
 
@@ -36,9 +40,19 @@ def _text(data: bytes) -> Any:
 
 
 @public("io.encode_jpeg", "image.encode_jpeg")
-def encode_jpeg(image: Any, format: str = "", quality: int = 95, progressive: bool = False, optimize_size: bool = False,
-                chroma_downsampling: bool = True, density_unit: str = "in", x_density: int = 300, y_density: int = 300,
-                xmp_metadata: str = "", name: Any = None) -> Any:
+def encode_jpeg(
+    image: Any,
+    format: str = "",
+    quality: int = 95,
+    progressive: bool = False,
+    optimize_size: bool = False,
+    chroma_downsampling: bool = True,
+    density_unit: str = "in",
+    x_density: int = 300,
+    y_density: int = 300,
+    xmp_metadata: str = "",
+    name: Any = None,
+) -> Any:
     """An image as a JPEG file.
 
     Args:
@@ -78,8 +92,15 @@ def encode_jpeg(image: Any, format: str = "", quality: int = 95, progressive: bo
     dpi = (round(x_density * scale), round(y_density * scale))
     out = io.BytesIO()
     pillow().fromarray(array).save(
-        out, "JPEG", quality=max(int(quality), 1), progressive=progressive, optimize=optimize_size, dpi=dpi,
-        subsampling=2 if chroma_downsampling else 0, **options)
+        out,
+        "JPEG",
+        quality=max(int(quality), 1),
+        progressive=progressive,
+        optimize=optimize_size,
+        dpi=dpi,
+        subsampling=2 if chroma_downsampling else 0,
+        **options,
+    )
     return _text(out.getvalue())
 
 

@@ -28,8 +28,9 @@ def pillow() -> Any:
     try:
         from PIL import Image
     except ImportError:
-        raise ImportError("tapejax reads and writes image files with Pillow, which is not installed: "
-                          "pip install 'tapejax[image]'") from None
+        raise ImportError(
+            "tapejax reads and writes image files with Pillow, which is not installed: pip install 'tapejax[image]'"
+        ) from None
     return Image
 
 
@@ -78,9 +79,16 @@ def _pixels(image: Any, channels: int) -> np.ndarray:
 
 
 @public("io.decode_jpeg", "image.decode_jpeg")
-def decode_jpeg(contents: Any, channels: int = 0, ratio: int = 1, fancy_upscaling: bool = True,
-                try_recover_truncated: bool = False, acceptable_fraction: float = 1, dct_method: str = "",
-                name: Any = None) -> Any:
+def decode_jpeg(
+    contents: Any,
+    channels: int = 0,
+    ratio: int = 1,
+    fancy_upscaling: bool = True,
+    try_recover_truncated: bool = False,
+    acceptable_fraction: float = 1,
+    dct_method: str = "",
+    name: Any = None,
+) -> Any:
     """A JPEG file as an image.
 
     Args:
@@ -106,16 +114,20 @@ def decode_jpeg(contents: Any, channels: int = 0, ratio: int = 1, fancy_upscalin
     >>> decode_jpeg(tf.io.encode_jpeg(np.zeros([2, 3, 1], np.uint8))).shape
     TensorShape([2, 3, 1])
     """
-    return _jpeg(one_bytes(contents), channels, ratio, fancy_upscaling, try_recover_truncated, acceptable_fraction,
-                 dct_method)
+    return _jpeg(
+        one_bytes(contents), channels, ratio, fancy_upscaling, try_recover_truncated, acceptable_fraction, dct_method
+    )
 
 
 def _jpeg(data: bytes, channels: int, ratio: int, fancy: bool, recover: bool, fraction: float, dct: str) -> Any:
     if not fancy:
         raise errors.UnsupportedError("fancy_upscaling=False", "Pillow always interpolates colours", "Leave it out.")
     if fraction != 1:
-        raise errors.UnsupportedError(f"acceptable_fraction={fraction}", "Pillow does not tell how much it could read",
-                                      "Use try_recover_truncated=True.")
+        raise errors.UnsupportedError(
+            f"acceptable_fraction={fraction}",
+            "Pillow does not tell how much it could read",
+            "Use try_recover_truncated=True.",
+        )
     if dct not in ("", "INTEGER_FAST", "INTEGER_ACCURATE"):
         raise invalid_value(f"dct_method must be one of ['', 'INTEGER_FAST', 'INTEGER_ACCURATE'], got {dct!r}")
     if ratio not in (1, 2, 4, 8):
@@ -127,6 +139,7 @@ def _jpeg(data: bytes, channels: int, ratio: int, fancy: bool, recover: bool, fr
     image = _open(data, "JPEG")
     if recover:
         from PIL import ImageFile
+
         before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, True
     size = (max(image.width // ratio, 1), max(image.height // ratio, 1))
     grey = channels == 1 or (channels == 0 and image.mode == "L")
@@ -141,9 +154,17 @@ def _jpeg(data: bytes, channels: int, ratio: int, fancy: bool, recover: bool, fr
 
 
 @public("io.decode_and_crop_jpeg", "image.decode_and_crop_jpeg")
-def decode_and_crop_jpeg(contents: Any, crop_window: Any, channels: int = 0, ratio: int = 1,
-                         fancy_upscaling: bool = True, try_recover_truncated: bool = False,
-                         acceptable_fraction: float = 1, dct_method: str = "", name: Any = None) -> Any:
+def decode_and_crop_jpeg(
+    contents: Any,
+    crop_window: Any,
+    channels: int = 0,
+    ratio: int = 1,
+    fancy_upscaling: bool = True,
+    try_recover_truncated: bool = False,
+    acceptable_fraction: float = 1,
+    dct_method: str = "",
+    name: Any = None,
+) -> Any:
     """A part of a JPEG file as an image; other arguments as of `decode_jpeg`.
 
     Args:
@@ -159,12 +180,22 @@ def decode_and_crop_jpeg(contents: Any, crop_window: Any, channels: int = 0, rat
     TensorShape([3, 4, 1])
     """
     top, left, height, width = (int(v) for v in np.asarray(to_tensor(crop_window)))
-    whole = np.asarray(decode_jpeg(contents, channels, ratio, fancy_upscaling, try_recover_truncated,
-                                   acceptable_fraction, dct_method)._value)
-    if top < 0 or left < 0 or height <= 0 or width <= 0 or top + height > whole.shape[0] or (
-            left + width > whole.shape[1]):
-        raise invalid_value(f"Invalid JPEG data or crop window {[top, left, height, width]} for an image of "
-                            f"{whole.shape}")
+    whole = np.asarray(
+        decode_jpeg(
+            contents, channels, ratio, fancy_upscaling, try_recover_truncated, acceptable_fraction, dct_method
+        )._value
+    )
+    if (
+        top < 0
+        or left < 0
+        or height <= 0
+        or width <= 0
+        or top + height > whole.shape[0]
+        or (left + width > whole.shape[1])
+    ):
+        raise invalid_value(
+            f"Invalid JPEG data or crop window {[top, left, height, width]} for an image of {whole.shape}"
+        )
     return from_value(whole[top : top + height, left : left + width].copy())
 
 
@@ -192,16 +223,19 @@ def decode_png(contents: Any, channels: int = 0, dtype: Any = dtypes.uint8, name
     """
     wanted = dtypes.to_numpy(dtype)
     if wanted not in (np.uint8, np.uint16):
-        raise TypeError(f"Value passed to parameter 'dtype' has DataType {dtypes.as_dtype(dtype).name} not in list of "
-                        "allowed values: uint8, uint16")
+        raise TypeError(
+            f"Value passed to parameter 'dtype' has DataType {dtypes.as_dtype(dtype).name} not in list of "
+            "allowed values: uint8, uint16"
+        )
     data = one_bytes(contents)
     if _kind(data) in ("JPEG", "GIF", "BMP"):
         return decode_image(data, channels or None, expand_animations=False)
     image = _open(data, "PNG")
     deep = len(data) > 25 and data[24] == 16
     if deep and wanted == np.uint16 and not image.mode.startswith("I"):
-        raise errors.UnsupportedError("decode_png(..., dtype=tf.uint16) of 16-bit colours",
-                                      "Pillow reads 8 bits of each", "Use dtype=tf.uint8.")
+        raise errors.UnsupportedError(
+            "decode_png(..., dtype=tf.uint16) of 16-bit colours", "Pillow reads 8 bits of each", "Use dtype=tf.uint8."
+        )
     _load(image)
     count = _channels(image, channels)
     if not image.mode.startswith("I"):
@@ -266,7 +300,8 @@ def decode_webp(contents: Any, channels: int = 0, dtype: Any = dtypes.uint8, nam
     own = 4 if image.mode == "RGBA" else 3
     if channels not in (None, 0, own):
         raise errors.InvalidArgumentError(
-            message=f"Number of channels requested does not match input: {channels}, {own}")
+            message=f"Number of channels requested does not match input: {channels}, {own}"
+        )
     frames = []
     for i in range(getattr(image, "n_frames", 1)):
         image.seek(i)
@@ -286,8 +321,9 @@ public("io.decode_jxl", "image.decode_jxl")(_no_jxl)
 
 
 @public("io.decode_image", "image.decode_image")
-def decode_image(contents: Any, channels: Any = None, dtype: Any = dtypes.uint8, name: Any = None,
-                 expand_animations: bool = True) -> Any:
+def decode_image(
+    contents: Any, channels: Any = None, dtype: Any = dtypes.uint8, name: Any = None, expand_animations: bool = True
+) -> Any:
     """A JPEG, PNG, GIF or BMP file as an image.
 
     Args:
@@ -363,5 +399,6 @@ def extract_jpeg_shape(contents: Any, output_type: Any = dtypes.int32, name: Any
     [2, 3, 1]
     """
     image = _open(one_bytes(contents), "JPEG")
-    return from_value(np.array([image.height, image.width, len(re.findall("[A-Z]", image.mode))],
-                               dtypes.to_numpy(output_type)))
+    return from_value(
+        np.array([image.height, image.width, len(re.findall("[A-Z]", image.mode))], dtypes.to_numpy(output_type))
+    )

@@ -71,8 +71,9 @@ class Repeated(list):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self._owner._touch()
-        super().__setitem__(index, [self._convert(v) for v in value] if isinstance(index, slice)
-                            else self._convert(value))
+        super().__setitem__(
+            index, [self._convert(v) for v in value] if isinstance(index, slice) else self._convert(value)
+        )
 
     def __iadd__(self, values: Iterable[Any]) -> "Repeated":
         self.extend(values)
@@ -160,8 +161,9 @@ class Message:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_"):
-            raise AttributeError(f'Assignment not allowed to field "{name}" in protocol message object: extend it, or '
-                                 "use CopyFrom.")
+            raise AttributeError(
+                f'Assignment not allowed to field "{name}" in protocol message object: extend it, or use CopyFrom.'
+            )
         super().__setattr__(name, value)
 
     def _touch(self) -> None:
@@ -225,8 +227,10 @@ class Message:
           TypeError: a message of another kind.
         """
         if type(other_msg) is not type(self):
-            raise TypeError(f"Parameter to MergeFrom() must be instance of same class: expected {type(self).__name__} "
-                            f"got {type(other_msg).__name__}.")
+            raise TypeError(
+                f"Parameter to MergeFrom() must be instance of same class: expected {type(self).__name__} "
+                f"got {type(other_msg).__name__}."
+            )
         self._touch()
         self._merge(other_msg.SerializeToString())
 
@@ -238,8 +242,10 @@ class Message:
             if held is None:
                 continue
             if isinstance(held, Mapped):
-                out += [field(number, field(1, key.encode()) + field(2, held[key].SerializeToString()))
-                        for key in sorted(held, key=str.encode)]
+                out += [
+                    field(number, field(1, key.encode()) + field(2, held[key].SerializeToString()))
+                    for key in sorted(held, key=str.encode)
+                ]
             elif isinstance(held, Message):
                 out += [field(number, held.SerializeToString())] if name in self._set else []
             elif kind is as_bytes:
@@ -306,8 +312,11 @@ class Message:
 
     def ListFields(self) -> list[tuple[str, Any]]:
         """(name, value) of the fields that are set. (protobuf has descriptors in the place of names.)"""
-        return [(n, v) for n, v in ((n, self._values.get(n)) for n in self.FIELDS)
-                if v is not None and (n in self._set if isinstance(v, Message) else v)]
+        return [
+            (n, v)
+            for n, v in ((n, self._values.get(n)) for n in self.FIELDS)
+            if v is not None and (n in self._set if isinstance(v, Message) else v)
+        ]
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and other.SerializeToString() == self.SerializeToString()

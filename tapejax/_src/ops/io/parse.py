@@ -57,8 +57,9 @@ class FixedLenSequenceFeature(NamedTuple("FixedLenSequenceFeature", [
     Source: https://www.tensorflow.org/api_docs/python/tf/io/FixedLenSequenceFeature
     """
 
-    def __new__(cls, shape: Any, dtype: Any, allow_missing: bool = False,
-                default_value: Any = None) -> "FixedLenSequenceFeature":
+    def __new__(
+        cls, shape: Any, dtype: Any, allow_missing: bool = False, default_value: Any = None
+    ) -> "FixedLenSequenceFeature":
         return super().__new__(cls, shape, dtype, allow_missing, default_value)
 
 
@@ -76,8 +77,9 @@ class SparseFeature(NamedTuple("SparseFeature", [
     Source: https://www.tensorflow.org/api_docs/python/tf/io/SparseFeature
     """
 
-    def __new__(cls, index_key: Any, value_key: str, dtype: Any, size: Any,
-                already_sorted: bool = False) -> "SparseFeature":
+    def __new__(
+        cls, index_key: Any, value_key: str, dtype: Any, size: Any, already_sorted: bool = False
+    ) -> "SparseFeature":
         return super().__new__(cls, index_key, value_key, dtype, size, already_sorted)
 
 
@@ -104,8 +106,14 @@ class RaggedFeature(NamedTuple("RaggedFeature", [
     ValueRowIds = collections.namedtuple("ValueRowIds", ["key"])
     UniformRowLength = collections.namedtuple("UniformRowLength", ["length"])
 
-    def __new__(cls, dtype: Any, value_key: Any = None, partitions: Any = (), row_splits_dtype: Any = dtypes.int32,
-                validate: bool = False) -> "RaggedFeature":
+    def __new__(
+        cls,
+        dtype: Any,
+        value_key: Any = None,
+        partitions: Any = (),
+        row_splits_dtype: Any = dtypes.int32,
+        validate: bool = False,
+    ) -> "RaggedFeature":
         if value_key is not None and not isinstance(value_key, str):
             raise ValueError(f"Argument `value_key` must be a string; got {value_key!r}")
         if dtypes.as_dtype(row_splits_dtype) not in (dtypes.int32, dtypes.int64):
@@ -165,8 +173,10 @@ def read_example(data: bytes, wanted: set[str]) -> dict[str, np.ndarray]:
 def check(key: str, values: np.ndarray | None, dtype: np.dtype) -> np.ndarray | None:
     """The values themselves, if their dtype is the one described."""
     if values is not None and values.dtype != dtype:
-        raise invalid_value(f"Key: {key}.  Data types don't match. Data type: {dtypes.from_numpy(values.dtype).name} "
-                            f"but expected type: {dtypes.from_numpy(dtype).name}")
+        raise invalid_value(
+            f"Key: {key}.  Data types don't match. Data type: {dtypes.from_numpy(values.dtype).name} "
+            f"but expected type: {dtypes.from_numpy(dtype).name}"
+        )
     return values
 
 
@@ -214,19 +224,22 @@ def _dense(key: str, feature: FixedLenFeature, column: list[Any], lead: tuple[in
         default = np.asarray(to_tensor(feature.default_value, dtype)).reshape(-1)
         default = np.resize(default, size) if default.size == 1 else default
         if default.size != size:
-            raise invalid_value(f"default_value of feature {key} has {default.size} values, shape {list(shape)} needs "
-                                f"{size}")
+            raise invalid_value(
+                f"default_value of feature {key} has {default.size} values, shape {list(shape)} needs {size}"
+            )
     rows = []
     for values in column:
         row = check(key, values, dtype)
         if row is None:
             row = default
         if row is None:
-            raise invalid_value(f"Feature: {key} (data type: {dtypes.from_numpy(dtype).name}) is required but could "
-                                "not be found.")
+            raise invalid_value(
+                f"Feature: {key} (data type: {dtypes.from_numpy(dtype).name}) is required but could not be found."
+            )
         if row.size != size:
-            raise invalid_value(f"Key: {key}.  Can't parse serialized Example: {row.size} values, expected shape "
-                                f"{list(shape)}")
+            raise invalid_value(
+                f"Key: {key}.  Can't parse serialized Example: {row.size} values, expected shape {list(shape)}"
+            )
         rows.append(row)
     return from_value(stack(rows, lead + shape, dtype))
 
@@ -251,8 +264,7 @@ def sparse(indices: np.ndarray, values: np.ndarray, shape: Sequence[int]) -> Any
     """A `tf.SparseTensor`."""
     from tapejax._src.composite.sparse import SparseTensor
 
-    return SparseTensor(from_value(indices.astype(np.int64)), from_value(values),
-                        from_value(np.array(shape, np.int64)))
+    return SparseTensor(from_value(indices.astype(np.int64)), from_value(values), from_value(np.array(shape, np.int64)))
 
 
 def _var_len(key: str, feature: VarLenFeature, column: list[Any], lead: tuple[int, ...]) -> Any:
@@ -286,8 +298,11 @@ def _sparse(key: str, feature: SparseFeature, found: list[dict[str, Any]], lead:
             index, row = index[order], row[order]
         places.append(np.concatenate([np.full((row.size, len(lead)), i), index], axis=1))
         values.append(row)
-    return sparse(np.concatenate(places) if places else np.empty((0, len(lead) + len(keys))), _joined(values, dtype),
-                  (*lead, *sizes))
+    return sparse(
+        np.concatenate(places) if places else np.empty((0, len(lead) + len(keys))),
+        _joined(values, dtype),
+        (*lead, *sizes),
+    )
 
 
 def needed(name: str, feature: Any) -> set[str]:
@@ -301,8 +316,13 @@ def needed(name: str, feature: Any) -> set[str]:
 
 def in_order(features: Mapping[str, Any]) -> list[str]:
     """The names in the order of TensorFlow's results: sparse, dense, ragged features, each by name."""
-    return sorted(features, key=lambda k: (
-        2 if isinstance(features[k], RaggedFeature) else 0 if isinstance(features[k], VarLenFeature) else 1, k))
+    return sorted(
+        features,
+        key=lambda k: (
+            2 if isinstance(features[k], RaggedFeature) else 0 if isinstance(features[k], VarLenFeature) else 1,
+            k,
+        ),
+    )
 
 
 def build(features: Mapping[str, Any], found: list[dict[str, Any]], lead: tuple[int, ...]) -> dict[str, Any]:
@@ -321,6 +341,7 @@ def build(features: Mapping[str, Any], found: list[dict[str, Any]], lead: tuple[
             out[key] = _sparse(key, feature, found, lead)
         elif isinstance(feature, RaggedFeature):
             from tapejax._src.ops.io.sequence import ragged_feature
+
             out[key] = ragged_feature(key, feature, found, bool(lead))
         else:
             raise ValueError(f"Invalid feature {key}:{feature!r}.")
@@ -347,8 +368,9 @@ def scalar(serialized: Any) -> bytes:
 
 
 @public("io.parse_single_example")
-def parse_single_example(serialized: Any, features: Mapping[str, Any], example_names: Any = None,
-                         name: Any = None) -> dict[str, Any]:
+def parse_single_example(
+    serialized: Any, features: Mapping[str, Any], example_names: Any = None, name: Any = None
+) -> dict[str, Any]:
     """The features of one serialised `tf.train.Example`.
 
     Args:
@@ -376,8 +398,9 @@ def parse_single_example(serialized: Any, features: Mapping[str, Any], example_n
 
 
 @public("io.parse_example")
-def parse_example(serialized: Any, features: Mapping[str, Any], example_names: Any = None,
-                  name: Any = None) -> dict[str, Any]:
+def parse_example(
+    serialized: Any, features: Mapping[str, Any], example_names: Any = None, name: Any = None
+) -> dict[str, Any]:
     """The features of a vector of serialised `tf.train.Example`; arguments and errors as of `parse_single_example`.
 
     Returns:

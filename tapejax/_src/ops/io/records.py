@@ -105,17 +105,30 @@ class TFRecordOptions:
     'GZIP'
     """
 
-    def __init__(self, compression_type: Any = None, flush_mode: Any = None, input_buffer_size: Any = None,
-                 output_buffer_size: Any = None, window_bits: Any = None, compression_level: Any = None,
-                 compression_method: Any = None, mem_level: Any = None, compression_strategy: Any = None):
+    def __init__(
+        self,
+        compression_type: Any = None,
+        flush_mode: Any = None,
+        input_buffer_size: Any = None,
+        output_buffer_size: Any = None,
+        window_bits: Any = None,
+        compression_level: Any = None,
+        compression_method: Any = None,
+        mem_level: Any = None,
+        compression_strategy: Any = None,
+    ):
         self.compression_type = "" if compression_type is None else compression_type
         if self.compression_type not in ("", "GZIP", "ZLIB"):
             raise ValueError(f'Unknown compression_type: "{compression_type}"; expected "", "GZIP" or "ZLIB"')
-        for name, value in (("flush_mode", flush_mode), ("input_buffer_size", input_buffer_size),
-                            ("output_buffer_size", output_buffer_size)):
+        for name, value in (
+            ("flush_mode", flush_mode),
+            ("input_buffer_size", input_buffer_size),
+            ("output_buffer_size", output_buffer_size),
+        ):
             if value is not None:
-                raise errors.UnsupportedError(f"tf.io.TFRecordOptions({name}={value!r})",
-                                              "records are buffered by Python", "Leave it out.")
+                raise errors.UnsupportedError(
+                    f"tf.io.TFRecordOptions({name}={value!r})", "records are buffered by Python", "Leave it out."
+                )
         self.window_bits = 15 if window_bits is None else window_bits
         self.compression_level = -1 if compression_level is None else compression_level
         self.compression_method = zlib.DEFLATED if compression_method is None else compression_method
@@ -127,8 +140,9 @@ class TFRecordOptions:
         if not self.compression_type:
             return None
         bits = self.window_bits + (16 if self.compression_type == "GZIP" else 0)
-        return zlib.compressobj(self.compression_level, self.compression_method, bits, self.mem_level,
-                                self.compression_strategy)
+        return zlib.compressobj(
+            self.compression_level, self.compression_method, bits, self.mem_level, self.compression_strategy
+        )
 
 
 class TFRecordWriter:
@@ -168,8 +182,9 @@ class TFRecordWriter:
         """
         data = record if isinstance(record, bytes) else one_bytes(record, "record")
         length = struct.pack("<Q", len(data))
-        self._put(b"".join([length, struct.pack("<I", masked_crc32c(length)), data,
-                            struct.pack("<I", masked_crc32c(data))]))
+        self._put(
+            b"".join([length, struct.pack("<I", masked_crc32c(length)), data, struct.pack("<I", masked_crc32c(data))])
+        )
 
     def _put(self, data: bytes) -> None:
         if self._file is None:

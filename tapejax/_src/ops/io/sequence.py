@@ -47,9 +47,13 @@ def _row_lengths(key: str, part: Any, example: dict[str, Any], total: int) -> np
         return np.full(_uniform(key, part, total), part.length)
     found = check(part.key, example.get(part.key), _I64)
     found = np.empty(0, np.int64) if found is None else found
-    lengths = {"RowSplits": lambda: np.diff(found), "RowLengths": lambda: found,
-               "RowStarts": lambda: np.diff(found, append=total), "RowLimits": lambda: np.diff(found, prepend=0),
-               "ValueRowIds": lambda: np.bincount(found) if found.size else found}[kind]()
+    lengths = {
+        "RowSplits": lambda: np.diff(found),
+        "RowLengths": lambda: found,
+        "RowStarts": lambda: np.diff(found, append=total),
+        "RowLimits": lambda: np.diff(found, prepend=0),
+        "ValueRowIds": lambda: np.bincount(found) if found.size else found,
+    }[kind]()
     if (lengths < 0).any() or lengths.sum() != total:
         raise invalid_value(f"RaggedFeature {key}: partition {part!r} does not fit {total} values")
     return lengths
@@ -85,8 +89,11 @@ def _read(data: bytes, context: set[str], lists: set[str]) -> tuple[dict[str, An
             if number == 1:
                 own |= {k: io_parse.read_feature(v) for k, v in io_parse.read_map(part).items() if k in context}
             elif number == 2:
-                sequences |= {k: [io_parse.read_feature(v) for n, _, v in fields(listed) if n == 1]
-                              for k, listed in io_parse.read_map(part).items() if k in lists}
+                sequences |= {
+                    k: [io_parse.read_feature(v) for n, _, v in fields(listed) if n == 1]
+                    for k, listed in io_parse.read_map(part).items()
+                    if k in lists
+                }
         return {k: v for k, v in own.items() if v is not None}, sequences
     except (ValueError, TypeError) as e:
         raise invalid_value(f"Could not parse example input: {e}") from None
@@ -103,8 +110,10 @@ def _fixed(key: str, feature: FixedLenSequenceFeature, columns: list[Any], batch
     rows = []
     for items in columns:
         if items is None and not feature.allow_missing:
-            raise invalid_value(f"Feature list '{key}' is required but could not be found. Pass allow_missing=True if "
-                                "it may be missing.")
+            raise invalid_value(
+                f"Feature list '{key}' is required but could not be found. Pass allow_missing=True if "
+                "it may be missing."
+            )
         steps = _steps(key, items or [], dtype)
         if any(s.size != size for s in steps):
             raise invalid_value(f"Key: {key}: number of values != expected; expected shape {list(shape)} at each step")
@@ -133,8 +142,11 @@ def _var_len(key: str, feature: VarLenFeature, columns: list[Any], batched: bool
 
 def _ragged(key: str, feature: RaggedFeature, columns: list[Any], batched: bool) -> tuple[Any, np.ndarray]:
     if feature.partitions:
-        raise errors.UnsupportedError(f"RaggedFeature(partitions=...) {key} of a sequence",
-                                      "only the values of each step are read", "Leave out the partitions.")
+        raise errors.UnsupportedError(
+            f"RaggedFeature(partitions=...) {key} of a sequence",
+            "only the values of each step are read",
+            "Leave out the partitions.",
+        )
     rows = [_steps(key, items or [], dtype_of(feature)) for items in columns]
     lengths = np.array([len(steps) for steps in rows], np.int64)
     flat = [s for steps in rows for s in steps]
@@ -146,8 +158,9 @@ def _ragged(key: str, feature: RaggedFeature, columns: list[Any], batched: bool)
 _LISTS: dict[type, Any] = {FixedLenSequenceFeature: _fixed, VarLenFeature: _var_len, RaggedFeature: _ragged}
 
 
-def _parse(data: list[bytes], context: Mapping[str, Any], sequences: Mapping[str, Any],
-           batched: bool) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+def _parse(
+    data: list[bytes], context: Mapping[str, Any], sequences: Mapping[str, Any], batched: bool
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     if not (context or sequences):
         raise ValueError("Missing: features")
     for key, feature in sequences.items():
@@ -171,9 +184,13 @@ def _key(key: str, feature: Any) -> str:
 
 
 @public("io.parse_single_sequence_example")
-def parse_single_sequence_example(serialized: Any, context_features: Mapping[str, Any] | None = None,
-                                  sequence_features: Mapping[str, Any] | None = None, example_name: Any = None,
-                                  name: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+def parse_single_sequence_example(
+    serialized: Any,
+    context_features: Mapping[str, Any] | None = None,
+    sequence_features: Mapping[str, Any] | None = None,
+    example_name: Any = None,
+    name: Any = None,
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The features of one serialised `tf.train.SequenceExample`.
 
     Args:
@@ -196,9 +213,13 @@ def parse_single_sequence_example(serialized: Any, context_features: Mapping[str
 
 
 @public("io.parse_sequence_example")
-def parse_sequence_example(serialized: Any, context_features: Mapping[str, Any] | None = None,
-                           sequence_features: Mapping[str, Any] | None = None, example_names: Any = None,
-                           name: Any = None) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+def parse_sequence_example(
+    serialized: Any,
+    context_features: Mapping[str, Any] | None = None,
+    sequence_features: Mapping[str, Any] | None = None,
+    example_names: Any = None,
+    name: Any = None,
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """The features of a vector of serialised `tf.train.SequenceExample`; arguments as `parse_single_sequence_example`.
 
     Returns:

@@ -78,8 +78,9 @@ def _typed(dtype: np.dtype, lists: dict[int, list[Any]]) -> np.ndarray:
         return _joined([read_floats(w, v) for w, v in lists.get(number, ())], np.dtype(np.float32))
 
     def doubles(number: int) -> np.ndarray:
-        return _joined([np.frombuffer(v, "<f8") for w, v in lists.get(number, ()) if w in (BYTES, FIXED64)],
-                       np.dtype(np.float64))
+        return _joined(
+            [np.frombuffer(v, "<f8") for w, v in lists.get(number, ()) if w in (BYTES, FIXED64)], np.dtype(np.float64)
+        )
 
     name = dtypes.from_numpy(dtype).name
     if name == "string":
@@ -133,7 +134,8 @@ def parse_tensor(serialized: Any, out_type: Any, name: Any = None) -> Any:
     if array.dtype != wanted:
         raise errors.InvalidArgumentError(
             message=f"Type mismatch between parsed tensor ({dtypes.from_numpy(array.dtype).name}) and dtype "
-                    f"({dtypes.from_numpy(wanted).name})")
+            f"({dtypes.from_numpy(wanted).name})"
+        )
     return from_value(array)
 
 
@@ -172,8 +174,9 @@ class TensorProto:
 
 
 @public("make_tensor_proto")
-def make_tensor_proto(values: Any, dtype: Any = None, shape: Any = None, verify_shape: bool = False,
-                      allow_broadcast: bool = False) -> TensorProto:
+def make_tensor_proto(
+    values: Any, dtype: Any = None, shape: Any = None, verify_shape: bool = False, allow_broadcast: bool = False
+) -> TensorProto:
     """Numbers or strings as a protobuf message of TensorFlow's.
 
     Args:

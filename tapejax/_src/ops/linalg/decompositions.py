@@ -24,8 +24,20 @@ from tapejax._src.ops.linalg.products import floating, matrix
 from tapejax._src.ops.registry import Array, DType, op
 
 __all__ = [
-    "adjoint", "cholesky", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "lu", "matrix_rank", "need_square", "qr",
-    "refuse_singular", "svd"]
+    "adjoint",
+    "cholesky",
+    "diagonal",
+    "eig",
+    "eigh",
+    "eigvals",
+    "eigvalsh",
+    "lu",
+    "matrix_rank",
+    "need_square",
+    "qr",
+    "refuse_singular",
+    "svd",
+]
 
 
 class Lu(NamedTuple):

@@ -131,8 +131,9 @@ def _sqrtm_jvp(primals: tuple, tangents: tuple) -> tuple:
     root = _sqrtm_rule(x)
     n = x.shape[-1]
     eye = jnp.eye(n, dtype=x.dtype)
-    system = (jnp.einsum("...ij,kl->...ikjl", root, eye)
-              + jnp.einsum("ij,...lk->...ikjl", eye, root)).reshape(*x.shape[:-2], n * n, n * n)
+    system = (jnp.einsum("...ij,kl->...ikjl", root, eye) + jnp.einsum("ij,...lk->...ikjl", eye, root)).reshape(
+        *x.shape[:-2], n * n, n * n
+    )
     d = jnp.linalg.solve(system, dx.reshape(*x.shape[:-2], n * n, 1))
     return root, d.reshape(x.shape)
 

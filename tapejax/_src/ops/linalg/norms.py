@@ -18,12 +18,14 @@ from tapejax._src.ops.registry import Array, Arrays, Axis, Same, op
 __all__ = ["clip_by_global_norm", "clip_by_norm", "global_norm", "norm", "normalize"]
 
 
-
 @op()
 def _norm(tensor: Array, ord, axis: Axis, keepdims=False):
     floating(tensor)
-    axes = None if axis is None else tuple(check_axis(a, tensor.ndim, "norm")
-                                           for a in (axis if isinstance(axis, tuple) else (axis,)))
+    axes = (
+        None
+        if axis is None
+        else tuple(check_axis(a, tensor.ndim, "norm") for a in (axis if isinstance(axis, tuple) else (axis,)))
+    )
     # The slope of the absolute value at 0 is 0 in TensorFlow; that of jnp.abs is 1.
     size = jnp.abs(tensor) if tensor.dtype.kind == "c" else tensor * jnp.sign(tensor)
     if ord in ("fro", "euclidean") or (ord == 2 and (axes is None or len(axes) == 1)):
@@ -34,7 +36,7 @@ def _norm(tensor: Array, ord, axis: Axis, keepdims=False):
             return jnp.sum(size, axes, keepdims=keepdims)
         if ord == np.inf:
             return jnp.max(size, axes, keepdims=keepdims)
-        return jnp.sum(size ** ord, axes, keepdims=keepdims) ** (1.0 / ord)
+        return jnp.sum(size**ord, axes, keepdims=keepdims) ** (1.0 / ord)
     if ord == 2:
         values = jnp.linalg.svd(jnp.moveaxis(tensor, axes, (-2, -1)), compute_uv=False)
         top = jnp.max(values, -1)
@@ -45,8 +47,9 @@ def _norm(tensor: Array, ord, axis: Axis, keepdims=False):
 
 
 @public("norm", "linalg.norm")
-def norm(tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: bool | None = None, name: str | None = None
-         ) -> Tensor:
+def norm(
+    tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: bool | None = None, name: str | None = None
+) -> Tensor:
     """The norm of vectors or matrices. At 0 the Euclidean one has gradient nan, as in TensorFlow.
 
     Args:
@@ -153,8 +156,9 @@ def global_norm(t_list: Any, name: str | None = None) -> Tensor:
 
 
 @public("clip_by_global_norm")
-def clip_by_global_norm(t_list: Any, clip_norm: Any, use_norm: Any = None, name: str | None = None
-                        ) -> tuple[list[Any], Tensor]:
+def clip_by_global_norm(
+    t_list: Any, clip_norm: Any, use_norm: Any = None, name: str | None = None
+) -> tuple[list[Any], Tensor]:
     """Scales tensors by one factor so that their norm together is at most `clip_norm`. One op.
 
     Args:
@@ -176,6 +180,8 @@ def clip_by_global_norm(t_list: Any, clip_norm: Any, use_norm: Any = None, name:
         return list(t_list), (to_tensor(np.float32(0)) if use_norm is None else use_norm)
     *scaled, found = _clip_by_global_norm(values, clip_norm, use_norm)
     rest = iter(scaled)
-    out = [None if t is None else type(t)(next(rest), t.indices, t.dense_shape) if _sliced(t) else next(rest)
-           for t in t_list]
+    out = [
+        None if t is None else type(t)(next(rest), t.indices, t.dense_shape) if _sliced(t) else next(rest)
+        for t in t_list
+    ]
     return out, found if use_norm is None else use_norm

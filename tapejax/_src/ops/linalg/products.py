@@ -14,8 +14,20 @@ from tapejax._src.kernels.cpu.matmul import dot
 from tapejax._src.ops.array.layout import invalid, same_dtypes, static_ints
 from tapejax._src.ops.registry import Array, Arrays, DType, Same, op
 
-__all__ = ["adjoint", "band_part", "cross", "einsum", "floating", "matmul", "matrix", "matrix_transpose", "matvec",
-           "tensordot", "trace", "transposed"]
+__all__ = [
+    "adjoint",
+    "band_part",
+    "cross",
+    "einsum",
+    "floating",
+    "matmul",
+    "matrix",
+    "matrix_transpose",
+    "matvec",
+    "tensordot",
+    "trace",
+    "transposed",
+]
 
 
 def transposed(x: Any, transpose: bool, adjoint: bool, name: str) -> Any:
@@ -29,8 +41,20 @@ def transposed(x: Any, transpose: bool, adjoint: bool, name: str) -> Any:
 
 
 @op("matmul", "linalg.matmul")
-def matmul(a: Same, b: Same, transpose_a=False, transpose_b=False, adjoint_a=False, adjoint_b=False,
-           a_is_sparse=False, b_is_sparse=False, output_type: DType = None, grad_a=False, grad_b=False, name=None):
+def matmul(
+    a: Same,
+    b: Same,
+    transpose_a=False,
+    transpose_b=False,
+    adjoint_a=False,
+    adjoint_b=False,
+    a_is_sparse=False,
+    b_is_sparse=False,
+    output_type: DType = None,
+    grad_a=False,
+    grad_b=False,
+    name=None,
+):
     """Matrix product of the last two axes; the others broadcast.
 
     Args:
@@ -104,7 +128,7 @@ def adjoint(matrix: Any, name: str | None = None) -> Tensor:
 @op()
 def _tensordot(a: Same, b: Same, axes):
     same_dtypes((a, b), "MatMul")
-    first, second = (range(a.ndim)[a.ndim - axes:], range(axes)) if isinstance(axes, int) else axes
+    first, second = (range(a.ndim)[a.ndim - axes :], range(axes)) if isinstance(axes, int) else axes
     along = [range(a.ndim)[i] for i in first], [range(b.ndim)[i] for i in second]
     return dot(a, b, along, ([], []), a.dtype)
 

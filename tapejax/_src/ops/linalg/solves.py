@@ -22,8 +22,19 @@ from tapejax._src.ops.linalg.products import matrix as check
 from tapejax._src.ops.registry import Array, Same, op
 
 __all__ = [
-    "banded_triangular_solve", "cholesky_solve", "inv", "lstsq", "lu_matrix_inverse", "lu_reconstruct", "lu_solve",
-    "pinv", "solve", "triangular_solve", "tridiagonal_matmul", "tridiagonal_solve"]
+    "banded_triangular_solve",
+    "cholesky_solve",
+    "inv",
+    "lstsq",
+    "lu_matrix_inverse",
+    "lu_reconstruct",
+    "lu_solve",
+    "pinv",
+    "solve",
+    "triangular_solve",
+    "tridiagonal_matmul",
+    "tridiagonal_solve",
+]
 
 
 def _not_finite(result: Tensor, *inputs: Any) -> bool:
@@ -135,8 +146,9 @@ def _lstsq(left: Same, rhs: Same, l2_regularizer: Array, fast):
     adjoint = jnp.conj(jnp.swapaxes(left, -1, -2))
     tall = left.shape[-2] >= left.shape[-1]
     gram = adjoint @ left if tall else left @ adjoint
-    chol = jnp.linalg.cholesky(gram + l2_regularizer.astype(gram.dtype) * jnp.eye(gram.shape[-1], dtype=gram.dtype),
-                               symmetrize_input=False)
+    chol = jnp.linalg.cholesky(
+        gram + l2_regularizer.astype(gram.dtype) * jnp.eye(gram.shape[-1], dtype=gram.dtype), symmetrize_input=False
+    )
     side = adjoint @ rhs if tall else rhs
     found = _triangular(chol, _triangular(chol, side, True), True, adjoint=True)
     return found if tall else adjoint @ found
@@ -306,9 +318,16 @@ def _tridiagonal_solve(above: Same, on: Same, below: Same, rhs: Same):
 
 
 @public("linalg.tridiagonal_solve")
-def tridiagonal_solve(diagonals: Any, rhs: Any, diagonals_format: str = "compact", transpose_rhs: bool = False,
-                      conjugate_rhs: bool = False, name: str | None = None, partial_pivoting: bool = True,
-                      perturb_singular: bool = False) -> Tensor:
+def tridiagonal_solve(
+    diagonals: Any,
+    rhs: Any,
+    diagonals_format: str = "compact",
+    transpose_rhs: bool = False,
+    conjugate_rhs: bool = False,
+    name: str | None = None,
+    partial_pivoting: bool = True,
+    perturb_singular: bool = False,
+) -> Tensor:
     """X with ``A @ X = rhs`` for tridiagonal A.
 
     Args:

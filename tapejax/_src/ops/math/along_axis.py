@@ -20,8 +20,10 @@ __all__ = ["argmax", "argmin", "cumprod", "cumsum", "cumulative_logsumexp"]
 
 def _position(x: Any, axis: Any, dtype: Any, allowed: tuple, find: Callable) -> Any:
     if dtype not in allowed:
-        raise TypeError(f"Value for attr 'output_type' of {dtype.name} is not in the list of allowed values: "
-                        f"{', '.join(np.dtype(a).name for a in allowed)}")
+        raise TypeError(
+            f"Value for attr 'output_type' of {dtype.name} is not in the list of allowed values: "
+            f"{', '.join(np.dtype(a).name for a in allowed)}"
+        )
     need("fiub", x)
     axis = 0 if axis is None else axis
     if not -x.ndim <= axis < max(x.ndim, 1):

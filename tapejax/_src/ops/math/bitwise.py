@@ -12,14 +12,39 @@ from tapejax._src.ops.rows import binary, unary
 __all__ = ["bitwise_and", "bitwise_or", "bitwise_xor", "invert", "left_shift", "right_shift"]
 
 
-bitwise_and = binary(jnp.bitwise_and, "The bits that are set in both.", "6, 3", "2", "bitwise.bitwise_and", kinds="iu",
-                     differentiable=False, host=np.bitwise_and)
-bitwise_or = binary(jnp.bitwise_or, "The bits that are set in either.", "6, 3", "7", "bitwise.bitwise_or", kinds="iu",
-                    differentiable=False, host=np.bitwise_or)
-bitwise_xor = binary(jnp.bitwise_xor, "The bits that differ.", "6, 3", "5", "bitwise.bitwise_xor", kinds="iu",
-                     differentiable=False, host=np.bitwise_xor)
-invert = unary(jnp.bitwise_not, "Every bit the other way.", "6", "-7", "bitwise.invert", kinds="iu",
-               differentiable=False)
+bitwise_and = binary(
+    jnp.bitwise_and,
+    "The bits that are set in both.",
+    "6, 3",
+    "2",
+    "bitwise.bitwise_and",
+    kinds="iu",
+    differentiable=False,
+    host=np.bitwise_and,
+)
+bitwise_or = binary(
+    jnp.bitwise_or,
+    "The bits that are set in either.",
+    "6, 3",
+    "7",
+    "bitwise.bitwise_or",
+    kinds="iu",
+    differentiable=False,
+    host=np.bitwise_or,
+)
+bitwise_xor = binary(
+    jnp.bitwise_xor,
+    "The bits that differ.",
+    "6, 3",
+    "5",
+    "bitwise.bitwise_xor",
+    kinds="iu",
+    differentiable=False,
+    host=np.bitwise_xor,
+)
+invert = unary(
+    jnp.bitwise_not, "Every bit the other way.", "6", "-7", "bitwise.invert", kinds="iu", differentiable=False
+)
 
 
 def _distance(x: Any, y: Any) -> Any:

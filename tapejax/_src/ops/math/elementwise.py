@@ -33,10 +33,12 @@ _STATIC_EXPONENT: Final = 8
 
 
 add = binary(jnp.add, "``x + y``.", "[1.0, 2.0], 1.0", "[2.0, 3.0]", "add", "math.add", host=np.add)
-subtract = binary(jnp.subtract, "``x - y``.", "[1.0, 2.0], 1.0", "[0.0, 1.0]", "subtract", "math.subtract",
-                  host=np.subtract)
-multiply = binary(jnp.multiply, "``x * y``.", "[1.0, 2.0], 3.0", "[3.0, 6.0]", "multiply", "math.multiply",
-                  host=np.multiply)
+subtract = binary(
+    jnp.subtract, "``x - y``.", "[1.0, 2.0], 1.0", "[0.0, 1.0]", "subtract", "math.subtract", host=np.subtract
+)
+multiply = binary(
+    jnp.multiply, "``x * y``.", "[1.0, 2.0], 3.0", "[3.0, 6.0]", "multiply", "math.multiply", host=np.multiply
+)
 
 
 def _floating(x: Any) -> Any:
@@ -197,8 +199,9 @@ def power(x, y, name=None):
     return _power_op(x, y)
 
 
-square = unary(jnp.square, "``x * x``.", "[2.0, -3.0]", "[4.0, 9.0]", "square", "math.square", kinds="fiuc",
-               host=np.square)
+square = unary(
+    jnp.square, "``x * x``.", "[2.0, -3.0]", "[4.0, 9.0]", "square", "math.square", kinds="fiuc", host=np.square
+)
 
 
 @op("math.squared_difference")

@@ -20,8 +20,9 @@ __all__ = ["bincount", "confusion_matrix", "histogram_fixed_width", "histogram_f
 
 
 @op(differentiable=False)
-def _bincount(arr: Array, weights: Array = None, size: int = 0, rows: bool = False, binary: bool = False,
-              dtype: DType = None):
+def _bincount(
+    arr: Array, weights: Array = None, size: int = 0, rows: bool = False, binary: bool = False, dtype: DType = None
+):
     wanted = dtype if weights is None else weights.dtype
     one = jnp.ones(arr.shape, wanted) if weights is None else weights
 
@@ -33,8 +34,16 @@ def _bincount(arr: Array, weights: Array = None, size: int = 0, rows: bool = Fal
 
 
 @public("math.bincount")
-def bincount(arr: Any, weights: Any = None, minlength: Any = None, maxlength: Any = None, dtype: Any = dtypes.int32,
-             name: str | None = None, axis: int | None = None, binary_output: bool = False) -> Tensor:
+def bincount(
+    arr: Any,
+    weights: Any = None,
+    minlength: Any = None,
+    maxlength: Any = None,
+    dtype: Any = dtypes.int32,
+    name: str | None = None,
+    axis: int | None = None,
+    binary_output: bool = False,
+) -> Tensor:
     """How often each integer from 0 on occurs. The length is the largest plus one, so `arr` is read.
 
     Args:
@@ -103,8 +112,9 @@ def _histogram(values: Array, limits: Array, nbins: int, dtype: DType):
 
 
 @public("histogram_fixed_width")
-def histogram_fixed_width(values: Any, value_range: Any, nbins: Any = 100, dtype: Any = dtypes.int32,
-                          name: str | None = None) -> Tensor:
+def histogram_fixed_width(
+    values: Any, value_range: Any, nbins: Any = 100, dtype: Any = dtypes.int32, name: str | None = None
+) -> Tensor:
     """How many values fall in each of `nbins` equal parts of a range; those outside count at its ends.
 
     Args:
@@ -140,8 +150,9 @@ def _histogram_bins(values: Array, limits: Array, nbins: int, dtype: DType):
 
 
 @public("histogram_fixed_width_bins")
-def histogram_fixed_width_bins(values: Any, value_range: Any, nbins: Any = 100, dtype: Any = dtypes.int32,
-                               name: str | None = None) -> Tensor:
+def histogram_fixed_width_bins(
+    values: Any, value_range: Any, nbins: Any = 100, dtype: Any = dtypes.int32, name: str | None = None
+) -> Tensor:
     """The bin of `histogram_fixed_width` that each value falls in. Floating dtypes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/histogram_fixed_width_bins
@@ -159,8 +170,14 @@ def _confusion(labels: Array, predictions: Array, weights: Array = None, n: int 
 
 
 @public("math.confusion_matrix")
-def confusion_matrix(labels: Any, predictions: Any, num_classes: Any = None, weights: Any = None,
-                     dtype: Any = dtypes.int32, name: str | None = None) -> Tensor:
+def confusion_matrix(
+    labels: Any,
+    predictions: Any,
+    num_classes: Any = None,
+    weights: Any = None,
+    dtype: Any = dtypes.int32,
+    name: str | None = None,
+) -> Tensor:
     """How often class `labels[i]` was predicted as `predictions[i]`: row true class, column prediction.
 
     Args:

@@ -175,8 +175,9 @@ def reduce_all(input_tensor: Array, axis: Axis = None, keepdims=False, name=None
 
 def _variance(x: Any, axis: Any, keepdims: bool) -> Any:
     if is_integer(x):
-        raise final(TypeError("Input must be either real or complex. Received integer type "
-                              f"{dtypes.from_numpy(x.dtype)}."))
+        raise final(
+            TypeError(f"Input must be either real or complex. Received integer type {dtypes.from_numpy(x.dtype)}.")
+        )
     need("fc", x)
     axes = _axes(x, axis)
     off = x - jnp.mean(x, axes, keepdims=True)
@@ -292,8 +293,10 @@ def zero_fraction(value: Array, name=None):
 def _add_n(inputs: Arrays, name=None):
     need("fiuc", *inputs)
     if any(x.shape != inputs[0].shape for x in inputs):
-        raise ValueError("Inputs to operation AddN of type AddN must have the same size and shape. "
-                         f"Received shapes: {[x.shape for x in inputs]}")
+        raise ValueError(
+            "Inputs to operation AddN of type AddN must have the same size and shape. "
+            f"Received shapes: {[x.shape for x in inputs]}"
+        )
     return sum(inputs[1:], inputs[0])
 
 
@@ -311,8 +314,7 @@ def add_n(inputs, name=None):
     """
     inputs = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
     if not inputs:
-        raise ValueError("Inputs must be an iterable of at least one tensor of the same dtype "
-                         "and shape.")
+        raise ValueError("Inputs must be an iterable of at least one tensor of the same dtype and shape.")
     return _add_n(inputs)
 
 
@@ -335,8 +337,7 @@ def accumulate_n(inputs, shape=None, tensor_dtype=None, name=None):
     [4.0, 6.0]
     """
     if not isinstance(inputs, (list, tuple)) or not inputs:
-        raise ValueError("inputs must be a list of at least one Tensor/IndexedSlices with the same dtype and "
-                         "shape")
+        raise ValueError("inputs must be a list of at least one Tensor/IndexedSlices with the same dtype and shape")
     tensors = [to_tensor(v) for v in inputs]
     wanted = tensors[0].shape if shape is None else shape
     for t in tensors:

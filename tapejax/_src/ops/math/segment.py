@@ -60,9 +60,9 @@ def _rows(data: Any, ids: Any) -> tuple[Any, Any]:
     """`data` with one row for each id, and the ids as a vector."""
     if ids.dtype.kind != "i":
         raise invalid(f"Value for attr 'Tindices' of {ids.dtype} is not in the list of allowed values: int32, int64")
-    if data.shape[:ids.ndim] != ids.shape:
+    if data.shape[: ids.ndim] != ids.shape:
         raise invalid(f"data.shape = {list(data.shape)} does not start with segment_ids.shape = {list(ids.shape)}")
-    return data.reshape(ids.size, *data.shape[ids.ndim:]), ids.ravel()
+    return data.reshape(ids.size, *data.shape[ids.ndim :]), ids.ravel()
 
 
 @op()
@@ -132,8 +132,10 @@ def _in_order(how: str, what: str, kinds: str, empty: int, example: str) -> Call
     def segment(data: Any, segment_ids: Any, name: str | None = None) -> Tensor:
         return _sorted(data, segment_ids, how)
 
-    text = (f"The {what} of the rows with equal ids, which are in order. {kinds} dtypes.\n\n"
-            f"    Arguments and errors as of `segment_sum`. A segment without rows gives {empty}.")
+    text = (
+        f"The {what} of the rows with equal ids, which are in order. {kinds} dtypes.\n\n"
+        f"    Arguments and errors as of `segment_sum`. A segment without rows gives {empty}."
+    )
     name = f"math.segment_{how}"
     return public(name)(described(segment, text, "[1, 3, 5], [0, 0, 1]", example, name))
 
@@ -175,16 +177,20 @@ def _in_any_order(how: str, what: str, kinds: str, empty: str, example: str) -> 
     def segment(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
         return _unsorted(data, segment_ids, num_segments, how)
 
-    text = (f"The {what} of the rows with equal ids, in any order. {kinds} dtypes.\n\n"
-            f"    Arguments and errors as of `unsorted_segment_sum`. A segment without rows gives {empty}.")
+    text = (
+        f"The {what} of the rows with equal ids, in any order. {kinds} dtypes.\n\n"
+        f"    Arguments and errors as of `unsorted_segment_sum`. A segment without rows gives {empty}."
+    )
     name = f"math.unsorted_segment_{how}"
     return public(name)(described(segment, text, "[1, 5, 3], [0, 1, 0], 2", example, name))
 
 
-unsorted_segment_max = _in_any_order("max", "maxima (equal ones share the gradient)", "Real",
-                                     "the dtype's lowest value", "[3, 5]")
-unsorted_segment_min = _in_any_order("min", "minima (equal ones share the gradient)", "Real",
-                                     "the dtype's highest value", "[1, 5]")
+unsorted_segment_max = _in_any_order(
+    "max", "maxima (equal ones share the gradient)", "Real", "the dtype's lowest value", "[3, 5]"
+)
+unsorted_segment_min = _in_any_order(
+    "min", "minima (equal ones share the gradient)", "Real", "the dtype's highest value", "[1, 5]"
+)
 unsorted_segment_prod = _in_any_order("prod", "products", "Numeric", "1", "[3, 5]")
 
 

@@ -38,8 +38,9 @@ def sobol_sample(dim: int, num_results: int, skip: int = 0, dtype: Any = dtypes.
 
     wanted = dtypes.to_numpy(dtype)
     if wanted not in (np.float32, np.float64):
-        raise invalid_value(f"Value for attr 'dtype' of {wanted.name} is not in the list of allowed values: float, "
-                            "double")
+        raise invalid_value(
+            f"Value for attr 'dtype' of {wanted.name} is not in the list of allowed values: float, double"
+        )
     dim, n, skip = (int(np.asarray(v)) for v in (dim, num_results, skip))
     if dim < 1 or n < 1 or skip < 0:
         raise invalid_value(f"`dim` and `num_results` must be at least 1 and `skip` at least 0, got {dim}, {n}, {skip}")

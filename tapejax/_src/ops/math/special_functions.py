@@ -45,10 +45,22 @@ _i1e = _rule(js.i1e, lambda x: _off_zero(x, lambda x: _i0e(x) - _i1e(x) * (jnp.s
 _spence = _rule(js.spence, lambda x: jnp.where(x == 1, -1, jnp.log(x) / jnp.where(x == 1, 1, 1 - x)))
 
 
-erfinv = unary(lax.erf_inv, "The inverse of `tf.math.erf`; infinite at -1 and 1, nan beyond.", "0.0", "0.0",
-               "math.erfinv", kinds="f")
-ndtri = unary(js.ndtri, "The quantiles of the standard normal distribution; infinite at 0 and 1, nan beyond.", "0.5",
-              "0.0", "math.ndtri", kinds="f")
+erfinv = unary(
+    lax.erf_inv,
+    "The inverse of `tf.math.erf`; infinite at -1 and 1, nan beyond.",
+    "0.0",
+    "0.0",
+    "math.erfinv",
+    kinds="f",
+)
+ndtri = unary(
+    js.ndtri,
+    "The quantiles of the standard normal distribution; infinite at 0 and 1, nan beyond.",
+    "0.5",
+    "0.0",
+    "math.ndtri",
+    kinds="f",
+)
 
 
 @op("math.erfcinv")
@@ -90,10 +102,24 @@ def bessel_i0e(x: Array, name=None):
     return _i0e(x)
 
 
-bessel_i1 = unary(_i1, "The modified Bessel function of the first kind of order 1.", "0.0", "0.0",
-                  "math.special.bessel_i1", "math.bessel_i1", kinds="f")
-bessel_i1e = unary(_i1e, "``exp(-abs(x)) * bessel_i1(x)``, which does not overflow.", "0.0", "0.0",
-                   "math.special.bessel_i1e", "math.bessel_i1e", kinds="f")
+bessel_i1 = unary(
+    _i1,
+    "The modified Bessel function of the first kind of order 1.",
+    "0.0",
+    "0.0",
+    "math.special.bessel_i1",
+    "math.bessel_i1",
+    kinds="f",
+)
+bessel_i1e = unary(
+    _i1e,
+    "``exp(-abs(x)) * bessel_i1(x)``, which does not overflow.",
+    "0.0",
+    "0.0",
+    "math.special.bessel_i1e",
+    "math.bessel_i1e",
+    kinds="f",
+)
 
 
 @op("math.special.expint")
@@ -109,8 +135,14 @@ def expint(x: Array, name=None):
     return js.expi(x)
 
 
-spence = unary(_spence, "Spence's function: the integral of ``log(t) / (1 - t)`` from 1 to x.", "1.0", "0.0",
-               "math.special.spence", kinds="f")
+spence = unary(
+    _spence,
+    "Spence's function: the integral of ``log(t) / (1 - t)`` from 1 to x.",
+    "1.0",
+    "0.0",
+    "math.special.spence",
+    kinds="f",
+)
 
 
 def _one_dtype(name: str, *xs: Any) -> None:

@@ -27,7 +27,8 @@ def _floating(x: Any, where: str) -> Any:
     if x.dtype.kind not in "fV":
         raise errors.InvalidArgumentError(
             message=f"Value for attr 'T' of {x.dtype.name} is not in the list of allowed values: half, bfloat16, "
-            f"float, double [Op:{where}]")
+            f"float, double [Op:{where}]"
+        )
     return x
 
 
@@ -159,8 +160,11 @@ def _softmax_axis(logits: Any, axis: Any, where: str) -> int:
     if not logits.ndim:
         raise errors.InvalidArgumentError(message=f"logits must have at least one axis [Op:{where}]")
     if not -logits.ndim <= axis < logits.ndim:
-        raise final(errors.InvalidArgumentError(
-            message=f"axis must be in [-{logits.ndim}, {logits.ndim}), got axis={axis} [Op:{where}]"))
+        raise final(
+            errors.InvalidArgumentError(
+                message=f"axis must be in [-{logits.ndim}, {logits.ndim}), got axis={axis} [Op:{where}]"
+            )
+        )
     return axis
 
 
@@ -247,7 +251,8 @@ def softmax_cross_entropy_with_logits(labels: Array, logits: Array, axis: Axis =
     except ValueError:
         raise errors.InvalidArgumentError(
             message=f"logits and labels must be broadcastable: logits_size={list(logits.shape)} "
-            f"labels_size={list(labels.shape)} [Op:SoftmaxCrossEntropyWithLogits]") from None
+            f"labels_size={list(labels.shape)} [Op:SoftmaxCrossEntropyWithLogits]"
+        ) from None
     return _cross_entropy(jnp.moveaxis(labels, axis, -1), jnp.moveaxis(wide, axis, -1)).astype(dtype)
 
 
@@ -275,11 +280,15 @@ def sparse_softmax_cross_entropy_with_logits(labels: Array, logits: Array, name=
     if labels.dtype.kind not in "iu":
         raise errors.InvalidArgumentError(message=f"`labels` must be integers, got {labels.dtype.name}")
     if labels.ndim != logits.ndim - 1:
-        raise _final(f"`labels.shape.rank` must equal `logits.shape.rank - 1`. Received: labels.shape={labels.shape} "
-                     f"of rank {labels.ndim} and logits.shape={logits.shape} of rank {logits.ndim}")
+        raise _final(
+            f"`labels.shape.rank` must equal `logits.shape.rank - 1`. Received: labels.shape={labels.shape} "
+            f"of rank {labels.ndim} and logits.shape={logits.shape} of rank {logits.ndim}"
+        )
     if labels.shape != logits.shape[:-1]:
-        raise _final("`labels.shape` must equal `logits.shape` except for the last dimension. Received: "
-                     f"labels.shape={labels.shape} and logits.shape={logits.shape}")
+        raise _final(
+            "`labels.shape` must equal `logits.shape` except for the last dimension. Received: "
+            f"labels.shape={labels.shape} and logits.shape={logits.shape}"
+        )
     wide = _wide(logits)
     valid = (labels >= 0) & (labels < logits.shape[-1])
     index = jnp.where(valid, labels, 0).astype(jnp.int32)
@@ -320,12 +329,14 @@ def bias_add(value: Same, bias: Same, data_format=None, name=None):
     if value.ndim < 2 or bias.ndim != 1:
         raise errors.InvalidArgumentError(
             message=f"Input tensor must be at least 2D and biases 1D: {list(value.shape)} vs. {list(bias.shape)} "
-            "[Op:BiasAdd]")
+            "[Op:BiasAdd]"
+        )
     axis = 1 if data_format is not None and data_format.startswith("NC") else value.ndim - 1
     if value.shape[axis] != bias.shape[0]:
         raise errors.InvalidArgumentError(
             message="Must provide as many biases as the last dimension of the input tensor: "
-            f"{list(bias.shape)} vs. {list(value.shape)} [Op:BiasAdd]")
+            f"{list(bias.shape)} vs. {list(value.shape)} [Op:BiasAdd]"
+        )
     return value + bias.reshape([-1 if i == axis else 1 for i in range(value.ndim)])
 
 

@@ -121,8 +121,9 @@ def _expected(p: Any, n: int, tries: Any) -> Any:
     return often if tries is None else jnp.where(tries == n, often, -jnp.expm1(tries.astype(p.dtype) * jnp.log1p(-p)))
 
 
-def _sample(first: Any, second: Any, skip: Any, true: Any, *weights: Any, law: Callable, range_max: int, n: int,
-            unique: bool) -> tuple:
+def _sample(
+    first: Any, second: Any, skip: Any, true: Any, *weights: Any, law: Callable, range_max: int, n: int, unique: bool
+) -> tuple:
     found = law(range_max, *weights)
     words = philox.stateful_stream(first, second, skip)
     drawn, tries = _unique(found, words, n) if unique else (found.draw(words, np.uint64(0), n), None)
@@ -147,22 +148,38 @@ def _classes(true_classes: Any, num_true: int, num_sampled: int, range_max: int)
     return true
 
 
-def _draw(law: Callable, true_classes: Any, num_true: int, num_sampled: int, unique: bool, range_max: int,
-          seed: Any, *weights: Any) -> Sampled:
+def _draw(
+    law: Callable,
+    true_classes: Any,
+    num_true: int,
+    num_sampled: int,
+    unique: bool,
+    range_max: int,
+    seed: Any,
+    *weights: Any,
+) -> Sampled:
     true = _classes(true_classes, num_true, num_sampled, range_max)
     if unique and num_sampled > range_max:
         raise invalid_value("Sampler's range is too small.")
     kernel = f"{law.__name__} {num_true} {num_sampled} {unique} {range_max}"
     # A kernel reserves 2048 words for each class it draws.
     seeds = seed_inputs(kernel, _I64, seed, 512 * num_sampled)
-    results = stream.record(_sample_op, static(law=law, range_max=range_max, n=num_sampled, unique=bool(unique)),
-                            (*seeds, true, *weights))
+    results = stream.record(
+        _sample_op, static(law=law, range_max=range_max, n=num_sampled, unique=bool(unique)), (*seeds, true, *weights)
+    )
     return Sampled(*results)
 
 
 @public("random.uniform_candidate_sampler")
-def uniform_candidate_sampler(true_classes: Any, num_true: int, num_sampled: int, unique: bool, range_max: int,
-                              seed: Any = None, name: str | None = None) -> Sampled:
+def uniform_candidate_sampler(
+    true_classes: Any,
+    num_true: int,
+    num_sampled: int,
+    unique: bool,
+    range_max: int,
+    seed: Any = None,
+    name: str | None = None,
+) -> Sampled:
     """Classes drawn with equal probabilities; TensorFlow's own for a given seed.
 
     Args:
@@ -191,8 +208,15 @@ def uniform_candidate_sampler(true_classes: Any, num_true: int, num_sampled: int
 
 
 @public("random.log_uniform_candidate_sampler")
-def log_uniform_candidate_sampler(true_classes: Any, num_true: int, num_sampled: int, unique: bool, range_max: int,
-                                  seed: Any = None, name: str | None = None) -> Sampled:
+def log_uniform_candidate_sampler(
+    true_classes: Any,
+    num_true: int,
+    num_sampled: int,
+    unique: bool,
+    range_max: int,
+    seed: Any = None,
+    name: str | None = None,
+) -> Sampled:
     """Classes drawn by Zipf's law, the lowest numbers most often; TensorFlow's own for a given seed.
 
     The probability of class k is ``(log(k + 2) - log(k + 1)) / log(range_max + 1)``: it suits words numbered by their
@@ -210,8 +234,15 @@ _learned: dict[tuple, Variable] = {}
 
 
 @public("random.learned_unigram_candidate_sampler", "nn.learned_unigram_candidate_sampler")
-def learned_unigram_candidate_sampler(true_classes: Any, num_true: int, num_sampled: int, unique: bool,
-                                      range_max: int, seed: Any = None, name: str | None = None) -> Sampled:
+def learned_unigram_candidate_sampler(
+    true_classes: Any,
+    num_true: int,
+    num_sampled: int,
+    unique: bool,
+    range_max: int,
+    seed: Any = None,
+    name: str | None = None,
+) -> Sampled:
     """Classes drawn as often as they were true in earlier calls, and once more.
 
     All calls with the same arguments, but for `true_classes`, learn together, until `tf.random.set_seed`. Arguments,
@@ -244,9 +275,20 @@ def _count(counts: Array, true: Array):
 
 @public("random.fixed_unigram_candidate_sampler", "nn.fixed_unigram_candidate_sampler")
 def fixed_unigram_candidate_sampler(
-        true_classes: Any, num_true: int, num_sampled: int, unique: bool, range_max: int, vocab_file: str = "",
-        distortion: float = 1.0, num_reserved_ids: int = 0, num_shards: int = 1, shard: int = 0,
-        unigrams: Sequence[float] = (), seed: Any = None, name: str | None = None) -> Sampled:
+    true_classes: Any,
+    num_true: int,
+    num_sampled: int,
+    unique: bool,
+    range_max: int,
+    vocab_file: str = "",
+    distortion: float = 1.0,
+    num_reserved_ids: int = 0,
+    num_shards: int = 1,
+    shard: int = 0,
+    unigrams: Sequence[float] = (),
+    seed: Any = None,
+    name: str | None = None,
+) -> Sampled:
     """Classes drawn with given probabilities.
 
     Args:
@@ -282,8 +324,9 @@ def fixed_unigram_candidate_sampler(
 
 
 @functools.lru_cache(maxsize=16)
-def _weights(path: str, unigrams: tuple[float, ...], distortion: float, reserved: int, shards: int,
-             shard: int) -> Tensor:
+def _weights(
+    path: str, unigrams: tuple[float, ...], distortion: float, reserved: int, shards: int, shard: int
+) -> Tensor:
     if path:
         with open(path, encoding="utf-8") as file:
             unigrams = tuple(float(line.rsplit(",", 1)[-1]) for line in file if line.strip())
@@ -292,8 +335,9 @@ def _weights(path: str, unigrams: tuple[float, ...], distortion: float, reserved
 
 
 @public("random.all_candidate_sampler", "nn.all_candidate_sampler")
-def all_candidate_sampler(true_classes: Any, num_true: int, num_sampled: int, unique: bool, seed: Any = None,
-                          name: str | None = None) -> Sampled:
+def all_candidate_sampler(
+    true_classes: Any, num_true: int, num_sampled: int, unique: bool, seed: Any = None, name: str | None = None
+) -> Sampled:
     """All classes, 0 to ``num_sampled - 1``: for tests of what uses samples.
 
     Arguments, result and errors as of `uniform_candidate_sampler`.

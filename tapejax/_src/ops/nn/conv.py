@@ -25,11 +25,14 @@ def check_filter(x: Any, w: Any, n: int, where: str) -> None:
     """
     for what, t, least in (("input", x, n + 2), ("filter", w, n + 2)):
         if t.ndim < least or (what == "filter" and t.ndim != least):
-            raise errors.InvalidArgumentError(message=f"convolution {what} must be {least}-dimensional: "
-                                                      f"{list(t.shape)} [Op:{where}]")
+            raise errors.InvalidArgumentError(
+                message=f"convolution {what} must be {least}-dimensional: {list(t.shape)} [Op:{where}]"
+            )
     if kind(x.dtype) != "f" and (x.dtype.name != "int32" or n == 3):
-        raise errors.InvalidArgumentError(message=f"Value for attr 'T' of {x.dtype.name} is not in the list of "
-                                                  f"allowed values: half, bfloat16, float, double [Op:{where}]")
+        raise errors.InvalidArgumentError(
+            message=f"Value for attr 'T' of {x.dtype.name} is not in the list of "
+            f"allowed values: half, bfloat16, float, double [Op:{where}]"
+        )
     if 0 in w.shape[:-1]:
         raise invalid_value(f"filter must not have zero elements (i.e. all dimensions must be non-zero) [Op:{where}]")
 
@@ -45,11 +48,14 @@ def _convolve(x: Any, w: Any, strides: Any, padding: Any, data_format: Any, dila
     win = window(x.shape[1:-1], w.shape[:n], steps, padding, rates, last, where)
     depth, features = w.shape[-2:]
     if x.shape[-1] % depth or not x.shape[-1]:
-        raise errors.InvalidArgumentError(message="input depth must be evenly divisible by filter depth: "
-                                                  f"{x.shape[-1]} vs {depth} [Op:{where}]")
+        raise errors.InvalidArgumentError(
+            message=f"input depth must be evenly divisible by filter depth: {x.shape[-1]} vs {depth} [Op:{where}]"
+        )
     if features % (x.shape[-1] // depth):
-        raise errors.InvalidArgumentError(message="output depth must be evenly divisible by number of groups: "
-                                                  f"{features} vs {x.shape[-1] // depth} [Op:{where}]")
+        raise errors.InvalidArgumentError(
+            message="output depth must be evenly divisible by number of groups: "
+            f"{features} vs {x.shape[-1] // depth} [Op:{where}]"
+        )
     y = spatial_first(convolve(x, w, win), last)
     return y.reshape(*lead, *y.shape[1:])
 
@@ -144,8 +150,9 @@ def conv3d(input: Same, filters: Same, strides, padding, data_format="NDHWC", di
         if value is not None and not isinstance(value, tuple):
             raise final(TypeError(f"Expected list for '{what}' argument to 'conv3d' Op, not {value}."))
         if value is not None and len(value) != 5:
-            raise errors.InvalidArgumentError(message=f"Sliding window {what} field must specify 5 dimensions "
-                                                      "[Op:Conv3D]")
+            raise errors.InvalidArgumentError(
+                message=f"Sliding window {what} field must specify 5 dimensions [Op:Conv3D]"
+            )
     return _convolve(input, filters, strides, padding, data_format, dilations, 3)
 
 
@@ -180,13 +187,21 @@ def convolution(input: Same, filters: Same, strides=None, padding="VALID", data_
     """
     n = filters.ndim - 2
     if n not in _NAMES:
-        raise final(ValueError("`num_spatial_dims` must be 1, 2, or 3, so `filters` of rank 3, 4 or 5. Received: "
-                               f"filters of shape {filters.shape}"))
+        raise final(
+            ValueError(
+                "`num_spatial_dims` must be 1, 2, or 3, so `filters` of rank 3, 4 or 5. Received: "
+                f"filters of shape {filters.shape}"
+            )
+        )
     _words_only(padding)
     strides, dilations = _numbers(strides), _numbers(dilations)
     if max(strides) > 1 and max(dilations) > 1:
-        raise final(ValueError("`strides > 1` not supported in conjunction with `dilation_rate > 1`. Received: "
-                               f"strides={list(strides)} and dilation_rate={list(dilations)}"))
+        raise final(
+            ValueError(
+                "`strides > 1` not supported in conjunction with `dilation_rate > 1`. Received: "
+                f"strides={list(strides)} and dilation_rate={list(dilations)}"
+            )
+        )
     return _convolve(input, filters, strides, padding, data_format, dilations, n)
 
 
@@ -218,18 +233,24 @@ def depthwise_window(x: Any, size: Any, strides: Any, padding: Any, dilations: A
     if not isinstance(strides, tuple):
         raise final(TypeError(f"Expected list for 'strides' argument to 'depthwise_conv2d_native' Op, not {strides}."))
     if len(strides) != 4:
-        raise errors.InvalidArgumentError(message="Sliding window strides field must specify 4 dimensions "
-                                                  f"[Op:{where}]")
+        raise errors.InvalidArgumentError(
+            message=f"Sliding window strides field must specify 4 dimensions [Op:{where}]"
+        )
     steps = per_axis(strides, 2, last, "strides", where)
     if dilations is not None and not isinstance(dilations, tuple):
         raise final(TypeError(f"`dilations` must be a list of ints. Received: dilations={dilations}"))
     rates = per_axis(1 if dilations is None else dilations, 2, last, "dilations", where)
     if steps[0] != steps[1]:
-        raise invalid_value("Current implementation only supports equal length strides in the row and column "
-                            f"dimensions. [Op:{where}]")
+        raise invalid_value(
+            f"Current implementation only supports equal length strides in the row and column dimensions. [Op:{where}]"
+        )
     if max(steps) > 1 and max(rates) > 1:
-        raise final(ValueError("`strides > 1` not supported in conjunction with `dilations > 1`. Received: "
-                               f"strides={list(steps)} and dilations={list(rates)}"))
+        raise final(
+            ValueError(
+                "`strides > 1` not supported in conjunction with `dilations > 1`. Received: "
+                f"strides={list(steps)} and dilations={list(rates)}"
+            )
+        )
     return window(x.shape[1:-1], size, steps, padding, rates, last, where)
 
 
@@ -238,12 +259,14 @@ def _depthwise(x: Any, w: Any, strides: Any, padding: Any, data_format: Any, dil
     last = channels_last(data_format, 2, where)
     check_filter(x, w, 2, where)
     if x.ndim != 4 or kind(x.dtype) != "f":
-        raise errors.InvalidArgumentError(message=f"input must be 4-dimensional and floating: {list(x.shape)} "
-                                                  f"{x.dtype.name} [Op:{where}]")
+        raise errors.InvalidArgumentError(
+            message=f"input must be 4-dimensional and floating: {list(x.shape)} {x.dtype.name} [Op:{where}]"
+        )
     x = spatial_last(x, last)
     if x.shape[-1] != w.shape[2]:
-        raise errors.InvalidArgumentError(message="input and filter must have the same depth: "
-                                                  f"{x.shape[-1]} vs {w.shape[2]} [Op:{where}]")
+        raise errors.InvalidArgumentError(
+            message=f"input and filter must have the same depth: {x.shape[-1]} vs {w.shape[2]} [Op:{where}]"
+        )
     win = depthwise_window(x, w.shape[:2], strides, padding, dilations, last, where)
     return spatial_first(depthwise(x, w, win), last)
 
@@ -277,8 +300,9 @@ def depthwise_conv2d(input: Same, filter: Same, strides, padding, data_format=No
 
 
 @public("nn.separable_conv2d")
-def separable_conv2d(input, depthwise_filter, pointwise_filter, strides, padding, data_format=None, dilations=None,
-                     name=None):
+def separable_conv2d(
+    input, depthwise_filter, pointwise_filter, strides, padding, data_format=None, dilations=None, name=None
+):
     """`depthwise_conv2d`, then `conv2d` by a 1x1 filter.
 
     Args:

@@ -23,8 +23,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _transpose(x: Any, w: Any, output_shape: Any, strides: Any, padding: Any, data_format: Any, dilations: Any,
-               n: int) -> Any:
+def _transpose(
+    x: Any, w: Any, output_shape: Any, strides: Any, padding: Any, data_format: Any, dilations: Any, n: int
+) -> Any:
     where = f"Conv{max(n, 2)}DBackpropInput"
     last = channels_last(data_format, n, where)
     steps = per_axis(1 if strides is None else strides, n, last, "strides", where)
@@ -39,24 +40,36 @@ def _transpose(x: Any, w: Any, output_shape: Any, strides: Any, padding: Any, da
     elif len(shape) == n + 2:
         shape = shape if last else (shape[0], *shape[2:], shape[1])
     else:
-        raise errors.InvalidArgumentError(message=f"input_sizes must have {n} or {n + 2} elements, got: "
-                                                  f"{list(shape)} [Op:{where}]")
+        raise errors.InvalidArgumentError(
+            message=f"input_sizes must have {n} or {n + 2} elements, got: {list(shape)} [Op:{where}]"
+        )
     if min(shape, default=0) < 0:
         raise invalid_value(f"Dimension {min(shape)} must be >= 0 [Op:{where}]")
     win = window(shape[1:-1], w.shape[:n], steps, padding, rates, last, where)
-    wanted = {"batch": (shape[0], x.shape[0]), "depth of the output": (shape[-1], w.shape[-2]),
-              "depth of the input": (x.shape[-1], w.shape[-1]), "sizes of the input": (win.output, x.shape[1:-1])}
+    wanted = {
+        "batch": (shape[0], x.shape[0]),
+        "depth of the output": (shape[-1], w.shape[-2]),
+        "depth of the input": (x.shape[-1], w.shape[-1]),
+        "sizes of the input": (win.output, x.shape[1:-1]),
+    }
     for what, (computed, given) in wanted.items():
         if computed != given:
             error = invalid if what in ("batch", "depth of the input") else invalid_value
-            raise error(f"{where}: {what} does not match: {computed} by `output_shape` or `filters`, {given} "
-                        "given")
+            raise error(f"{where}: {what} does not match: {computed} by `output_shape` or `filters`, {given} given")
     return spatial_first(transposed(x, w, win, shape), last)
 
 
 @op("nn.conv2d_transpose")
-def conv2d_transpose(input: Same, filters: Same, output_shape: Shape, strides, padding="SAME", data_format="NHWC",
-                     dilations=None, name=None):
+def conv2d_transpose(
+    input: Same,
+    filters: Same,
+    output_shape: Shape,
+    strides,
+    padding="SAME",
+    data_format="NHWC",
+    dilations=None,
+    name=None,
+):
     """The transpose of `conv2d`: from a small image to the larger one that it would come from.
 
     Args:
@@ -85,8 +98,16 @@ def conv2d_transpose(input: Same, filters: Same, output_shape: Shape, strides, p
 
 
 @op("nn.conv1d_transpose")
-def conv1d_transpose(input: Same, filters: Same, output_shape: Shape, strides, padding="SAME", data_format="NWC",
-                     dilations=None, name=None):
+def conv1d_transpose(
+    input: Same,
+    filters: Same,
+    output_shape: Shape,
+    strides,
+    padding="SAME",
+    data_format="NWC",
+    dilations=None,
+    name=None,
+):
     """The transpose of `conv1d`: [batch, width, in] by [width, out, in]. Arguments as `conv2d_transpose`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/conv1d_transpose
@@ -98,8 +119,16 @@ def conv1d_transpose(input: Same, filters: Same, output_shape: Shape, strides, p
 
 
 @op("nn.conv3d_transpose")
-def conv3d_transpose(input: Same, filters: Same, output_shape: Shape, strides, padding="SAME", data_format="NDHWC",
-                     dilations=None, name=None):
+def conv3d_transpose(
+    input: Same,
+    filters: Same,
+    output_shape: Shape,
+    strides,
+    padding="SAME",
+    data_format="NDHWC",
+    dilations=None,
+    name=None,
+):
     """The transpose of `conv3d`, filters [depth, height, width, out, in]. Arguments as `conv2d_transpose`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/conv3d_transpose
@@ -112,8 +141,16 @@ def conv3d_transpose(input: Same, filters: Same, output_shape: Shape, strides, p
 
 
 @op("nn.conv_transpose")
-def conv_transpose(input: Same, filters: Same, output_shape: Shape, strides, padding="SAME", data_format=None,
-                   dilations=None, name=None):
+def conv_transpose(
+    input: Same,
+    filters: Same,
+    output_shape: Shape,
+    strides,
+    padding="SAME",
+    data_format=None,
+    dilations=None,
+    name=None,
+):
     """`conv1d_transpose`, `conv2d_transpose` or `conv3d_transpose`, by the length of `output_shape`.
 
     Raises:
@@ -126,8 +163,12 @@ def conv_transpose(input: Same, filters: Same, output_shape: Shape, strides, pad
     """
     n = len(output_shape) - 2
     if n not in (1, 2, 3):
-        raise final(ValueError("`output_shape` must be of length 3, 4, or 5. Received: "
-                               f"output_shape={list(output_shape)} of length {n + 2}."))
+        raise final(
+            ValueError(
+                "`output_shape` must be of length 3, 4, or 5. Received: "
+                f"output_shape={list(output_shape)} of length {n + 2}."
+            )
+        )
     return _transpose(input, filters, output_shape, strides, padding, data_format, dilations, n)
 
 
@@ -150,8 +191,16 @@ def atrous_conv2d_transpose(value: Same, filters: Same, output_shape: Shape, rat
 
 
 @op("nn.depthwise_conv2d_backprop_input")
-def depthwise_conv2d_backprop_input(input_sizes: Shape, filter: Same, out_backprop: Same, strides, padding,
-                                    data_format="NHWC", dilations=(1, 1, 1, 1), name=None):
+def depthwise_conv2d_backprop_input(
+    input_sizes: Shape,
+    filter: Same,
+    out_backprop: Same,
+    strides,
+    padding,
+    data_format="NHWC",
+    dilations=(1, 1, 1, 1),
+    name=None,
+):
     """The gradient of `depthwise_conv2d` by its input, of shape `input_sizes`, for an upstream gradient.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/depthwise_conv2d_backprop_input
@@ -166,8 +215,16 @@ def depthwise_conv2d_backprop_input(input_sizes: Shape, filter: Same, out_backpr
 
 
 @op("nn.depthwise_conv2d_backprop_filter")
-def depthwise_conv2d_backprop_filter(input: Same, filter_sizes: Shape, out_backprop: Same, strides, padding,
-                                     data_format="NHWC", dilations=(1, 1, 1, 1), name=None):
+def depthwise_conv2d_backprop_filter(
+    input: Same,
+    filter_sizes: Shape,
+    out_backprop: Same,
+    strides,
+    padding,
+    data_format="NHWC",
+    dilations=(1, 1, 1, 1),
+    name=None,
+):
     """The gradient of `depthwise_conv2d` by its filter, of shape `filter_sizes`, for an upstream gradient.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/depthwise_conv2d_backprop_filter
@@ -188,7 +245,9 @@ def _depthwise_pull(x: Any, w: Any, upstream: Any, strides: Any, padding: Any, d
     x, upstream = spatial_last(x, last), spatial_last(upstream, last)
     win = depthwise_window(x, w.shape[:2], strides, padding, dilations, last, where)
     if upstream.shape != (x.shape[0], *win.output, w.shape[2] * w.shape[3]) or x.shape[-1] != w.shape[2]:
-        raise errors.InvalidArgumentError(message=f"{where}: `out_backprop` of shape {list(upstream.shape)} does not "
-                                                  f"fit an input {list(x.shape)} and a filter {list(w.shape)}")
+        raise errors.InvalidArgumentError(
+            message=f"{where}: `out_backprop` of shape {list(upstream.shape)} does not "
+            f"fit an input {list(x.shape)} and a filter {list(w.shape)}"
+        )
     by_x, by_w = jax.vjp(lambda x, w: depthwise(x, w, win), x, w)[1](upstream)
     return spatial_first(by_x, last), by_w

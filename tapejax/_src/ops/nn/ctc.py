@@ -26,8 +26,9 @@ def _ctc(labels: Array, logits: Array, label_length: Array, logit_length: Array,
     logs = logs if time_major else jnp.swapaxes(logs, 0, 1)
     steps, batch, classes = logs.shape
     if labels.shape[0] != batch:
-        raise errors.InvalidArgumentError(message=f"labels are of {labels.shape[0]} examples, logits of {batch} "
-                                                  "[Op:ctc_loss]")
+        raise errors.InvalidArgumentError(
+            message=f"labels are of {labels.shape[0]} examples, logits of {batch} [Op:ctc_loss]"
+        )
     blank %= classes
     # The path visits blank, first label, blank, second label, ..., blank.
     states = jnp.full((batch, 2 * labels.shape[1] + 1), blank, np.int32).at[:, 1::2].set(labels.astype(np.int32))
@@ -57,8 +58,9 @@ def _ctc(labels: Array, logits: Array, label_length: Array, logit_length: Array,
 
 
 @public("nn.ctc_loss")
-def ctc_loss(labels, logits, label_length, logit_length, logits_time_major=True, unique=None, blank_index=None,
-             name=None):
+def ctc_loss(
+    labels, logits, label_length, logit_length, logits_time_major=True, unique=None, blank_index=None, name=None
+):
     """The negative log-probability of label sequences, summed over all their alignments to the logits.
 
     Args:

@@ -34,7 +34,8 @@ def _on_host(inputs: Any, sequence_length: Any) -> tuple[np.ndarray, np.ndarray]
     if lengths.aval.shape != (batch,):
         raise errors.FailedPreconditionError(
             message=f"len(sequence_length) != batch_size. sequence_length has shape {lengths.shape}, batch_size is "
-                    f"{batch}")
+            f"{batch}"
+        )
     logits, counts = stream.host(given), stream.host(lengths)
     if wrong := [i for i, n in enumerate(counts) if n > steps]:
         raise errors.FailedPreconditionError(message=f"sequence_length({wrong[0]}) <= {steps}")
@@ -52,8 +53,9 @@ def _sparse(rows: list[Any]) -> Any:
 
 
 @public("nn.ctc_greedy_decoder")
-def ctc_greedy_decoder(inputs: Any, sequence_length: Any, merge_repeated: bool = True,
-                       blank_index: int | None = None) -> tuple[list[Any], Tensor]:
+def ctc_greedy_decoder(
+    inputs: Any, sequence_length: Any, merge_repeated: bool = True, blank_index: int | None = None
+) -> tuple[list[Any], Tensor]:
     """The labels of the greatest logits, without blanks.
 
     Args:
@@ -95,8 +97,9 @@ def ctc_greedy_decoder(inputs: Any, sequence_length: Any, merge_repeated: bool =
 
 
 @public("nn.ctc_beam_search_decoder")
-def ctc_beam_search_decoder(inputs: Any, sequence_length: Any, beam_width: int = 100,
-                            top_paths: int = 1) -> tuple[list[Any], Tensor]:
+def ctc_beam_search_decoder(
+    inputs: Any, sequence_length: Any, beam_width: int = 100, top_paths: int = 1
+) -> tuple[list[Any], Tensor]:
     """The most probable label sequences, searched with a beam: the last class is the blank.
 
     Args:
@@ -211,7 +214,8 @@ def _unique_labels(labels: Array):
     rank = jnp.cumsum(is_first, 1, dtype=np.int32) - 1
     places = jnp.where(is_first, rank, n)
     unique = jax.vmap(lambda row, at: jnp.zeros(n, np.int64).at[at].set(row, mode="drop"))(
-        labels.astype(np.int64), places)
+        labels.astype(np.int64), places
+    )
     return unique, jnp.take_along_axis(rank, first, 1)
 
 

@@ -20,8 +20,11 @@ __all__ = [
 
 def _same_shape(labels: Any, logits: Any, first: str, second: str) -> None:
     if labels.shape != logits.shape:
-        raise final(ValueError(f"`{first}` and `{second}` must have the same shape, received ({logits.shape} vs "
-                               f"{labels.shape})."))
+        raise final(
+            ValueError(
+                f"`{first}` and `{second}` must have the same shape, received ({logits.shape} vs {labels.shape})."
+            )
+        )
 
 
 @op("nn.log_poisson_loss")
@@ -73,8 +76,11 @@ def weighted_cross_entropy_with_logits(labels: Same, logits: Same, pos_weight: S
 @op()
 def _average(losses: Array, weights: Array = None, count: Array = None):
     if losses.ndim == 0:
-        raise final(ValueError("Invalid value passed for `per_example_loss`. Expected a tensor with at least rank 1. "
-                               "Received a scalar"))
+        raise final(
+            ValueError(
+                "Invalid value passed for `per_example_loss`. Expected a tensor with at least rank 1. Received a scalar"
+            )
+        )
     dtype = losses.dtype if losses.dtype.kind in "fV" else np.float64
     x = losses.astype(dtype)
     if weights is not None:

@@ -1,6 +1,5 @@
 """Batch normalisation, statistics of data, and local response normalisation of `tf.nn`."""
 
-
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -55,8 +54,9 @@ def batch_normalization(x, mean, variance, offset, scale, variance_epsilon, name
 
 
 @public("nn.batch_norm_with_global_normalization")
-def batch_norm_with_global_normalization(input, mean, variance, beta, gamma, variance_epsilon,
-                                         scale_after_normalization, name=None):
+def batch_norm_with_global_normalization(
+    input, mean, variance, beta, gamma, variance_epsilon, scale_after_normalization, name=None
+):
     """`batch_normalization` with the arguments' names of early TensorFlow.
 
     Args:
@@ -74,8 +74,9 @@ def batch_norm_with_global_normalization(input, mean, variance, beta, gamma, var
     >>> batch_norm_with_global_normalization([[[[3.0]]]], [1.0], [4.0], [0.0], [5.0], 0.0, True).numpy().item()
     5.0
     """
-    return batch_normalization(input, mean, variance, beta, gamma if scale_after_normalization else None,
-                               variance_epsilon)
+    return batch_normalization(
+        input, mean, variance, beta, gamma if scale_after_normalization else None, variance_epsilon
+    )
 
 
 @op()
@@ -191,14 +192,21 @@ def local_response_normalization(input: Array, depth_radius=5, bias=1, alpha=1, 
     if input.ndim != 4:
         raise errors.InvalidArgumentError(message="in must be 4-dimensional [Op:LRN]")
     if input.dtype == np.float64:
-        raise errors.InvalidArgumentError(message="Value for attr 'T' of double is not in the list of allowed values: "
-                                                  "half, bfloat16, float [Op:LRN]")
+        raise errors.InvalidArgumentError(
+            message="Value for attr 'T' of double is not in the list of allowed values: half, bfloat16, float [Op:LRN]"
+        )
     if not isinstance(depth_radius, int):
         raise final(TypeError(f"Expected int for argument 'depth_radius' not {depth_radius}."))
     x = input.astype(np.float32)
-    around = lax.reduce_window(jnp.square(x), np.float32(0), lax.add, (1, 1, 1, 2 * depth_radius + 1), (1,) * 4,
-                               ((0, 0), (0, 0), (0, 0), (depth_radius, depth_radius)))
+    around = lax.reduce_window(
+        jnp.square(x),
+        np.float32(0),
+        lax.add,
+        (1, 1, 1, 2 * depth_radius + 1),
+        (1,) * 4,
+        ((0, 0), (0, 0), (0, 0), (depth_radius, depth_radius)),
+    )
     size = bias + alpha * around
     # A power takes longer than all the rest; roots a third of it.
-    root = lax.rsqrt(size) if beta in (0.5, 0.75) else size ** -beta
+    root = lax.rsqrt(size) if beta in (0.5, 0.75) else size**-beta
     return (x * (root * jnp.sqrt(root) if beta == 0.75 else root)).astype(input.dtype)

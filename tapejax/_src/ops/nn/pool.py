@@ -22,8 +22,9 @@ __all__ = [
 def _checked(x: Any, ksize: Any, strides: Any, padding: Any, data_format: Any, n: int, where: str) -> tuple:
     """`x` with its channels last, the window, and whether they were last."""
     if x.ndim != n + 2:
-        raise errors.InvalidArgumentError(message=f"tensor_in must be {n + 2}-dimensional: {list(x.shape)} "
-                                                  f"[Op:{where}]")
+        raise errors.InvalidArgumentError(
+            message=f"tensor_in must be {n + 2}-dimensional: {list(x.shape)} [Op:{where}]"
+        )
     last = channels_last(data_format, n, where)
     size = per_axis(ksize, n, last, "ksize", where)
     steps = per_axis(strides, n, last, "strides", where)
@@ -60,8 +61,9 @@ def _avg_pool(x: Any, ksize: Any, strides: Any, padding: Any, data_format: Any, 
 
 def _spatial_axes(x: Any) -> int:
     if x.ndim not in (3, 4, 5):
-        raise final(ValueError(f"`input.shape.rank` must be 3, 4 or 5. Received: input.shape={x.shape} of rank "
-                               f"{x.ndim}."))
+        raise final(
+            ValueError(f"`input.shape.rank` must be 3, 4 or 5. Received: input.shape={x.shape} of rank {x.ndim}.")
+        )
     return x.ndim - 2
 
 
@@ -201,8 +203,9 @@ def avg_pool(input: Array, ksize, strides, padding, data_format=None, name=None)
 
 
 @op("nn.pool")
-def pool(input: Array, window_shape, pooling_type, strides=None, padding="VALID", data_format=None, dilations=None,
-         name=None):
+def pool(
+    input: Array, window_shape, pooling_type, strides=None, padding="VALID", data_format=None, dilations=None, name=None
+):
     """Pooling over one, two or three spatial axes, with dilations.
 
     Args:
@@ -235,11 +238,19 @@ def pool(input: Array, window_shape, pooling_type, strides=None, padding="VALID"
     steps = per_axis(1 if strides is None else strides, n, last, "strides", "Pool")
     rates = per_axis(1 if dilations is None else dilations, n, last, "dilations", "Pool")
     if max(rates) > 1 and max(steps) > 1:
-        raise final(ValueError("`strides > 1` not supported in conjunction with `dilation_rate > 1`. Received: "
-                               f"strides={list(steps)} and dilation_rate={list(rates)}"))
+        raise final(
+            ValueError(
+                "`strides > 1` not supported in conjunction with `dilation_rate > 1`. Received: "
+                f"strides={list(steps)} and dilation_rate={list(rates)}"
+            )
+        )
     if max(rates) > 1 and padding == "SAME":
-        raise final(ValueError("pooling with 'SAME' padding is not implemented for `dilation_rate` > 1. Received: "
-                               f"padding={padding} and dilation_rate={list(rates)}"))
+        raise final(
+            ValueError(
+                "pooling with 'SAME' padding is not implemented for `dilation_rate` > 1. Received: "
+                f"padding={padding} and dilation_rate={list(rates)}"
+            )
+        )
     if pooling_type not in ("MAX", "AVG"):
         raise final(ValueError(f"{n}-D {pooling_type} pooling is not supported."))
     if pooling_type == "AVG":
@@ -269,8 +280,16 @@ def _max_with_place(input: Array, ksize, strides, padding, output_dtype: DType, 
 
 
 @public("nn.max_pool_with_argmax")
-def max_pool_with_argmax(input, ksize, strides, padding, data_format="NHWC", output_dtype=dtypes.int64,
-                         include_batch_in_index=False, name=None):
+def max_pool_with_argmax(
+    input,
+    ksize,
+    strides,
+    padding,
+    data_format="NHWC",
+    output_dtype=dtypes.int64,
+    include_batch_in_index=False,
+    name=None,
+):
     """`max_pool2d`, and where in the image each maximum is.
 
     Args:
@@ -295,11 +314,14 @@ def max_pool_with_argmax(input, ksize, strides, padding, data_format="NHWC", out
     [2]
     """
     if data_format != "NHWC":
-        raise ValueError("`data_format` values other than 'NHWC' are not supported. Received: "
-                         f"data_format={data_format}")
+        raise ValueError(
+            f"`data_format` values other than 'NHWC' are not supported. Received: data_format={data_format}"
+        )
     _words_only(padding)
     if dtypes.as_dtype(output_dtype).name not in ("int32", "int64"):
-        raise errors.InvalidArgumentError(message="Value for attr 'Targmax' of "
-                                                  f"{dtypes.as_dtype(output_dtype).name} is not in the list of allowed "
-                                                  "values: int32, int64 [Op:MaxPoolWithArgmax]")
+        raise errors.InvalidArgumentError(
+            message="Value for attr 'Targmax' of "
+            f"{dtypes.as_dtype(output_dtype).name} is not in the list of allowed "
+            "values: int32, int64 [Op:MaxPoolWithArgmax]"
+        )
     return MaxPoolWithArgmax(*_max_with_place(input, ksize, strides, padding, output_dtype, include_batch_in_index))

@@ -32,8 +32,9 @@ def _is_last(sampled: Array):
 
 
 @public("nn.compute_accidental_hits")
-def compute_accidental_hits(true_classes: Any, sampled_candidates: Any, num_true: int, seed: Any = None,
-                            name: str | None = None) -> tuple[Tensor, Tensor, Tensor]:
+def compute_accidental_hits(
+    true_classes: Any, sampled_candidates: Any, num_true: int, seed: Any = None, name: str | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
     """Where a sample holds an example's true class.
 
     Args:
@@ -65,27 +66,49 @@ def compute_accidental_hits(true_classes: Any, sampled_candidates: Any, num_true
 
 
 @op()
-def _sampled_loss(inputs: Array, rows: Array, biases: Array, labels: Array, sampled: Array, true_count: Array,
-                  sampled_count: Array, num_true, remove_hits, softmax):
+def _sampled_loss(
+    inputs: Array,
+    rows: Array,
+    biases: Array,
+    labels: Array,
+    sampled: Array,
+    true_count: Array,
+    sampled_count: Array,
+    num_true,
+    remove_hits,
+    softmax,
+):
     batch, n = labels.size // num_true, sampled.shape[0]
     dtype = inputs.dtype
     rows, biases, labels = rows.astype(dtype), biases.astype(dtype), labels.reshape(batch, num_true)
-    true_rows = rows[:labels.size].reshape(batch, num_true, rows.shape[1])
-    true = jnp.sum(inputs[:, None] * true_rows, -1) + biases[:labels.size].reshape(batch, num_true)
-    others = inputs @ rows[labels.size:].T + biases[labels.size:]
+    true_rows = rows[: labels.size].reshape(batch, num_true, rows.shape[1])
+    true = jnp.sum(inputs[:, None] * true_rows, -1) + biases[: labels.size].reshape(batch, num_true)
+    others = inputs @ rows[labels.size :].T + biases[labels.size :]
     if remove_hits:
         hits = jnp.any(labels[:, :, None] == jnp.where(_is_last.op.fn(sampled), sampled, -1), 1)
         others = others + jnp.where(hits, np.finfo(np.float32).min, 0).astype(dtype)
-    logits = jnp.concatenate([true - jnp.log(true_count).astype(dtype),
-                              others - jnp.log(sampled_count).astype(dtype)], 1)
+    logits = jnp.concatenate(
+        [true - jnp.log(true_count).astype(dtype), others - jnp.log(sampled_count).astype(dtype)], 1
+    )
     wanted = jnp.broadcast_to((jnp.arange(num_true + n) < num_true).astype(dtype) / num_true, logits.shape)
     if softmax:
         return nn.softmax_cross_entropy_with_logits.op.fn(wanted, logits, axis=-1)
     return jnp.sum(nn.sigmoid_cross_entropy_with_logits.op.fn(wanted, logits), 1)
 
 
-def _loss(weights: Any, biases: Any, labels: Any, inputs: Any, num_sampled: int, num_classes: int, num_true: int,
-          values: Any, remove_hits: bool, softmax: bool, seed: Any = None) -> Tensor:
+def _loss(
+    weights: Any,
+    biases: Any,
+    labels: Any,
+    inputs: Any,
+    num_sampled: int,
+    num_classes: int,
+    num_true: int,
+    values: Any,
+    remove_hits: bool,
+    softmax: bool,
+    seed: Any = None,
+) -> Tensor:
     labels = cast(labels, _I64)
     if values is None:
         values = log_uniform_candidate_sampler(labels, num_true, num_sampled, True, num_classes, seed)
@@ -93,14 +116,33 @@ def _loss(weights: Any, biases: Any, labels: Any, inputs: Any, num_sampled: int,
     ids = concat([reshape(labels, [-1]), cast(sampled, _I64)], 0)
     if nest.is_nested(weights) and len(weights) == 1:
         weights = weights[0]
-    return _sampled_loss(inputs, embedding_lookup(weights, ids), embedding_lookup(biases, ids), labels, sampled,
-                         true_count, sampled_count, num_true, bool(remove_hits), softmax)
+    return _sampled_loss(
+        inputs,
+        embedding_lookup(weights, ids),
+        embedding_lookup(biases, ids),
+        labels,
+        sampled,
+        true_count,
+        sampled_count,
+        num_true,
+        bool(remove_hits),
+        softmax,
+    )
 
 
 @public("nn.nce_loss")
-def nce_loss(weights: Any, biases: Any, labels: Any, inputs: Any, num_sampled: int, num_classes: int,
-             num_true: int = 1, sampled_values: Any = None, remove_accidental_hits: bool = False,
-             name: str = "nce_loss") -> Tensor:
+def nce_loss(
+    weights: Any,
+    biases: Any,
+    labels: Any,
+    inputs: Any,
+    num_sampled: int,
+    num_classes: int,
+    num_true: int = 1,
+    sampled_values: Any = None,
+    remove_accidental_hits: bool = False,
+    name: str = "nce_loss",
+) -> Tensor:
     """Noise-contrastive estimation: each example's true classes against classes that are drawn.
 
     Args:
@@ -127,14 +169,34 @@ def nce_loss(weights: Any, biases: Any, labels: Any, inputs: Any, num_sampled: i
     ...          sampled_values=sampled).numpy().round(4).tolist()
     [2.079400062561035]
     """
-    return _loss(weights, biases, labels, inputs, num_sampled, num_classes, num_true, sampled_values,
-                 remove_accidental_hits, False)
+    return _loss(
+        weights,
+        biases,
+        labels,
+        inputs,
+        num_sampled,
+        num_classes,
+        num_true,
+        sampled_values,
+        remove_accidental_hits,
+        False,
+    )
 
 
 @public("nn.sampled_softmax_loss")
-def sampled_softmax_loss(weights: Any, biases: Any, labels: Any, inputs: Any, num_sampled: int, num_classes: int,
-                         num_true: int = 1, sampled_values: Any = None, remove_accidental_hits: bool = True,
-                         seed: Any = None, name: str = "sampled_softmax_loss") -> Tensor:
+def sampled_softmax_loss(
+    weights: Any,
+    biases: Any,
+    labels: Any,
+    inputs: Any,
+    num_sampled: int,
+    num_classes: int,
+    num_true: int = 1,
+    sampled_values: Any = None,
+    remove_accidental_hits: bool = True,
+    seed: Any = None,
+    name: str = "sampled_softmax_loss",
+) -> Tensor:
     """Cross entropy of a softmax over the true classes and classes that are drawn: for training with many classes.
 
     Args:
@@ -154,5 +216,16 @@ def sampled_softmax_loss(weights: Any, biases: Any, labels: Any, inputs: Any, nu
     ...                      sampled_values=sampled).numpy().round(4).tolist()
     [0.6930999755859375]
     """
-    return _loss(weights, biases, labels, inputs, num_sampled, num_classes, num_true, sampled_values,
-                 remove_accidental_hits, True, seed)
+    return _loss(
+        weights,
+        biases,
+        labels,
+        inputs,
+        num_sampled,
+        num_classes,
+        num_true,
+        sampled_values,
+        remove_accidental_hits,
+        True,
+        seed,
+    )

@@ -33,29 +33,46 @@ def _scaled(start: Any, alpha: Any, beta: Any, shape: tuple, dtype: Any) -> Any:
     """Gamma numbers of `shape`, which ends with the shape of the parameters."""
     own = np.broadcast_shapes(alpha.shape, beta.shape)
     flat = jnp.broadcast_to(alpha, own).astype(dtype).ravel()
-    drawn = philox_rejection.gamma(start, flat, math.prod(shape[:len(shape) - len(own)])).reshape(shape)
+    drawn = philox_rejection.gamma(start, flat, math.prod(shape[: len(shape) - len(own)])).reshape(shape)
     return jnp.maximum(np.finfo(np.float32).tiny if dtype.kind == "V" else np.finfo(dtype).tiny, drawn / beta)
 
 
 def _counted(start: Any, rate: Any, shape: tuple, dtype: Any) -> Any:
-    samples = math.prod(shape[:len(shape) - rate.ndim])
+    samples = math.prod(shape[: len(shape) - rate.ndim])
     return philox_rejection.poisson(start, rate.ravel(), samples).reshape(shape).astype(dtype)
 
 
-_gamma_op = Op("RandomGamma", lambda a, b, skip, alpha, beta, *, shape, dtype: _scaled(
-    philox.stateful_stream(a, b, skip), alpha, beta, shape, dtype))
-_stateless_gamma_op = Op("StatelessRandomGamma", lambda seed, alpha, beta, *, shape, dtype: _scaled(
-    philox.stateless_stream(seed), alpha, beta, shape, dtype))
-_poisson_op = Op("RandomPoisson", lambda a, b, skip, rate, *, shape, dtype: _counted(
-    philox.stateful_stream(a, b, skip), rate, shape, dtype), differentiable=False)
-_stateless_poisson_op = Op("StatelessRandomPoisson", lambda seed, rate, *, shape, dtype: _counted(
-    philox.stateless_stream(seed), rate, shape, dtype), differentiable=False)
+_gamma_op = Op(
+    "RandomGamma",
+    lambda a, b, skip, alpha, beta, *, shape, dtype: _scaled(
+        philox.stateful_stream(a, b, skip), alpha, beta, shape, dtype
+    ),
+)
+_stateless_gamma_op = Op(
+    "StatelessRandomGamma",
+    lambda seed, alpha, beta, *, shape, dtype: _scaled(philox.stateless_stream(seed), alpha, beta, shape, dtype),
+)
+_poisson_op = Op(
+    "RandomPoisson",
+    lambda a, b, skip, rate, *, shape, dtype: _counted(philox.stateful_stream(a, b, skip), rate, shape, dtype),
+    differentiable=False,
+)
+_stateless_poisson_op = Op(
+    "StatelessRandomPoisson",
+    lambda seed, rate, *, shape, dtype: _counted(philox.stateless_stream(seed), rate, shape, dtype),
+    differentiable=False,
+)
 _split_op = Op("StatelessSplit", lambda seed, *, num: philox.split(seed, num), differentiable=False)
 _fold_op = Op("StatelessFoldIn", lambda seed, data: philox.fold_in(seed, data), differentiable=False)
-_shuffle_op = Op("StatelessShuffle", lambda value, seed: value[
-    philox_draws.permutation(philox.stateless_stream(seed), value.shape[0])])
-_categorical_op = Op("StatelessMultinomial", lambda logits, seed, *, num, dtype: philox_draws.categorical(
-    philox.stateless_stream(seed), logits, num, dtype), differentiable=False)
+_shuffle_op = Op(
+    "StatelessShuffle",
+    lambda value, seed: value[philox_draws.permutation(philox.stateless_stream(seed), value.shape[0])],
+)
+_categorical_op = Op(
+    "StatelessMultinomial",
+    lambda logits, seed, *, num, dtype: philox_draws.categorical(philox.stateless_stream(seed), logits, num, dtype),
+    differentiable=False,
+)
 
 
 def _parameters(alpha: Any, beta: Any, dtype: Any) -> tuple[Tensor, Tensor, np.dtype]:
@@ -66,8 +83,9 @@ def _parameters(alpha: Any, beta: Any, dtype: Any) -> tuple[Tensor, Tensor, np.d
 
 
 @public("random.gamma")
-def gamma(shape: Any, alpha: Any, beta: Any = None, dtype: Any = dtypes.float32, seed: Any = None,
-          name: str | None = None) -> Tensor:
+def gamma(
+    shape: Any, alpha: Any, beta: Any = None, dtype: Any = dtypes.float32, seed: Any = None, name: str | None = None
+) -> Tensor:
     """Gamma numbers, with gradients by the parameters.
 
     Args:
@@ -93,8 +111,9 @@ def gamma(shape: Any, alpha: Any, beta: Any = None, dtype: Any = dtypes.float32,
 
 
 @public("random.stateless_gamma")
-def stateless_gamma(shape: Any, seed: Any, alpha: Any, beta: Any = None, dtype: Any = dtypes.float32,
-                    name: str | None = None) -> Tensor:
+def stateless_gamma(
+    shape: Any, seed: Any, alpha: Any, beta: Any = None, dtype: Any = dtypes.float32, name: str | None = None
+) -> Tensor:
     """`gamma` numbers that depend on nothing but `seed`, two integers.
 
     Here `shape` is that of the result: it ends with the shape of the parameters.
@@ -114,7 +133,7 @@ def stateless_gamma(shape: Any, seed: Any, alpha: Any, beta: Any = None, dtype: 
 
 
 def _check_end(shape: tuple, own: tuple) -> None:
-    if shape[len(shape) - len(own):] != own:
+    if shape[len(shape) - len(own) :] != own:
         raise invalid(f"Shape passed in must end with broadcasted shape. Shape {shape}, parameters {own}")
 
 
@@ -219,8 +238,9 @@ def stateless_shuffle(value: Any, seed: Any, alg: str = "auto_select", name: str
 
 
 @public("random.stateless_categorical")
-def stateless_categorical(logits: Any, num_samples: Any, seed: Any, dtype: Any = dtypes.int64,
-                          name: str | None = None) -> Tensor:
+def stateless_categorical(
+    logits: Any, num_samples: Any, seed: Any, dtype: Any = dtypes.int64, name: str | None = None
+) -> Tensor:
     """Class numbers drawn by unnormalised log-probabilities, which depend on nothing but `seed`, two integers.
 
     Args:
@@ -249,8 +269,9 @@ _drop_op = Op("stateless_dropout", _drop)
 
 
 @public("nn.experimental.stateless_dropout")
-def stateless_dropout(x: Any, rate: Any, seed: Any, rng_alg: Any = None, noise_shape: Any = None,
-                      name: str | None = None) -> Tensor:
+def stateless_dropout(
+    x: Any, rate: Any, seed: Any, rng_alg: Any = None, noise_shape: Any = None, name: str | None = None
+) -> Tensor:
     """Sets elements to 0 with a probability, and scales up the others; the choice depends on nothing but the seed.
 
     Args:
@@ -274,6 +295,10 @@ def stateless_dropout(x: Any, rate: Any, seed: Any, rng_alg: Any = None, noise_s
     level = _rate(tensor, rate)
     if level is None:
         return tensor
-    noise = stateless_uniform(_noise_shape(noise_shape, tensor.aval.shape), seed, dtype=tensor.dtype,
-                              alg="auto_select" if rng_alg is None else rng_alg)
+    noise = stateless_uniform(
+        _noise_shape(noise_shape, tensor.aval.shape),
+        seed,
+        dtype=tensor.dtype,
+        alg="auto_select" if rng_alg is None else rng_alg,
+    )
     return stream.record(_drop_op, static(), (tensor, level, noise))

@@ -26,8 +26,11 @@ __all__ = [
 _I64 = scalar_kind(np.dtype(np.int64))
 _F32 = np.dtype(np.float32)
 _seeds = SeedState()
-DRAWS = {"normal": philox_draws.normal, "truncated_normal": philox_draws.truncated_normal,
-          "uniform": philox_draws.uniform}
+DRAWS = {
+    "normal": philox_draws.normal,
+    "truncated_normal": philox_draws.truncated_normal,
+    "uniform": philox_draws.uniform,
+}
 
 
 @public("random.set_seed")
@@ -126,22 +129,26 @@ def bounds_of(dtype: np.dtype, first: Any, second: Any, default: tuple) -> tuple
     """Two numbers or tensors as inputs; nothing where they are the defaults, which then cost nothing."""
     if type(first) in (int, float) and type(second) in (int, float) and (first, second) == default:
         return ()
-    return tuple(convert.number(v, dtype) if type(v) in (int, float) else convert.to_tensor(v, None, dtype)
-                 for v in (first, second))
+    return tuple(
+        convert.number(v, dtype) if type(v) in (int, float) else convert.to_tensor(v, None, dtype)
+        for v in (first, second)
+    )
 
 
 def float_dtype(dtype: Any) -> np.dtype:
     found = dtypes.to_numpy(dtype)
     if found.kind not in "fV":
-        raise invalid(f"Value for attr 'dtype' of {found.name} is not in the list of allowed values: half, bfloat16, "
-                      "float, double")
+        raise invalid(
+            f"Value for attr 'dtype' of {found.name} is not in the list of allowed values: half, bfloat16, "
+            "float, double"
+        )
     return found
 
 
-
 @public("random.normal")
-def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = _F32, seed: Any = None,
-           name: Any = None) -> Any:
+def normal(
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = _F32, seed: Any = None, name: Any = None
+) -> Any:
     """Normally distributed numbers.
 
     Args:
@@ -169,8 +176,9 @@ def _random(kind: str, shape: Any, first: Any, second: Any, default: tuple, dtyp
 
 
 @public("random.truncated_normal")
-def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = _F32, seed: Any = None,
-                     name: Any = None) -> Any:
+def truncated_normal(
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = _F32, seed: Any = None, name: Any = None
+) -> Any:
     """Normally distributed numbers, drawn again where they lie more than two deviations off. Arguments as `normal`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/truncated_normal
@@ -184,13 +192,15 @@ def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any 
 def int_bounds(minval: Any, maxval: Any, dtype: np.dtype) -> tuple:
     if type(minval) is int and type(maxval) is int and minval >= maxval:
         raise errors.InvalidArgumentError(message=f"Need minval < maxval, got {minval} >= {maxval}")
-    return tuple(convert.number(v, dtype) if type(v) is int else convert.to_tensor(v, None, dtype)
-                 for v in (minval, maxval))
+    return tuple(
+        convert.number(v, dtype) if type(v) is int else convert.to_tensor(v, None, dtype) for v in (minval, maxval)
+    )
 
 
 @public("random.uniform")
-def uniform(shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = _F32, seed: Any = None,
-            name: Any = None) -> Any:
+def uniform(
+    shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = _F32, seed: Any = None, name: Any = None
+) -> Any:
     """Numbers uniform in ``[minval, maxval)``.
 
     Args:
@@ -213,8 +223,10 @@ def uniform(shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = _F32, 
     if wanted.kind in "fV":
         return _random("uniform", shape, minval, 1 if maxval is None else maxval, (0, 1), wanted, seed)
     if wanted not in (np.int32, np.int64):
-        raise ValueError(f"Argument `dtype` got invalid value {dtype}. Accepted dtypes are float16, bfloat16, float32, "
-                         "float64, int32 and int64.")
+        raise ValueError(
+            f"Argument `dtype` got invalid value {dtype}. Accepted dtypes are float16, bfloat16, float32, "
+            "float64, int32 and int64."
+        )
     if maxval is None:
         raise ValueError("Must specify maxval for integer dtype " + str(dtype))
     dims, bounds = as_shape(shape), int_bounds(minval, maxval, wanted)
@@ -224,16 +236,26 @@ def uniform(shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = _F32, 
 
 def seed_tensor(seed: Any) -> Any:
     # Two numbers are no batch of data: they must not count as a loop's next turn.
-    tensor = from_value(np.array(seed)) if isinstance(seed, (list, tuple, np.ndarray)) and all(
-        isinstance(s, (int, np.integer)) for s in seed) else convert.to_tensor(seed)
+    tensor = (
+        from_value(np.array(seed))
+        if isinstance(seed, (list, tuple, np.ndarray)) and all(isinstance(s, (int, np.integer)) for s in seed)
+        else convert.to_tensor(seed)
+    )
     if tensor.aval.shape != (2,) or tensor.aval.dtype.kind not in "iu":
         raise invalid(f"seed must have shape [2] and integers, not {tensor.shape} {tensor.dtype.name}")
     return tensor
 
 
 @public("random.stateless_normal")
-def stateless_normal(shape: Any, seed: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = _F32, name: Any = None,
-                     alg: str = "auto_select") -> Any:
+def stateless_normal(
+    shape: Any,
+    seed: Any,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: Any = _F32,
+    name: Any = None,
+    alg: str = "auto_select",
+) -> Any:
     """Normal numbers that depend on nothing but ``seed``, two integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/stateless_normal
@@ -245,8 +267,15 @@ def stateless_normal(shape: Any, seed: Any, mean: Any = 0.0, stddev: Any = 1.0, 
 
 
 @public("random.stateless_truncated_normal")
-def stateless_truncated_normal(shape: Any, seed: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = _F32,
-                               name: Any = None, alg: str = "auto_select") -> Any:
+def stateless_truncated_normal(
+    shape: Any,
+    seed: Any,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: Any = _F32,
+    name: Any = None,
+    alg: str = "auto_select",
+) -> Any:
     """`truncated_normal` numbers that depend on nothing but ``seed``, two integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/stateless_truncated_normal
@@ -258,8 +287,15 @@ def stateless_truncated_normal(shape: Any, seed: Any, mean: Any = 0.0, stddev: A
 
 
 @public("random.stateless_uniform")
-def stateless_uniform(shape: Any, seed: Any, minval: Any = 0, maxval: Any = None, dtype: Any = _F32, name: Any = None,
-                      alg: str = "auto_select") -> Any:
+def stateless_uniform(
+    shape: Any,
+    seed: Any,
+    minval: Any = 0,
+    maxval: Any = None,
+    dtype: Any = _F32,
+    name: Any = None,
+    alg: str = "auto_select",
+) -> Any:
     """`uniform` numbers that depend on nothing but ``seed``, two integers.
 
     With ``minval=None, maxval=None`` integers are uniform over their whole type (uint32 and uint64 too).
@@ -278,11 +314,14 @@ def stateless_uniform(shape: Any, seed: Any, minval: Any = 0, maxval: Any = None
     check_algorithm(alg)
     kind = "full" if minval is None and maxval is None else "int"
     if kind == "int" and (minval is None or maxval is None):
-        raise ValueError(f"For integer `dtype` argument {dtype}, argument `minval` and `maxval` must be both None or "
-                         f"not None. Got `minval`={minval} and `maxval`={maxval}.")
+        raise ValueError(
+            f"For integer `dtype` argument {dtype}, argument `minval` and `maxval` must be both None or "
+            f"not None. Got `minval`={minval} and `maxval`={maxval}."
+        )
     bounds = () if kind == "full" else int_bounds(minval, maxval, wanted)
-    return stream.record(_stateless_op, static(kind=kind, shape=as_shape(shape), dtype=wanted),
-                         (seed_tensor(seed), *bounds))
+    return stream.record(
+        _stateless_op, static(kind=kind, shape=as_shape(shape), dtype=wanted), (seed_tensor(seed), *bounds)
+    )
 
 
 def check_algorithm(alg: Any) -> None:
@@ -294,8 +333,9 @@ def _stateless_draw(kind: str, shape: Any, seed: Any, first: Any, second: Any, d
     check_algorithm(alg)
     wanted = float_dtype(dtype)
     bounds = bounds_of(wanted, first, second, (0, 1))
-    return stream.record(_stateless_op, static(kind=kind, shape=as_shape(shape), dtype=wanted),
-                         (seed_tensor(seed), *bounds))
+    return stream.record(
+        _stateless_op, static(kind=kind, shape=as_shape(shape), dtype=wanted), (seed_tensor(seed), *bounds)
+    )
 
 
 @public("random.shuffle")
@@ -359,8 +399,9 @@ def dropout(x: Any, rate: Any, noise_shape: Sequence[Any] | None, seed: Any) -> 
 def _rate(tensor: Any, rate: Any) -> Any:
     """The rate of dropout as an input of a program; None for 0."""
     if tensor.aval.dtype.kind not in "fV":
-        raise ValueError("`x.dtype` must be a floating point tensor as `x` will be scaled. Received: "
-                         f"x.dtype={tensor.dtype}")
+        raise ValueError(
+            f"`x.dtype` must be a floating point tensor as `x` will be scaled. Received: x.dtype={tensor.dtype}"
+        )
     if not isinstance(rate, (int, float)):
         return convert.to_tensor(rate)
     if not 0 <= rate < 1:
@@ -378,8 +419,10 @@ def _noise_shape(noise_shape: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 _fold_op = Op("stateless_seed", lambda seed, *, modulus: jnp.mod(seed, modulus).astype(jnp.int32), differentiable=False)
-_stateless_dropout_op = Op("dropout", lambda x, seed, rate, *, shape: _drop(
-    x, rate, philox_draws.uniform(philox.stateless_stream(seed), shape, x.dtype)))
+_stateless_dropout_op = Op(
+    "dropout",
+    lambda x, seed, rate, *, shape: _drop(x, rate, philox_draws.uniform(philox.stateless_stream(seed), shape, x.dtype)),
+)
 
 
 def stateless_seed(seed: Any, modulus: int) -> Any:

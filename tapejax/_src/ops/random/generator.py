@@ -175,20 +175,23 @@ class Generator:
         kept = static(kind=kind, shape=dims, dtype=dtype)
         return stream.record(_draw_op, kept, (self.skip(math.prod(dims)), *bounds))
 
-    def normal(self, shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32,
-               name: str | None = None) -> Tensor:
+    def normal(
+        self, shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32, name: str | None = None
+    ) -> Tensor:
         """Normal numbers, as `tf.random.normal`."""
         wanted = float_dtype(dtype)
         return self._record("normal", shape, wanted, bounds_of(wanted, mean, stddev, (0, 1)))
 
-    def truncated_normal(self, shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32,
-                         name: str | None = None) -> Tensor:
+    def truncated_normal(
+        self, shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32, name: str | None = None
+    ) -> Tensor:
         """Normal numbers within two deviations, as `tf.random.truncated_normal`."""
         wanted = float_dtype(dtype)
         return self._record("truncated_normal", shape, wanted, bounds_of(wanted, mean, stddev, (0, 1)))
 
-    def uniform(self, shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = dtypes.float32,
-                name: str | None = None) -> Tensor:
+    def uniform(
+        self, shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = dtypes.float32, name: str | None = None
+    ) -> Tensor:
         """Uniform numbers, as `tf.random.uniform`; integers of the whole type without both bounds.
 
         Raises:
@@ -196,8 +199,9 @@ class Generator:
         """
         wanted = dtypes.to_numpy(dtype)
         if wanted.kind in "fV":
-            return self._record("uniform", shape, wanted,
-                                bounds_of(wanted, minval, 1 if maxval is None else maxval, (0, 1)))
+            return self._record(
+                "uniform", shape, wanted, bounds_of(wanted, minval, 1 if maxval is None else maxval, (0, 1))
+            )
         if maxval is None:
             if minval is None:
                 return self.uniform_full_int(shape, dtype)

@@ -217,9 +217,7 @@ def truncated_normal(
     return _affine(kept.astype(dtype).reshape(-1)[: math.prod(shape)].reshape(shape), stddev, mean)
 
 
-def uniform_int(
-    stream: Stream, shape: Sequence[int], minval: Any, maxval: Any, dtype: Any = np.int32
-) -> jax.Array:
+def uniform_int(stream: Stream, shape: Sequence[int], minval: Any, maxval: Any, dtype: Any = np.int32) -> jax.Array:
     """Integers in ``[minval, maxval)``, as ``tf.random.uniform`` with an integer dtype draws them.
 
     Args:

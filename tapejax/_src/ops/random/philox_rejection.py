@@ -80,8 +80,9 @@ def _row(parameter: jax.Array, samples: int) -> jax.Array:
     return jnp.broadcast_to(parameter.astype(jnp.float64), (samples, parameter.shape[0])).ravel()
 
 
-def _completed(first: Callable[[], Any], loop: Callable[..., Any], *lanes: Any, skipped: jax.Array,
-               share: int) -> jax.Array:
+def _completed(
+    first: Callable[[], Any], loop: Callable[..., Any], *lanes: Any, skipped: jax.Array, share: int
+) -> jax.Array:
     """All outputs, or any numbers for those that are skipped.
 
     Args:
@@ -171,8 +172,9 @@ def _gamma(stream: Stream, alpha: jax.Array, samples: int) -> jax.Array:
         return jnp.where(a == 1, -log(1 - double(words[2], words[3])), jnp.nan)
 
     other = ~(a > 0) | (a == 1)
-    out = _completed(lambda: _gamma_first(stream, start, a), partial(_gamma_loop, stream), start, a, skipped=other,
-                     share=16)
+    out = _completed(
+        lambda: _gamma_first(stream, start, a), partial(_gamma_loop, stream), start, a, skipped=other, share=16
+    )
     nan = jnp.full(a.shape, jnp.nan)
     return jnp.where(other, lax.cond((a == 1).any(), exponential, lambda: nan), out).reshape(samples, alpha.shape[0])
 
@@ -251,8 +253,9 @@ class _Hat(NamedTuple):
         k = jnp.floor((2 * self.a / us + self.b) * half + self.rate + 0.43)
         quick = (us >= 0.07) & (v <= 0.9277 - 3.6224 / (self.b - 2))
         scaled = v * (1.1239 + 1.1328 / (self.b - 3.4)) / (self.a / (us * us) + self.b)
-        slow = (k >= 0) & ~((us < 0.013) & (v > us)) & (
-            log(scaled) <= -self.rate + k * log(self.rate) - log_factorial(k))
+        slow = (
+            (k >= 0) & ~((us < 0.013) & (v > us)) & (log(scaled) <= -self.rate + k * log(self.rate) - log_factorial(k))
+        )
         return k, quick | slow
 
 
@@ -289,7 +292,16 @@ def poisson(stream: Stream, rate: jax.Array, samples: int) -> jax.Array:
     small = good & (row < 10)
     counts = _count_factors(stream, start, jnp.where(small, jnp.exp(-row), jnp.inf))
     skipped = small | ~good
-    large = lax.cond(skipped.all(), lambda: counts, lambda: _completed(
-        lambda: _poisson_first(stream, start, row), partial(_poisson_loop, stream), start, row, skipped=skipped,
-        share=4))
+    large = lax.cond(
+        skipped.all(),
+        lambda: counts,
+        lambda: _completed(
+            lambda: _poisson_first(stream, start, row),
+            partial(_poisson_loop, stream),
+            start,
+            row,
+            skipped=skipped,
+            share=4,
+        ),
+    )
     return jnp.where(good, jnp.where(small, counts, large), jnp.nan).reshape(samples, rate.shape[0])

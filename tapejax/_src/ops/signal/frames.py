@@ -61,8 +61,9 @@ def overlap_and_add(signal: Array, frame_step, name=None):
     """
     step = int(frame_step)
     if signal.ndim < 2 or step < 1:
-        raise ValueError(f"signal must have 2 axes at least and frame_step be positive, got shape {signal.shape} and "
-                         f"{step}")
+        raise ValueError(
+            f"signal must have 2 axes at least and frame_step be positive, got shape {signal.shape} and {step}"
+        )
     *lead, count, length = signal.shape
     pieces = -(-length // step)
     # Each frame in pieces of one step: piece j of frame i falls on step i + j.

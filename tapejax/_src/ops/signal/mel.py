@@ -19,9 +19,15 @@ def _mel(hertz: Any) -> Any:
 
 
 @public("signal.linear_to_mel_weight_matrix")
-def linear_to_mel_weight_matrix(num_mel_bins: Any = 20, num_spectrogram_bins: Any = 129, sample_rate: Any = 8000,
-                                lower_edge_hertz: Any = 125.0, upper_edge_hertz: Any = 3800.0,
-                                dtype: Any = dtypes.float32, name: Any = None) -> Any:
+def linear_to_mel_weight_matrix(
+    num_mel_bins: Any = 20,
+    num_spectrogram_bins: Any = 129,
+    sample_rate: Any = 8000,
+    lower_edge_hertz: Any = 125.0,
+    upper_edge_hertz: Any = 3800.0,
+    dtype: Any = dtypes.float32,
+    name: Any = None,
+) -> Any:
     """A matrix that takes spectrograms with linear frequencies to the mel scale, by triangles that overlap.
 
     Args:
@@ -46,12 +52,14 @@ def linear_to_mel_weight_matrix(num_mel_bins: Any = 20, num_spectrogram_bins: An
     """
     bins, rows, rate = int(num_mel_bins), int(num_spectrogram_bins), float(sample_rate)
     low, high, wanted = float(lower_edge_hertz), float(upper_edge_hertz), dtypes.as_dtype(dtype)
-    for good, text in ((bins > 0, f"num_mel_bins must be positive. Got: {bins}"),
-                       (low >= 0, f"lower_edge_hertz must be non-negative. Got: {low}"),
-                       (low < high, f"lower_edge_hertz {low} >= upper_edge_hertz {high}"),
-                       (rate > 0, f"sample_rate must be positive. Got: {rate}"),
-                       (high <= rate / 2, f"upper_edge_hertz must not exceed half the sample rate. Got: {high}"),
-                       (wanted.is_floating, f"dtype must be a floating point type. Got: {wanted!r}")):
+    for good, text in (
+        (bins > 0, f"num_mel_bins must be positive. Got: {bins}"),
+        (low >= 0, f"lower_edge_hertz must be non-negative. Got: {low}"),
+        (low < high, f"lower_edge_hertz {low} >= upper_edge_hertz {high}"),
+        (rate > 0, f"sample_rate must be positive. Got: {rate}"),
+        (high <= rate / 2, f"upper_edge_hertz must not exceed half the sample rate. Got: {high}"),
+        (wanted.is_floating, f"dtype must be a floating point type. Got: {wanted!r}"),
+    ):
         if not good:
             raise ValueError(text)
     # The constant part of the spectrum is left out.

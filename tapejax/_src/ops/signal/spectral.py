@@ -36,8 +36,15 @@ def _fit(x: Array, length=0):
 
 
 @public("signal.stft")
-def stft(signals: Any, frame_length: Any, frame_step: Any, fft_length: Any = None,
-         window_fn: Callable[..., Any] | None = hann_window, pad_end: bool = False, name: Any = None) -> Any:
+def stft(
+    signals: Any,
+    frame_length: Any,
+    frame_step: Any,
+    fft_length: Any = None,
+    window_fn: Callable[..., Any] | None = hann_window,
+    pad_end: bool = False,
+    name: Any = None,
+) -> Any:
     """The short-time Fourier transform of real signals.
 
     Args:
@@ -66,8 +73,14 @@ def stft(signals: Any, frame_length: Any, frame_step: Any, fft_length: Any = Non
 
 
 @public("signal.inverse_stft")
-def inverse_stft(stfts: Any, frame_length: Any, frame_step: Any, fft_length: Any = None,
-                 window_fn: Callable[..., Any] | None = hann_window, name: Any = None) -> Any:
+def inverse_stft(
+    stfts: Any,
+    frame_length: Any,
+    frame_step: Any,
+    fft_length: Any = None,
+    window_fn: Callable[..., Any] | None = hann_window,
+    name: Any = None,
+) -> Any:
     """Signals from their short-time Fourier transform.
 
     Args:
@@ -96,8 +109,9 @@ def inverse_stft(stfts: Any, frame_length: Any, frame_step: Any, fft_length: Any
 
 
 @public("signal.inverse_stft_window_fn")
-def inverse_stft_window_fn(frame_step: Any, forward_window_fn: Callable[..., Any] = hann_window,
-                           name: Any = None) -> Callable[..., Any]:
+def inverse_stft_window_fn(
+    frame_step: Any, forward_window_fn: Callable[..., Any] = hann_window, name: Any = None
+) -> Callable[..., Any]:
     """The window function for `inverse_stft` that undoes the one of `stft`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/inverse_stft_window_fn
@@ -222,8 +236,14 @@ def _scaled(x: Array, factor=1.0):
 
 
 @public("signal.mdct")
-def mdct(signals: Any, frame_length: Any, window_fn: Callable[..., Any] | None = vorbis_window, pad_end: bool = False,
-         norm: Any = None, name: Any = None) -> Any:
+def mdct(
+    signals: Any,
+    frame_length: Any,
+    window_fn: Callable[..., Any] | None = vorbis_window,
+    pad_end: bool = False,
+    norm: Any = None,
+    name: Any = None,
+) -> Any:
     """The modified discrete cosine transform of frames that overlap by half.
 
     Args:
@@ -257,8 +277,9 @@ def mdct(signals: Any, frame_length: Any, window_fn: Callable[..., Any] | None =
 
 
 @public("signal.inverse_mdct")
-def inverse_mdct(mdcts: Any, window_fn: Callable[..., Any] | None = vorbis_window, norm: Any = None,
-                 name: Any = None) -> Any:
+def inverse_mdct(
+    mdcts: Any, window_fn: Callable[..., Any] | None = vorbis_window, norm: Any = None, name: Any = None
+) -> Any:
     """Signals from their `mdct`, except for half a frame at each end. Arguments as there.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/inverse_mdct

@@ -87,8 +87,9 @@ def kaiser_window(window_length: Any, beta: Any = 12.0, dtype: Any = dtypes.floa
 
 
 @public("signal.kaiser_bessel_derived_window")
-def kaiser_bessel_derived_window(window_length: Any, beta: Any = 12.0, dtype: Any = dtypes.float32,
-                                 name: Any = None) -> Any:
+def kaiser_bessel_derived_window(
+    window_length: Any, beta: Any = 12.0, dtype: Any = dtypes.float32, name: Any = None
+) -> Any:
     """The window that AAC uses, made from Kaiser's.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/kaiser_bessel_derived_window
@@ -114,5 +115,8 @@ def vorbis_window(window_length: Any, dtype: Any = dtypes.float32, name: Any = N
     >>> vorbis_window(2).numpy().round(4).tolist()
     [0.707099974155426, 0.707099974155426]
     """
-    return _window(window_length, dtype,
-                   lambda n: np.sin(np.pi / 2 * np.sin(np.pi / n * (np.arange(n) + 0.5)) ** 2) if n else np.zeros(0))
+    return _window(
+        window_length,
+        dtype,
+        lambda n: np.sin(np.pi / 2 * np.sin(np.pi / n * (np.arange(n) + 0.5)) ** 2) if n else np.zeros(0),
+    )

@@ -16,8 +16,7 @@ __all__ = ["edit_distance"]
 def _sequences(value: Any, what: str) -> tuple[dict[tuple, list], list[int], np.dtype]:
     if not hasattr(value, "dense_shape"):
         raise TypeError(f"{what} must be a SparseTensor.")
-    places, values, shape = (stream.host(to_tensor(v))
-                             for v in (value.indices, value.values, value.dense_shape))
+    places, values, shape = (stream.host(to_tensor(v)) for v in (value.indices, value.values, value.dense_shape))
     found: dict[tuple, list] = {}
     for place, v in zip(map(tuple, places[:, :-1].tolist()), values.tolist(), strict=True):
         found.setdefault(place, []).append(v)

@@ -15,7 +15,7 @@ _K2: Final = 0x9AE16A3B2F90404F
 
 
 def _read(data: bytes, at: int, size: int = 8) -> int:
-    return int.from_bytes(data[at:at + size], "little")
+    return int.from_bytes(data[at : at + size], "little")
 
 
 def _rotate(x: int, by: int) -> int:

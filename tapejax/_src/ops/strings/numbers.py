@@ -19,8 +19,15 @@ __all__ = ["as_string", "format", "summary", "to_number"]
 
 
 @public("strings.as_string", composites=True)
-def as_string(input: Any, precision: int = -1, scientific: bool = False, shortest: bool = False, width: int = -1,
-              fill: str = "", name: str | None = None) -> Tensor:
+def as_string(
+    input: Any,
+    precision: int = -1,
+    scientific: bool = False,
+    shortest: bool = False,
+    width: int = -1,
+    fill: str = "",
+    name: str | None = None,
+) -> Tensor:
     """Numbers as text, as C's ``printf`` writes them.
 
     Args:
@@ -86,8 +93,10 @@ def to_number(input: Any, out_type: Any = dtypes.float32, name: str | None = Non
     """
     wanted = dtypes.as_dtype(out_type)
     if wanted.name not in ("float32", "float64", "int32", "int64", "uint32", "uint64"):
-        raise invalid(f"Value for attr 'out_type' of {wanted.name} is not in the list of allowed values: float32, "
-                      "float64, int32, int64, uint32, uint64")
+        raise invalid(
+            f"Value for attr 'out_type' of {wanted.name} is not in the list of allowed values: float32, "
+            "float64, int32, int64, uint32, uint64"
+        )
     dtype = dtypes.to_numpy(wanted)
 
     def number(text: bytes) -> Any:
@@ -176,7 +185,9 @@ def format(template: str, inputs: Any, placeholder: str = "{}", summarize: int =
         raise TypeError(f"`inputs` must be a tensor or a list of tensors, got {inputs!r}")
     parts = template.split(placeholder)
     if len(parts) - 1 != len(items):
-        raise ValueError(f"The template expects {len(parts) - 1} tensors, but the inputs only has {len(items)}. Please "
-                         "ensure the number of placeholders in template matches inputs length.")
+        raise ValueError(
+            f"The template expects {len(parts) - 1} tensors, but the inputs only has {len(items)}. Please "
+            "ensure the number of placeholders in template matches inputs length."
+        )
     text = parts[0] + "".join(summary(t, summarize) + p for t, p in zip(items, parts[1:], strict=True))
     return objects([text.encode("utf-8", "surrogateescape")], ())

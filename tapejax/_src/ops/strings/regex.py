@@ -34,8 +34,9 @@ def _python_pattern(pattern: str) -> str:
                 raise re.error(f"invalid character class {token}")
             token = _CLASSES[named[1]]
         elif token in (r"\p", r"\P", r"\C", r"\Q"):
-            raise errors.UnsupportedError(pattern, f"Python's regular expressions have no {token}",
-                                          "Use other classes.")
+            raise errors.UnsupportedError(
+                pattern, f"Python's regular expressions have no {token}", "Use other classes."
+            )
         elif token == r"\z":
             token = r"\Z"
         elif inside:
@@ -88,8 +89,9 @@ def regex_full_match(input: Any, pattern: Any, name: str | None = None) -> Tenso
 
 
 @public("strings.regex_replace", composites=True)
-def regex_replace(input: Any, pattern: Any, rewrite: Any, replace_global: bool = True, name: str | None = None
-                  ) -> Tensor:
+def regex_replace(
+    input: Any, pattern: Any, rewrite: Any, replace_global: bool = True, name: str | None = None
+) -> Tensor:
     r"""Replaces what matches a regular expression.
 
     Args:
@@ -120,9 +122,10 @@ def regex_replace(input: Any, pattern: Any, rewrite: Any, replace_global: bool =
         for i, m in enumerate(compiled.finditer(whole)):
             if i and m.start() == m.end() == end:
                 continue  # RE2 has no empty match right behind another match
-            out.append(whole[end:m.start()])
-            out += [(m[int(p[1])] or "") if p[0] == "\\" and p[1:].isdigit() else p.replace("\\\\", "\\")
-                    for p in pieces]
+            out.append(whole[end : m.start()])
+            out += [
+                (m[int(p[1])] or "") if p[0] == "\\" and p[1:].isdigit() else p.replace("\\\\", "\\") for p in pieces
+            ]
             end = m.end()
             if not replace_global:
                 break

@@ -71,8 +71,9 @@ def join(inputs: Any, separator: str = "", name: str | None = None) -> Tensor:
 
 
 @public("strings.reduce_join", composites=True)
-def reduce_join(inputs: Any, axis: Any = None, keepdims: bool = False, separator: str = "", name: str | None = None
-                ) -> Tensor:
+def reduce_join(
+    inputs: Any, axis: Any = None, keepdims: bool = False, separator: str = "", name: str | None = None
+) -> Tensor:
     """Joins all strings along axes.
 
     Args:
@@ -92,14 +93,17 @@ def reduce_join(inputs: Any, axis: Any = None, keepdims: bool = False, separator
     """
     t = to_tensor(inputs)
     if t.aval.dtype != _STRING:
-        raise invalid("cannot compute ReduceJoin as input #0(zero-based) was expected to be a string tensor but is a "
-                      f"{t.dtype.name} tensor")
+        raise invalid(
+            "cannot compute ReduceJoin as input #0(zero-based) was expected to be a string tensor but is a "
+            f"{t.dtype.name} tensor"
+        )
     array = texts(t)
     axes = [*reversed(range(array.ndim))] if axis is None else static_ints(axis, "`axis`").ravel().tolist()
     for a in axes:
         if not -array.ndim <= a < array.ndim:
             raise errors.OutOfRangeError(
-                message=f"Invalid reduction dimension {a} for input with {array.ndim} dimension(s)")
+                message=f"Invalid reduction dimension {a} for input with {array.ndim} dimension(s)"
+            )
     axes = [a % array.ndim for a in axes]
     if len(set(axes)) != len(axes):
         raise invalid(f"Duplicate reduction dimension: {axes}")
@@ -224,7 +228,7 @@ def bytes_split(input: Any, name: str | None = None) -> Any:
     [b'a', b'b', b'c']
     """
     array = texts(input)
-    return rows([[s[i:i + 1] for i in range(len(s))] for s in array.ravel().tolist()], array.shape)
+    return rows([[s[i : i + 1] for i in range(len(s))] for s in array.ravel().tolist()], array.shape)
 
 
 @public("strings.substr", composites=True)
@@ -262,7 +266,7 @@ def substr(input: Any, pos: Any, len: Any, unit: str = "BYTE", name: str | None 
         if not -whole.__len__() <= a <= whole.__len__():
             raise invalid(f"pos {a} out of range for string {s!r}")
         a += whole.__len__() if a < 0 else 0
-        part = whole[a:] if n < 0 else whole[a:a + n]
+        part = whole[a:] if n < 0 else whole[a : a + n]
         found.append(part if isinstance(part, bytes) else from_characters(part))
     return objects(found, array.shape)
 
@@ -319,8 +323,9 @@ def fingerprint(data: Any, method: Any = "farmhash64", name: str | None = None) 
 
 
 @public("strings.unsorted_segment_join")
-def unsorted_segment_join(inputs: Any, segment_ids: Any, num_segments: Any, separator: str = "",
-                          name: str | None = None) -> Tensor:
+def unsorted_segment_join(
+    inputs: Any, segment_ids: Any, num_segments: Any, separator: str = "", name: str | None = None
+) -> Tensor:
     """Joins the strings with equal ids: row i of the result holds those with id i.
 
     Raises:
@@ -332,7 +337,7 @@ def unsorted_segment_join(inputs: Any, segment_ids: Any, num_segments: Any, sepa
     [b'a-c', b'b']
     """
     array, ids, n = texts(inputs), static_ints(segment_ids, "`segment_ids`"), int(num_segments)
-    if array.shape[:ids.ndim] != ids.shape or ids.ndim != array.ndim:
+    if array.shape[: ids.ndim] != ids.shape or ids.ndim != array.ndim:
         raise invalid(f"inputs and segment_ids must have one shape, got {array.shape} and {ids.shape}")
     if ids.size and ids.max() >= n:
         raise invalid(f"segment_ids must be less than {n}, got {ids.max()}")

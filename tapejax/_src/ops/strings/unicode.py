@@ -31,15 +31,18 @@ def _codec(encoding: str) -> str:
 
 def _output(encoding: str) -> str:
     if encoding not in _OUTPUT:
-        raise invalid(f"Value for attr 'output_encoding' of \"{encoding}\" is not in the list of allowed values: "
-                      + ", ".join(_OUTPUT))
+        raise invalid(
+            f"Value for attr 'output_encoding' of \"{encoding}\" is not in the list of allowed values: "
+            + ", ".join(_OUTPUT)
+        )
     return _OUTPUT[encoding]
 
 
 def _check(errors: str, replacement_char: int) -> None:
     if errors not in ("strict", "replace", "ignore"):
-        raise invalid(f"Value for attr 'errors' of \"{errors}\" is not in the list of allowed values: strict, replace, "
-                      "ignore")
+        raise invalid(
+            f"Value for attr 'errors' of \"{errors}\" is not in the list of allowed values: strict, replace, ignore"
+        )
     if not 0 <= replacement_char < 0x110000 or replacement_char in _SURROGATES:
         raise invalid("replacement_char out of unicode codepoint range")
 
@@ -52,7 +55,7 @@ def _decoded(data: bytes, codec: str, errors: str, replacement: int, control: bo
         try:
             text, bad = data[at:].decode(codec), None
         except UnicodeDecodeError as e:
-            text, bad = data[at:at + e.start].decode(codec), e
+            text, bad = data[at : at + e.start].decode(codec), e
         for char in text:
             code = replacement if control and ord(char) < 32 else ord(char)
             found.append((code, at))
@@ -75,8 +78,14 @@ def _decode(input: Any, input_encoding: str, errors: str, replacement_char: int,
 
 
 @public("strings.unicode_decode", composites=True)
-def unicode_decode(input: Any, input_encoding: str, errors: str = "replace", replacement_char: int = 65533,
-                   replace_control_characters: bool = False, name: str | None = None) -> Any:
+def unicode_decode(
+    input: Any,
+    input_encoding: str,
+    errors: str = "replace",
+    replacement_char: int = 65533,
+    replace_control_characters: bool = False,
+    name: str | None = None,
+) -> Any:
     """The code points of strings.
 
     Args:
@@ -103,9 +112,14 @@ def unicode_decode(input: Any, input_encoding: str, errors: str = "replace", rep
 
 
 @public("strings.unicode_decode_with_offsets", composites=True)
-def unicode_decode_with_offsets(input: Any, input_encoding: str, errors: str = "replace",
-                                replacement_char: int = 65533, replace_control_characters: bool = False,
-                                name: str | None = None) -> tuple[Any, Any]:
+def unicode_decode_with_offsets(
+    input: Any,
+    input_encoding: str,
+    errors: str = "replace",
+    replacement_char: int = 65533,
+    replace_control_characters: bool = False,
+    name: str | None = None,
+) -> tuple[Any, Any]:
     """`unicode_decode`, and the int64 byte offsets at which the characters begin.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/unicode_decode_with_offsets
@@ -114,13 +128,16 @@ def unicode_decode_with_offsets(input: Any, input_encoding: str, errors: str = "
     [0, 1]
     """
     found, shape = _decode(input, input_encoding, errors, replacement_char, replace_control_characters)
-    return (rows([[code for code, _ in part] for part in found], shape, np.int32),
-            rows([[at for _, at in part] for part in found], shape, np.int64))
+    return (
+        rows([[code for code, _ in part] for part in found], shape, np.int32),
+        rows([[at for _, at in part] for part in found], shape, np.int64),
+    )
 
 
 @public("strings.unicode_split", composites=True)
-def unicode_split(input: Any, input_encoding: str, errors: str = "replace", replacement_char: int = 65533,
-                  name: str | None = None) -> Any:
+def unicode_split(
+    input: Any, input_encoding: str, errors: str = "replace", replacement_char: int = 65533, name: str | None = None
+) -> Any:
     """The characters of strings, each a string of its own. Arguments and errors as of `unicode_decode`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/unicode_split
@@ -132,8 +149,9 @@ def unicode_split(input: Any, input_encoding: str, errors: str = "replace", repl
 
 
 @public("strings.unicode_split_with_offsets", composites=True)
-def unicode_split_with_offsets(input: Any, input_encoding: str, errors: str = "replace",
-                               replacement_char: int = 65533, name: str | None = None) -> tuple[Any, Any]:
+def unicode_split_with_offsets(
+    input: Any, input_encoding: str, errors: str = "replace", replacement_char: int = 65533, name: str | None = None
+) -> tuple[Any, Any]:
     """`unicode_split`, and the int64 byte offsets at which the characters begin.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/unicode_split_with_offsets
@@ -143,8 +161,10 @@ def unicode_split_with_offsets(input: Any, input_encoding: str, errors: str = "r
     """
     found, shape = _decode(input, input_encoding, errors, replacement_char, False)
     codec = _codec(input_encoding)
-    return (rows([[chr(code).encode(codec) for code, _ in part] for part in found], shape),
-            rows([[at for _, at in part] for part in found], shape, np.int64))
+    return (
+        rows([[chr(code).encode(codec) for code, _ in part] for part in found], shape),
+        rows([[at for _, at in part] for part in found], shape, np.int64),
+    )
 
 
 def _encoded(codes: list[int], codec: str, errors: str, replacement: int) -> bytes:
@@ -161,8 +181,9 @@ def _encoded(codes: list[int], codec: str, errors: str, replacement: int) -> byt
 
 
 @public("strings.unicode_encode", composites=True)
-def unicode_encode(input: Any, output_encoding: str, errors: str = "replace", replacement_char: int = 65533,
-                   name: str | None = None) -> Tensor:
+def unicode_encode(
+    input: Any, output_encoding: str, errors: str = "replace", replacement_char: int = 65533, name: str | None = None
+) -> Tensor:
     """Strings with these code points.
 
     Args:
@@ -196,9 +217,15 @@ def unicode_encode(input: Any, output_encoding: str, errors: str = "replace", re
 
 
 @public("strings.unicode_transcode", composites=True)
-def unicode_transcode(input: Any, input_encoding: str, output_encoding: str, errors: str = "replace",
-                      replacement_char: int = 65533, replace_control_characters: bool = False,
-                      name: str | None = None) -> Tensor:
+def unicode_transcode(
+    input: Any,
+    input_encoding: str,
+    output_encoding: str,
+    errors: str = "replace",
+    replacement_char: int = 65533,
+    replace_control_characters: bool = False,
+    name: str | None = None,
+) -> Tensor:
     """Strings in another encoding. Arguments and errors as of `unicode_decode` and `unicode_encode`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/unicode_transcode
