@@ -42,8 +42,10 @@ NOTES = [ROOT / ".github" / "CONTRIBUTING.md", ROOT / "tapejax" / "ARCHITECTURE.
 TEXTS = [path for path in [*PAGES, *NOTES] if path.exists()]
 MAY_NOT_RUN = 2
 
-_BLOCK = re.compile(r"(?:^<!-- (?P<mark>[a-z ]+): (?P<note>[^\n]+?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
-                    re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(
+    r"(?:^<!-- (?P<mark>[a-z ]+): (?P<note>[^\n]+?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
 _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 pytestmark = pytest.mark.skipif(not (ROOT / "docs").is_dir(), reason="installed without its documentation")
@@ -69,13 +71,21 @@ class Block:
 
 def blocks(page: str) -> list[Block]:
     """The fenced blocks of a page's text, in order."""
-    return [Block(page.count("\n", 0, m.start("text")) + 1, m["language"], m["text"], m["mark"] or "", m["note"] or "")
-            for m in _BLOCK.finditer(page)]
+    return [
+        Block(page.count("\n", 0, m.start("text")) + 1, m["language"], m["text"], m["mark"] or "", m["note"] or "")
+        for m in _BLOCK.finditer(page)
+    ]
 
 
 def prose(page: str) -> str:
     """A page's text without its fenced blocks."""
     return _BLOCK.sub("", page)
+
+
+def inline_code(page: str) -> list[str]:
+    """What stands between backticks in a page's text."""
+    paragraphs = re.split(r"\n\s*\n", prose(page))
+    return [" ".join(code.split()) for p in paragraphs for code in re.findall(r"`([^`]+)`", p)]
 
 
 # Running a page
@@ -119,8 +129,9 @@ def check_output(command: str, wanted: str, where: str) -> None:
     words = shlex.split(command, comments=True)
     programs = {"tapejax": [sys.executable, "-m", "tapejax"], "python": [sys.executable]}
     assert words[0] in programs, f"{where}: console blocks may run tapejax and python only: {command}"
-    done = subprocess.run([*programs[words[0]], *words[1:]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, check=False)
+    done = subprocess.run(
+        [*programs[words[0]], *words[1:]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     fits = doctest.OutputChecker().check_output(wanted, done.stdout, _FLAGS)
     assert fits, f"{where}: `{command}` prints\n{done.stdout}\nand not\n{wanted}"
 
@@ -134,14 +145,19 @@ def test_page_runs(path, tmp_path):
     folder.mkdir()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TAPEJAX_")}
     environment |= {"PYTHONPATH": str(ROOT), "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache"), "NO_COLOR": "1"}
-    done = subprocess.run([sys.executable, __file__, str(path)], cwd=folder, env=environment, capture_output=True,
-                          text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, __file__, str(path)], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_few_blocks_are_not_run():
-    skipped = [f"{path.name}:{block.line}" for path in PAGES for block in blocks(path.read_text(encoding="utf-8"))
-               if block.mark == "not run"]
+    skipped = [
+        f"{path.name}:{block.line}"
+        for path in PAGES
+        for block in blocks(path.read_text(encoding="utf-8"))
+        if block.mark == "not run"
+    ]
     assert len(skipped) <= MAY_NOT_RUN, skipped
 
 
@@ -173,8 +189,9 @@ def options(command: str) -> dict[str, bool]:
             main.main([*words[1:], "--help"])
         shown = text.getvalue()
     else:
-        shown = subprocess.run([sys.executable, *words[1:], "--help"], cwd=ROOT, capture_output=True, text=True,
-                               check=True).stdout
+        shown = subprocess.run(
+            [sys.executable, *words[1:], "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
     assert shown.startswith("usage:"), f"{command} --help prints {shown!r}"
     rows = re.findall(r"^  (-[\w-]+(?:, --[\w-]+)*)((?: \S+)?)", shown, re.MULTILINE)
     return {name: bool(value) for names, value in rows for name in names.split(", ")}
@@ -190,15 +207,14 @@ def subcommands() -> list[str]:
 def commands(page: str) -> Iterator[list[str]]:
     """The words of each command in a page: in `sh` and `console` blocks, and in the text's inline code."""
     lines = [line for block in blocks(page) if block.language == "sh" for line in block.text.splitlines()]
-    lines += [command for block in blocks(page) if block.language == "console"
-              for command, _ in sessions(block.text)]
-    lines += re.findall(r"`((?:tapejax|python -m|pip install) [^`]+)`", prose(page))
+    lines += [command for block in blocks(page) if block.language == "console" for command, _ in sessions(block.text)]
+    lines += [code for code in inline_code(page) if re.match(r"(tapejax|python -m|pip install) ", code)]
     for line in lines:
         words = shlex.split(line, comments=True)
         while "&&" in words:
             at = words.index("&&")
             yield words[:at]
-            words = words[at + 1:]
+            words = words[at + 1 :]
         if words:
             yield words
 
@@ -208,7 +224,8 @@ def check_command(words: list[str]) -> None:
     while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
         words = words[1:]  # the environment
     if words[:2] == ["pip", "install"]:
-        extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        extras = project["optional-dependencies"]
         for found in re.findall(r"\[([\w,]+)\]", " ".join(words)):
             assert set(found.split(",")) <= set(extras), words
     elif words[:2] == ["python", "-m"]:
@@ -246,8 +263,16 @@ def test_commands_exist(path):
         check_command(words)
 
 
-@pytest.mark.parametrize("line", ["tapejax jump", "tapejax run --fast train.py", "python -m benchmarks ops --loud",
-                                  "python -m nowhere", "pip install 'tapejax[nothing]'"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "tapejax jump",
+        "tapejax run --fast train.py",
+        "python -m benchmarks ops --loud",
+        "python -m nowhere",
+        "pip install 'tapejax[nothing]'",
+    ],
+)
 def test_a_command_that_does_not_exist_is_found(line):
     with pytest.raises(AssertionError):
         check_command(shlex.split(line))
@@ -282,8 +307,7 @@ def test_links_lead_somewhere(path):
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.stem)
 def test_named_files_exist(path):
-    inline = re.findall(r"`([^`\n]+)`", prose(path.read_text(encoding="utf-8")))
-    for name in inline:
+    for name in inline_code(path.read_text(encoding="utf-8")):
         if re.fullmatch(r"(?:tapejax|tests|benchmarks|docs|\.ci|\.github)/[\w./-]*", name):
             assert (ROOT / name).exists(), f"{path.name} names {name}, which does not exist"
 

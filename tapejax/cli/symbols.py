@@ -7,7 +7,8 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import tapejax
-from tapejax._src.compat import internal_paths, missing
+from tapejax._src.compat import internal_paths
+from tapejax._src.core import missing
 from tapejax.compat import v1
 
 __all__ = ["Found", "find", "has_member", "keyword_names", "takes"]
