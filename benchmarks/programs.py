@@ -35,7 +35,7 @@ method:
   `ms/step` comes from when the second half of the loss curve is printed, where need be in a run of more steps.
   The four variants (TensorFlow and tapejax, as written and with the step in tf.function) take turns in every round;
   a ratio is the median over the rounds of the ratio within the round: below 1, tapejax is faster.
-  Real users' loops are measured: making batches in NumPy is part of a step. tests/test_programs.py compares curves.
+  Real users' loops are measured: making batches in NumPy is part of a step. tests/cli/test_programs.py compares curves.
 """
 
 FOLDER = ROOT / "tests" / "programs"

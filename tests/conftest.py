@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from resident import KNOWN, MB, resident
+from support.resident import KNOWN, MB, resident
 
 import tapejax
 from tapejax._src.engine import flush

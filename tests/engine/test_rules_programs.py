@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from rules import compiled_by, scale
+from support.rules import compiled_by, scale
 
 import tapejax as tf
 from tapejax._src.engine.op import static

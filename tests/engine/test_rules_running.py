@@ -10,8 +10,8 @@ import threading
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from resident import KNOWN, MB, resident
-from rules import compiled_by, fails_if_negative, scale
+from support.resident import KNOWN, MB, resident
+from support.rules import compiled_by, fails_if_negative, scale
 
 import tapejax as tf
 from tapejax._src.engine import stream, trie

@@ -1,0 +1,1 @@
+"""What tests share: the comparison with real TensorFlow, and stand-ins for what tests must not start."""
