@@ -1,4 +1,4 @@
-"""Settings of tapejax that act when they are set: the class of the module `tapejax.config`."""
+"""The class of the module `tapejax.config`: attributes of it are settings that take effect when assigned."""
 
 from types import ModuleType
 
@@ -8,7 +8,7 @@ __all__ = ["Settings"]
 
 
 class Settings(ModuleType):
-    """A module with settings as attributes.
+    """A module whose attributes are the settings of tapejax.
 
     >>> import tapejax
     >>> tapejax.config.eager = True
@@ -17,7 +17,10 @@ class Settings(ModuleType):
 
     @property
     def eager(self) -> bool:
-        """Whether each op runs at once, by itself, for debugging. Also the environment's TAPEJAX_EAGER=1."""
+        """Whether each op runs by itself as soon as it is called. For debugging.
+
+        The environment variable TAPEJAX_EAGER=1 sets it at the start.
+        """
         return stream.is_eager()
 
     @eager.setter

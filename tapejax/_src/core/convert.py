@@ -1,4 +1,4 @@
-"""How values become tensors: TensorFlow's rules for Python numbers, lists, NumPy and JAX arrays, variables."""
+"""Conversion to tensors, by TensorFlow's rules for Python numbers, lists, NumPy and JAX arrays, and variables."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,20 +24,25 @@ __all__ = [
 
 _F32, _I32, _I64 = np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.int64)
 _converters: dict[type, Callable[[Any], Tensor]] = {Tensor: lambda t: t}
-_provided: dict[str, Callable[..., Tensor]] = {}  # ops, which are defined in rows above this one
-_functions: list[tuple[int, tuple[type, ...], Callable[..., Any]]] = []  # the user's, by priority
+# Ops that conversion needs. They are set by `provide`, because this package must not import `tapejax._src.ops`.
+_provided: dict[str, Callable[..., Tensor]] = {}
+# The user's functions from `tf.register_tensor_conversion_function`, sorted by priority.
+_functions: list[tuple[int, tuple[type, ...], Callable[..., Any]]] = []
 
 
 def register_conversion(cls: type, convert: Callable[[Any], Tensor]) -> None:
-    """Says how objects of exactly this class become tensors."""
+    """Registers the function that converts objects of a class to tensors."""
     _converters[cls] = convert
 
 
 class NotATensor(ValueError):
-    """A value made of several tensors stands where one is expected. `registry` looks for an op that takes it.
+    """A composite of several tensors, such as a sparse tensor, was given where one tensor is expected.
+
+    The caller of an op catches this error and looks for a function that accepts the composite
+    (`tapejax._src.core.public.version`).
 
     Attributes:
-      value: that value.
+      value: the composite.
     """
 
     def __init__(self, value: Any):
@@ -46,30 +51,31 @@ class NotATensor(ValueError):
 
 
 def refuse_conversion(value: Any) -> Tensor:
-    """The conversion of such values: raises `NotATensor`."""
+    """The conversion function for classes of composites: it always raises `NotATensor`."""
     raise NotATensor(value)
 
 
 def provide(name: str, fn: Callable[..., Tensor]) -> None:
-    """Hands in an op that conversion needs and `ops` defines: "stack" or "identity"."""
+    """Sets an op that conversion needs: "stack" or "identity". The package `tapejax._src.ops` calls this."""
     _provided[name] = fn
 
 
 def identity(tensor: Tensor) -> Tensor:
-    """A tensor of the same value that is another object: what a tape knows by identity."""
+    """Another tensor object of the same value. Tapes distinguish tensors by their identity as objects."""
     return _provided["identity"](tensor)
 
 
 def to_tensor(value: Any, dtype: np.dtype | None = None, hint: np.dtype | None = None) -> Tensor:
-    """`value` as a tensor.
+    """Converts a value to a tensor.
 
     Args:
-      value: tensor, variable, number, (nested) list, NumPy or JAX array.
-      dtype: wanted dtype; a tensor of another one is refused.
-      hint: dtype to use if `value` is not a tensor and fits it.
+      value: a tensor, variable, number, (nested) list, NumPy array or JAX array.
+      dtype: the dtype that the result must have. A tensor of another dtype is refused.
+      hint: the dtype of the result if `value` is not a tensor and its values fit this dtype.
 
     Raises:
-      ValueError: tensor of another dtype, or a ragged list. TypeError: a value that does not fit `dtype`.
+      ValueError: `value` is a tensor of another dtype, or a list whose rows have different lengths.
+      TypeError: `value` does not fit `dtype`.
     """
     convert = _converters.get(type(value))
     if convert is not None:
@@ -125,7 +131,10 @@ def _of_jax(value: Any, dtype: np.dtype | None) -> Tensor:
 
 
 def _site(array: np.ndarray) -> Any:
-    """Where in the user's code a host array entered, two calls deep, and its kind."""
+    """A key for the place in the user's code where a NumPy array was converted, with the array's shape and dtype.
+
+    The place consists of the user's current frame and the frame that called it.
+    """
     frame = trie.user_frame()
     outer = frame.f_back if frame is not None else None
     return (array.shape, array.dtype, *((f.f_code, f.f_lasti) for f in (frame, outer) if f is not None))
@@ -153,7 +162,7 @@ def _leaf(value: Any) -> Any:
 
 
 def _to_numpy(value: Any, dtype: np.dtype | None, hint: np.dtype | None) -> np.ndarray:
-    """A fresh array: what the user does to `value` later must not reach a pending program."""
+    """`value` as a new NumPy array, so that later changes to `value` do not reach a program that is still pending."""
     try:
         array = np.array(value)
     except ValueError as e:
@@ -161,7 +170,7 @@ def _to_numpy(value: Any, dtype: np.dtype | None, hint: np.dtype | None) -> np.n
     kind = array.dtype.kind
     if kind in "SUO":
         if kind != "O" and not isinstance(value, np.ndarray):
-            array = np.array(value, object)  # NumPy's own string types drop zeros at the end
+            array = np.array(value, object)  # NumPy's string types would drop null bytes at the end
         if not all(isinstance(v, (str, bytes)) for v in array.ravel()):
             raise ValueError(
                 f"Attempt to convert a value ({value!r}) with an unsupported type ({type(value)}) to a Tensor."
@@ -198,7 +207,7 @@ def _to_numpy(value: Any, dtype: np.dtype | None, hint: np.dtype | None) -> np.n
 
 
 def _fits(kind: str, wanted: np.dtype, is_array: bool) -> bool:
-    """Whether TensorFlow lets values of a NumPy kind become `wanted` without a cast."""
+    """Whether TensorFlow converts values of NumPy's dtype kind `kind` to `wanted` without an explicit cast."""
     if is_array:
         return kind != "c" or wanted.kind == "c"
     if kind == "b":
@@ -210,12 +219,13 @@ def _fits(kind: str, wanted: np.dtype, is_array: bool) -> bool:
 
 
 def match(values: list[Any]) -> list[Any]:
-    """Values as tensors of one dtype, for `engine.stream.record`: the first tensor's.
+    """Converts the arguments of an op to the dtype of the first tensor among them, for `engine.stream.record`.
 
-    A Python number stays one, as a ``(number, ScalarKind)`` pair: it is an input of the program.
+    A Python number becomes a pair ``(number, ScalarKind)``. The program takes it as an input, so that another number
+    does not need another program. Tensors of different dtypes are not refused here, but by the op.
 
     Raises:
-      TypeError: a number that does not fit the dtype. (Two tensors of different dtypes are the op's error.)
+      TypeError: a number does not fit the dtype.
     """
     dtype = None
     out = []
@@ -249,10 +259,10 @@ def match(values: list[Any]) -> list[Any]:
 
 
 def number(value: Any, dtype: np.dtype) -> tuple[Any, Any]:
-    """A Python number as an input of a program.
+    """A Python number as an input of a program: a pair ``(number, ScalarKind)``.
 
     Raises:
-      TypeError: if TensorFlow would not convert it to `dtype`.
+      TypeError: TensorFlow does not convert the number to `dtype`.
     """
     kind = type(value)
     if (kind is float and dtype.kind in "fVc") or (kind is int and dtype.kind in "fVc"):
@@ -270,13 +280,17 @@ def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, nam
     """Converts a value to a `Tensor`.
 
     Args:
-      value: tensor, variable, number, string, (nested) list, NumPy or JAX array.
-      dtype: wanted `DType`. A tensor of another dtype is refused; other values must fit.
-      dtype_hint: dtype to prefer where the value fits it.
-      name: as in TensorFlow, of no effect when eager.
+      value: a tensor, variable, number, string, (nested) list, NumPy array or JAX array.
+      dtype: the `DType` that the result must have. A tensor of another dtype is refused; other values must fit.
+      dtype_hint: the `DType` of the result if `dtype` is None and the values fit it.
+      name: of no effect.
+
+    Returns:
+      A `Tensor`. A tensor is returned as it is.
 
     Raises:
-      ValueError: a tensor of another dtype, a ragged list. TypeError: a value that does not fit.
+      ValueError: `value` is a tensor of another dtype, or a list whose rows have different lengths.
+      TypeError: `value` does not fit `dtype`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/convert_to_tensor
 
@@ -286,23 +300,25 @@ def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, nam
     wanted = None if dtype is None else dtypes.to_numpy(dtype)
     tensor = to_tensor(value, wanted, None if dtype_hint is None else dtypes.to_numpy(dtype_hint))
     if tensor is not value and type(value) in _converters:
-        return identity(tensor)  # a variable's own tensor is never handed out: identity keys the tape
+        # A variable's own tensor is never given to the user, because tapes recognize a variable by that object.
+        return identity(tensor)
     return tensor
 
 
 def register_tensor_conversion_function(
     base_type: Any, conversion_func: Callable[..., Any], priority: int = 100
 ) -> None:
-    """Says how objects of a class become tensors, wherever an operation takes one.
+    """Registers a function that converts objects of a class to tensors. All operations use it for their arguments.
 
     Args:
-      base_type: the class, or a tuple of classes; subclasses are converted too.
-      conversion_func: function of the value, and of the keywords `dtype` (a `DType` that the tensor must have, or
-        None), `name` and `as_ref` (False). It returns a tensor, or NotImplemented to pass.
-      priority: functions with lower ones are asked first.
+      base_type: the class, or a tuple of classes. Objects of subclasses are converted too.
+      conversion_func: a function of the object and of the keywords `dtype` (the `DType` that the tensor must have, or
+        None), `name` and `as_ref` (False). It returns a tensor, or NotImplemented to let the next function try.
+      priority: functions with lower numbers are tried first.
 
     Raises:
-      TypeError: no class, a class of numbers or arrays, or no function.
+      TypeError: `base_type` is not a class, or is a class of numbers or arrays; or `conversion_func` is not
+        callable.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/register_tensor_conversion_function
 
@@ -325,16 +341,21 @@ def register_tensor_conversion_function(
 
 
 def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Const") -> Tensor:
-    """A constant tensor.
+    """Makes a tensor of a constant value.
 
     Args:
-      value: number, string, (nested) list, or array. A tensor passes through.
-      dtype: `DType`; by default Python floats give float32 and ints int32 (int64 if too large).
-      shape: the values are reshaped to it; a single one is repeated.
-      name: as in TensorFlow, of no effect when eager.
+      value: a number, string, (nested) list or array. A tensor is returned as it is.
+      dtype: the `DType` of the result. By default Python floats give float32, and ints give int32, or int64 if they
+        are too large for int32.
+      shape: the shape of the result. The values are reshaped to it; a single value is repeated.
+      name: of no effect.
+
+    Returns:
+      A `Tensor`.
 
     Raises:
-      TypeError: the value does not fit `dtype`, or its size does not fit `shape`. ValueError: a ragged list.
+      TypeError: `value` does not fit `dtype`, or does not have as many elements as `shape`.
+      ValueError: `value` is a list whose rows have different lengths.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/constant
 

@@ -1,4 +1,4 @@
-"""What of ``tf.config`` is about devices: which there are, which programs use, and XLA's switches for them."""
+"""The part of ``tf.config`` about devices: listing and choosing them, and XLA's settings for them."""
 
 import os
 import warnings
@@ -44,10 +44,13 @@ def _devices(device_type: str | None) -> list[tuple[int, str]]:
 
 
 def list_physical_devices(device_type: str | None = None) -> list[PhysicalDevice]:
-    """Devices of this host, as JAX sees them.
+    """The devices of this host, as JAX sees them.
 
     Args:
-      device_type: "CPU", "GPU" or "TPU"; by default all.
+      device_type: "CPU", "GPU" or "TPU"; by default devices of all types.
+
+    Returns:
+      A list of `PhysicalDevice`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/config/list_physical_devices
 
@@ -58,7 +61,13 @@ def list_physical_devices(device_type: str | None = None) -> list[PhysicalDevice
 
 
 def list_logical_devices(device_type: str | None = None) -> list[LogicalDevice]:
-    """Devices that programs can use: the visible ones. Arguments as of `list_physical_devices`.
+    """The devices that programs can use, which are the visible ones.
+
+    Args:
+      device_type: "CPU", "GPU" or "TPU"; by default devices of all types.
+
+    Returns:
+      A list of `LogicalDevice`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/config/list_logical_devices
 
@@ -85,7 +94,13 @@ def _of_jax(device: PhysicalDevice) -> Any:
 
 
 def get_visible_devices(device_type: str | None = None) -> list[PhysicalDevice]:
-    """The devices that programs use: all, but for those that `set_visible_devices` took out.
+    """The devices that programs may use: all except those that `set_visible_devices` left out.
+
+    Args:
+      device_type: "CPU", "GPU" or "TPU"; by default devices of all types.
+
+    Returns:
+      A list of `PhysicalDevice`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/config/get_visible_devices
 
@@ -96,16 +111,17 @@ def get_visible_devices(device_type: str | None = None) -> list[PhysicalDevice]:
 
 
 def set_visible_devices(devices: Any, device_type: str | None = None) -> None:
-    """Chooses the devices that programs use.
+    """Chooses the devices that programs may use.
 
-    JAX has one default device: the first visible GPU or TPU, or the CPU if none is left.
+    Programs run on JAX's default device. This function sets it to the first visible GPU or TPU, or to the CPU if no
+    other device is visible.
 
     Args:
-      devices: a device or a list of them.
-      device_type: the kind that is set; other kinds stay as they are. By default all kinds.
+      devices: a device or a list of devices.
+      device_type: the type of device that is chosen; devices of other types stay as they are. By default all types.
 
     Raises:
-      ValueError: not a device of this host, or one of another kind.
+      ValueError: one of `devices` is not a device of this host, or is not of type `device_type`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/config/set_visible_devices
 
@@ -114,7 +130,7 @@ def set_visible_devices(devices: Any, device_type: str | None = None) -> None:
     wanted = [_known(d) for d in (devices if isinstance(devices, list) else [devices])]
     for d in wanted:
         if device_type is not None and d.device_type != device_type:
-            raise ValueError(f"Unrecognized device: {d!r} is no {device_type}")
+            raise ValueError(f"Unrecognized device: {d!r} is not a {device_type}")
     kinds = [device_type] if device_type else [*dict.fromkeys(d.device_type for d in list_physical_devices())]
     _visible.update({kind: [d for d in wanted if d.device_type == kind] for kind in kinds})
     fast = [d for d in get_visible_devices() if d.device_type != "CPU"]
@@ -123,10 +139,17 @@ def set_visible_devices(devices: Any, device_type: str | None = None) -> None:
 
 
 def set_memory_growth(device: PhysicalDevice, enable: bool) -> None:
-    """Whether a GPU's memory is taken as needed. JAX decides when it starts, so this can only check.
+    """Asks for a GPU's memory to be allocated as needed, or all at once.
+
+    JAX decides this when it starts, so this function can only check that JAX started as asked.
+
+    Args:
+      device: a device of this host. For a CPU nothing is checked.
+      enable: whether memory is allocated as needed.
 
     Raises:
-      ValueError: not a device of this host. RuntimeError: JAX has started with the other setting.
+      ValueError: `device` is not a device of this host.
+      RuntimeError: JAX has started with the other setting.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/config/experimental/set_memory_growth
     """
@@ -139,7 +162,10 @@ def set_memory_growth(device: PhysicalDevice, enable: bool) -> None:
 
 
 def get_memory_growth(device: PhysicalDevice) -> bool:
-    """Whether a GPU's memory is taken as needed.
+    """Whether a GPU's memory is allocated as needed.
+
+    Args:
+      device: a device; the answer is the same for all.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/config/experimental/get_memory_growth
     """
@@ -147,14 +173,18 @@ def get_memory_growth(device: PhysicalDevice) -> bool:
 
 
 def set_logical_device_configuration(device: PhysicalDevice, logical_devices: list[Any]) -> None:
-    """Splits a device. JAX decides when it starts, so this can only check.
+    """Splits a device into several logical devices.
+
+    JAX decides this when it starts, so this function can only check that JAX started as asked.
 
     Args:
-      device: the CPU, in as many parts as there are; or a GPU, in one part without a limit.
-      logical_devices: list of `LogicalDeviceConfiguration`.
+      device: the CPU, for which one part or as many parts as JAX sees CPU devices are accepted; or a GPU, for which
+        one part without a memory limit is accepted.
+      logical_devices: a list of `LogicalDeviceConfiguration`.
 
     Raises:
-      ValueError: not a device of this host. RuntimeError: JAX has started otherwise; the error says what to set.
+      ValueError: `device` is not a device of this host, or a memory limit is asked for on a CPU.
+      RuntimeError: JAX has started with other settings. The message says which environment variable to set.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/config/set_logical_device_configuration
     """
@@ -179,7 +209,13 @@ def set_logical_device_configuration(device: PhysicalDevice, logical_devices: li
 
 
 def get_logical_device_configuration(device: PhysicalDevice) -> list[Any] | None:
-    """What `set_logical_device_configuration` was given, or None.
+    """The configuration that `set_logical_device_configuration` was given for a device, or None.
+
+    Args:
+      device: a device of this host.
+
+    Raises:
+      ValueError: `device` is not a device of this host.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/config/get_logical_device_configuration
     """
@@ -187,7 +223,12 @@ def get_logical_device_configuration(device: PhysicalDevice) -> list[Any] | None
 
 
 def set_soft_device_placement(enabled: bool) -> None:
-    """Whether operations may run elsewhere than asked. Programs run as a whole, so there is nothing to move.
+    """Allows operations to run on another device than the chosen one. Kept, but of no effect.
+
+    A program runs as a whole on one device, so no single operation is moved.
+
+    Args:
+      enabled: what `get_soft_device_placement` then returns.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/config/set_soft_device_placement
 
@@ -198,7 +239,7 @@ def set_soft_device_placement(enabled: bool) -> None:
 
 
 def get_soft_device_placement() -> bool:
-    """What `set_soft_device_placement` was last given.
+    """The value that `set_soft_device_placement` was last given.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/config/get_soft_device_placement
 
@@ -209,7 +250,13 @@ def get_soft_device_placement() -> bool:
 
 
 def get_device_details(device: PhysicalDevice) -> dict[str, Any]:
-    """What is known of a GPU: its "device_name". Nothing of a CPU.
+    """Details of a device: a dictionary with the "device_name" of a GPU, an empty one for a CPU.
+
+    Args:
+      device: a device of this host.
+
+    Raises:
+      ValueError: `device` is not a device of this host.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/config/experimental/get_device_details
 
@@ -220,10 +267,17 @@ def get_device_details(device: PhysicalDevice) -> dict[str, Any]:
 
 
 def get_memory_info(device: str) -> dict[str, int]:
-    """The bytes in use, now and at most, of a device such as "GPU:0". 0 for a CPU, which JAX does not count.
+    """The memory in use on a device, in bytes.
+
+    Args:
+      device: a device's name, such as "GPU:0".
+
+    Returns:
+      A dictionary: "current" is the number now, "peak" the highest so far. Both are 0 for a CPU, whose memory JAX
+      does not count.
 
     Raises:
-      ValueError: no such device.
+      ValueError: this host has no such device.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/config/experimental/get_memory_info
 
@@ -236,21 +290,27 @@ def get_memory_info(device: str) -> dict[str, int]:
 
 
 def enable_op_determinism() -> None:
-    """Results that are the same in every run. They are on CPU and TPU; on a GPU XLA needs a flag when it starts.
+    """Makes results the same in every run. On CPU and TPU they always are; on a GPU XLA must be started with a flag.
 
     Raises:
-      RuntimeError: on a GPU without that flag; the error says what to set.
+      RuntimeError: there is a GPU, and the flag is not set. The message says what to set.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_op_determinism
 
     >>> enable_op_determinism()
     """
     if list_physical_devices("GPU") and "xla_gpu_deterministic_ops=true" not in os.environ.get("XLA_FLAGS", ""):
-        raise RuntimeError("set the environment variable XLA_FLAGS=--xla_gpu_deterministic_ops=true before starting")
+        raise RuntimeError(
+            "On a GPU results are deterministic only if XLA starts with a flag: set the environment variable "
+            "XLA_FLAGS=--xla_gpu_deterministic_ops=true before starting"
+        )
 
 
 def enable_tensor_float_32_execution(enabled: bool) -> None:
-    """Whether GPUs may multiply float32 matrices in TensorFloat-32. Sets JAX's `jax_default_matmul_precision`.
+    """Allows GPUs to multiply float32 matrices in TensorFloat-32, by JAX's `jax_default_matmul_precision`.
+
+    Args:
+      enabled: whether TensorFloat-32, which is faster and less precise, is allowed.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_tensor_float_32_execution
 
@@ -271,7 +331,7 @@ def tensor_float_32_execution_enabled() -> bool:
 
 
 class threading:
-    """``tf.config.threading``: XLA sizes its thread pools when it starts, so numbers can be noted but not set."""
+    """``tf.config.threading``. XLA sizes its thread pools when it starts, so the numbers are only remembered."""
 
     _numbers = {"intra": 0, "inter": 0}
 
@@ -287,53 +347,53 @@ class threading:
 
     @classmethod
     def set_intra_op_parallelism_threads(cls, num_threads: int) -> None:
-        """Warns that XLA chooses; 0, which leaves the choice to the system, is what happens."""
+        """Remembers the number, and warns that XLA chooses it unless it is 0, which means the system's choice."""
         cls._set("intra", num_threads)
 
     @classmethod
     def set_inter_op_parallelism_threads(cls, num_threads: int) -> None:
-        """Warns that XLA chooses; 0, which leaves the choice to the system, is what happens."""
+        """Remembers the number, and warns that XLA chooses it unless it is 0, which means the system's choice."""
         cls._set("inter", num_threads)
 
     @classmethod
     def get_intra_op_parallelism_threads(cls) -> int:
-        """What was last set."""
+        """The number that was last set; 0 at first."""
         return cls._numbers["intra"]
 
     @classmethod
     def get_inter_op_parallelism_threads(cls) -> int:
-        """What was last set."""
+        """The number that was last set; 0 at first."""
         return cls._numbers["inter"]
 
 
 class optimizer:
-    """``tf.config.optimizer``: switches of TensorFlow's graph optimizer and XLA. XLA compiles everything here."""
+    """``tf.config.optimizer``: settings of TensorFlow's graph optimizer. In tapejax XLA compiles everything."""
 
     _jit = ""
     _options: dict[str, Any] = {"disable_model_pruning": False, "disable_meta_optimizer": False}
 
     @classmethod
     def set_jit(cls, enabled: Any) -> None:
-        """Whether XLA compiles. It always does; False warns."""
+        """Asks for XLA compilation, which is always on; so False only gives a warning."""
         if enabled in (False, ""):
             warnings.warn(
-                "everything is compiled by XLA: set_jit(False) changes nothing (tapejax.config.eager = True "
-                "runs operations one at a time)",
+                "everything is compiled by XLA: set_jit(False) changes nothing (set tapejax.config.eager = True to "
+                "run operations one at a time)",
                 stacklevel=2,
             )
         cls._jit = "autoclustering" if enabled is True else enabled or ""
 
     @classmethod
     def get_jit(cls) -> str:
-        """What was last set: "autoclustering" for True."""
+        """The setting that `set_jit` was last given, where "autoclustering" stands for True."""
         return cls._jit
 
     @classmethod
     def set_experimental_options(cls, options: dict[str, Any]) -> None:
-        """Switches of an optimizer that is not there: XLA's passes are always on. Kept for `get_experimental_options`.
+        """Keeps options for `get_experimental_options`. They have no effect, because XLA's passes are always on.
 
         Raises:
-          ValueError: no dictionary.
+          ValueError: `options` is not a dictionary.
         """
         if not isinstance(options, dict):
             raise ValueError(f"`options` must be a dictionary, got {options!r}")
@@ -341,5 +401,5 @@ class optimizer:
 
     @classmethod
     def get_experimental_options(cls) -> dict[str, Any]:
-        """What was set."""
+        """All options, with the values that were set."""
         return dict(cls._options)

@@ -1,6 +1,6 @@
-"""`tf.compat.v1.Dimension`: one size of a shape as an object, from the days before sizes were plain integers.
+"""`tf.compat.v1.Dimension`: one size of a shape as an object. In TensorFlow 1 sizes were not plain integers.
 
-TensorFlow 2 still hands these out in one place, `TensorShape.dims`, and code written for both versions reads
+TensorFlow 2 still returns such objects in one place, `TensorShape.dims`. Code written for both versions reads
 them with `dimension_value`. Mirrors https://www.tensorflow.org/api_docs/python/tf/compat/v1/Dimension.
 """
 
@@ -12,13 +12,13 @@ __all__ = ["Dimension", "dimension_value"]
 
 
 def _arithmetic(operation: Callable[[int, int], int]) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """A method and its reflection: the operation on two sizes, unknown if one of them is."""
+    """An arithmetic method and its reflected form. The result is unknown if one of the two sizes is unknown."""
 
     def apply(a: Any, b: Any) -> "Dimension":
         try:
             a, b = Dimension(a).value, Dimension(b).value
         except (TypeError, ValueError):
-            # Python then tries the other operand: `[0] * Dimension(3)` repeats the list.
+            # Python then asks the other operand. That is how `[0] * Dimension(3)` repeats the list.
             return NotImplemented
         return Dimension(None if a is None or b is None else operation(a, b))
 
@@ -28,7 +28,7 @@ def _arithmetic(operation: Callable[[int, int], int]) -> tuple[Callable[..., Any
 def _comparison(
     compare: Callable[[Any, Any], bool], refused: tuple[type[Exception], ...] = (TypeError,)
 ) -> Callable[..., Any]:
-    """A comparison that answers None where a size is unknown: TensorFlow's third truth value."""
+    """A comparison method that returns None where one of the sizes is unknown, as in TensorFlow."""
 
     def method(self: "Dimension", other: Any) -> bool | None:
         try:
@@ -43,14 +43,15 @@ def _comparison(
 class Dimension:
     """A size that may be unknown.
 
-    Arithmetic with an unknown size gives an unknown size, and comparing with one gives None (so two unknown
-    sizes are not equal, which `value` settles). Not hashable.
+    Arithmetic with an unknown size gives an unknown size. Comparing with an unknown size gives None, which is
+    false: two unknown sizes do not count as equal. To find out whether both are unknown, compare their `value`.
+    Dimensions are not hashable.
 
     Args:
-      value: An integer, 0 or more; None if unknown; another Dimension.
+      value: An integer of 0 or more; None if the size is unknown; or another Dimension.
 
     Raises:
-      TypeError: If `value` is no integer.
+      TypeError: If `value` is not an integer.
       ValueError: If it is negative.
 
     >>> Dimension(3) + 2, Dimension(3) * Dimension(None), Dimension(3) == 3, Dimension(3) == None
@@ -84,7 +85,7 @@ class Dimension:
     __mul__, __rmul__ = _arithmetic(operator.mul)
     __floordiv__, __rfloordiv__ = _arithmetic(operator.floordiv)
     __mod__, __rmod__ = _arithmetic(operator.mod)
-    # No size equals -1, but asking whether one is less than -1 is an error.
+    # Comparing with a negative number: `==` gives False, since no size is negative, but `<` raises ValueError.
     __eq__ = _comparison(operator.eq, (TypeError, ValueError))
     __ne__ = _comparison(operator.ne, (TypeError, ValueError))
     __lt__ = _comparison(operator.lt)
@@ -104,7 +105,7 @@ class Dimension:
         return bool(self._value)
 
     def is_compatible_with(self, other: Any) -> bool:
-        """Whether both could be one size: equal, or one unknown."""
+        """Whether the two could be the same size: they are equal, or one of them is unknown."""
         other = Dimension(other).value
         return self.value is None or other is None or self.value == other
 
@@ -113,7 +114,7 @@ class Dimension:
         self.merge_with(other)
 
     def merge_with(self, other: Any) -> "Dimension":
-        """The size that is known of the two.
+        """The one of two sizes that is known.
 
         Raises:
           ValueError: If both are known and differ.
@@ -131,7 +132,7 @@ class Dimension:
 
 
 def dimension_value(dimension: Any) -> Any:
-    """The plain size of what may be a `Dimension`; anything else is returned as it is.
+    """The plain size of a `Dimension`. Any other value is returned as it is.
 
     Args:
       dimension: A Dimension, an integer, or None.

@@ -1,7 +1,7 @@
-"""Element types: `tf.DType`, one object for each type, and the way to and from NumPy's.
+"""Element types: `tf.DType`, with one object for each type, and conversion to and from NumPy's dtypes.
 
-Mirrors https://www.tensorflow.org/api_docs/python/tf/dtypes. Every dtype exists once, so `is` compares them.
-TensorFlow 1's reference types (`float32_ref`) do not exist here: nothing in TensorFlow 2 makes them.
+Mirrors https://www.tensorflow.org/api_docs/python/tf/dtypes. Every dtype exists once, so dtypes can be compared
+with `is`. TensorFlow 1's reference types (`float32_ref`) are left out, because nothing in TensorFlow 2 makes them.
 """
 
 import builtins
@@ -23,11 +23,11 @@ __all__ = [
 class DType:
     """The type of a tensor's elements, such as `tf.float32`.
 
-    `DType(type_enum)` returns the dtype with that number in TensorFlow's files; normally one writes
+    `DType(type_enum)` returns the dtype that has this number in TensorFlow's files. Normally one writes
     `tf.float32` or `tf.as_dtype("float32")`.
 
     Args:
-      type_enum: TensorFlow's number of the type (`tf.float32.as_datatype_enum`).
+      type_enum: TensorFlow's number for the type, as in `tf.float32.as_datatype_enum`.
 
     Raises:
       TypeError: If no type has that number.
@@ -46,7 +46,8 @@ class DType:
 
     # Set by `_define`, the only place that makes instances.
     _enum: int
-    # f floating, i integer, u unsigned, c complex, b boolean, S string, q quantized, "" an opaque handle.
+    # One letter for the kind of type: f floating, i signed integer, u unsigned integer, c complex, b boolean,
+    # S string, q quantized; "" stands for opaque handles.
     _kind: str
     _name: str
     _np: np.dtype | None
@@ -65,12 +66,12 @@ class DType:
 
     @property
     def as_datatype_enum(self) -> int:
-        """TensorFlow's number of this type, as its files store it."""
+        """TensorFlow's number for this type, as stored in its files."""
         return self._enum
 
     @property
     def as_numpy_dtype(self) -> Any:
-        """The NumPy scalar class (`np.float32`, `ml_dtypes.bfloat16`), `object` for strings.
+        """The NumPy scalar class, such as `np.float32` or `ml_dtypes.bfloat16`; `object` for strings.
 
         Raises:
           KeyError: For `tf.resource` and `tf.variant`, which NumPy cannot hold.
@@ -83,12 +84,12 @@ class DType:
 
     @property
     def is_floating(self) -> builtins.bool:
-        """Whether this is a real floating-point type, the small ones included."""
+        """Whether this is a real floating-point type, including those of 8 bits and fewer."""
         return self._kind == "f"
 
     @property
     def is_integer(self) -> builtins.bool:
-        """Whether this is an integer type, signed or not; quantized types are not."""
+        """Whether this is a signed or unsigned integer type. Quantized types do not count."""
         return self._kind == "i" or self._kind == "u"
 
     @property
@@ -108,34 +109,34 @@ class DType:
 
     @property
     def is_quantized(self) -> builtins.bool:
-        """Whether this is one of TensorFlow's `qint` types. They have names here, but no operations."""
+        """Whether this is one of TensorFlow's quantized types. tapejax names them, but has no operations on them."""
         return self._kind == "q"
 
     @property
     def is_numeric(self) -> builtins.bool:
-        """Whether TensorFlow counts this type as numeric: the types of 2, 4 and float 8 bits it does not."""
+        """Whether TensorFlow counts this type as numeric. Types of 2 and 4 bits and floats of 8 bits do not count."""
         return self._numeric
 
     @property
     def is_numpy_compatible(self) -> builtins.bool:
-        """Whether NumPy can hold it: everything but `tf.resource` and `tf.variant`."""
+        """Whether NumPy arrays can hold this type. They can hold all but `tf.resource` and `tf.variant`."""
         return self._np is not None
 
     @property
     def base_dtype(self) -> "DType":
-        """This dtype. (TensorFlow 1 had reference types, whose base was the plain one.)"""
+        """This dtype. (In TensorFlow 1, reference types had another dtype as their base.)"""
         return self
 
     @property
     def real_dtype(self) -> "DType":
-        """The type of the real part: `float32` for `complex64`; this dtype where it is not complex."""
+        """The type of the real part: `float32` for `complex64`, `float64` for `complex128`, otherwise this dtype."""
         if self._kind != "c":
             return self
         return float32 if self is complex64 else float64
 
     @property
     def size(self) -> int:
-        """Bytes of one element in memory; 0 for strings and handles. Types below 8 bits take a whole byte."""
+        """The bytes that one element takes in memory; 0 for strings and handles. Types below 8 bits take a byte."""
         return 0 if self._kind in ("S", "") else self._np.itemsize  # type: ignore[union-attr]
 
     @property
@@ -165,10 +166,10 @@ class DType:
 
     @property
     def limits(self) -> tuple[Any, Any]:
-        """The values that an image of this type spans: (0, max) for integers, (0, 1) for floats.
+        """The range of the pixel values of images of this type: (0, max) for integers, (0, 1) for floats.
 
         Raises:
-          ValueError: For types that TensorFlow gives no such limits, such as `float16`.
+          ValueError: If TensorFlow defines no such range for this type, such as for `float16`.
         """
         if self.is_integer and self._numeric:
             return 0, self.max
@@ -179,18 +180,18 @@ class DType:
         raise ValueError(f"{self} does not have defined limits.")
 
     def is_compatible_with(self, other: Any) -> builtins.bool:
-        """Whether a value of the dtype `other` can stand where this one is asked for: it must be equal.
+        """Whether a value of dtype `other` can be used where this dtype is expected. It can if the two are equal.
 
         Args:
-          other: Anything that `tf.as_dtype` takes.
+          other: Anything that `tf.as_dtype` accepts.
 
         Raises:
-          TypeError: If `other` names no type.
+          TypeError: If `other` stands for no type.
         """
         return self is as_dtype(other)
 
     def is_subtype_of(self, other: Any) -> builtins.bool:
-        """Whether this is the dtype `other` (tf.function's question: can one trace serve both?)."""
+        """Whether this is the dtype `other`. `tf.function` asks this to decide whether two calls can share a trace."""
         return type(other) is DType and self is other
 
     def __eq__(self, other: Any) -> builtins.bool:
@@ -219,8 +220,9 @@ class DType:
         return as_dtype, (self._name,)
 
 
-# Everything that stands for a dtype, other than DTypes themselves: numbers, names, Python and NumPy types,
-# NumPy dtypes. NumPy dtypes are also alone in `_FROM_NUMPY`.
+# Three tables, filled by `_define` and `_also`. `_BY_KEY` maps everything that stands for a dtype (type numbers, names,
+# Python and NumPy types, NumPy dtypes) to the DType, and `_TO_NUMPY` maps the same keys to NumPy dtypes.
+# `_FROM_NUMPY` has NumPy dtypes as its only keys.
 _BY_KEY: Final[dict[Any, DType]] = {}
 _FROM_NUMPY: Final[dict[np.dtype, DType]] = {}
 _TO_NUMPY: Final[dict[Any, np.dtype]] = {}
@@ -283,31 +285,31 @@ half = float16
 double = float64
 
 QUANTIZED_DTYPES: Final = frozenset({qint8, quint8, qint16, quint16, qint32})
-"""The `qint` and `quint` types."""
+"""The quantized types, `qint8` and so on."""
 
 _also(float32, "float", float)
 _also(float64, "double")
 _also(float16, "half")
 _also(bool, builtins.bool)
 _also(string, object, np.str_, np.bytes_)
-# C's names for sizes that NumPy also has under another name (which are doubled depends on the platform).
+# NumPy has some integer sizes twice, also under C's names. Which sizes these are depends on the platform.
 for _scalar in (np.intc, np.long, np.longlong, np.uintc, np.ulong, np.ulonglong):
     _also(_FROM_NUMPY[np.dtype(_scalar)], _scalar)
 
 
 def as_dtype(type_value: Any) -> DType:
-    """Converts to a dtype.
+    """Converts a value that stands for an element type to a `DType`.
 
     Args:
       type_value: A DType; a name (`"float32"`, `"half"`); a NumPy dtype or scalar class; `float`, `bool` or
-        `object`; one of TensorFlow's type numbers; or something whose `dtype` is a NumPy dtype. As in
-        TensorFlow, `int`, `complex` and `str` are refused: they name no width.
+        `object`; one of TensorFlow's type numbers; or an object whose `dtype` is a NumPy dtype. As in
+        TensorFlow, `int`, `complex` and `str` are refused, because they name no size.
 
     Returns:
       The DType, the same object each time.
 
     Raises:
-      TypeError: If it stands for no TensorFlow type.
+      TypeError: If `type_value` stands for no TensorFlow type.
 
     >>> as_dtype("half"), as_dtype(np.int64), as_dtype(np.zeros(2)), as_dtype(float)
     (tf.float16, tf.int64, tf.float64, tf.float32)
@@ -319,7 +321,7 @@ def as_dtype(type_value: Any) -> DType:
     try:
         return _BY_KEY[type_value]
     except (KeyError, TypeError):
-        pass  # Not a key, or not hashable (an array).
+        pass  # `type_value` is not a key of the table, or is not hashable, such as an array.
     try:
         numpy_dtype = type_value if isinstance(type_value, np.dtype) else np.dtype(type_value.dtype)
         return from_numpy(numpy_dtype)
@@ -328,10 +330,10 @@ def as_dtype(type_value: Any) -> DType:
 
 
 def from_numpy(dtype: np.dtype) -> DType:
-    """The DType of a NumPy dtype: one dictionary look-up for the common ones.
+    """The DType of a NumPy dtype. It takes one dictionary look-up for common dtypes.
 
     Args:
-      dtype: A NumPy dtype of any byte order; strings of every length give `tf.string`.
+      dtype: A NumPy dtype of any byte order. Strings of every length give `tf.string`.
 
     Raises:
       TypeError: If TensorFlow has no such type.
@@ -348,16 +350,17 @@ def from_numpy(dtype: np.dtype) -> DType:
 
 
 def to_numpy(dtype: Any) -> np.dtype:
-    """The NumPy dtype of anything that `as_dtype` takes: one dictionary look-up for the common ones.
+    """The NumPy dtype of anything that `as_dtype` accepts. It takes one dictionary look-up for common dtypes.
 
     Args:
-      dtype: A DType, name, NumPy dtype and so on.
+      dtype: A DType, a name, a NumPy dtype and so on.
 
     Returns:
       The NumPy dtype, in native byte order; `object` for strings.
 
     Raises:
-      TypeError: If it stands for no TensorFlow type, or NumPy cannot hold it (`tf.resource`, `tf.variant`).
+      TypeError: If `dtype` stands for no TensorFlow type, or for one that NumPy arrays cannot hold
+        (`tf.resource`, `tf.variant`).
 
     >>> to_numpy(float32), to_numpy("bfloat16"), to_numpy(string)
     (dtype('float32'), dtype(bfloat16), dtype('O'))

@@ -1,4 +1,4 @@
-"""What TensorFlow raises when an operation fails (`tf.errors`), and what tapejax raises for what it lacks.
+"""TensorFlow's exceptions for operations that fail (`tf.errors`), and tapejax's own for what it does not support.
 
 Mirrors https://www.tensorflow.org/api_docs/python/tf/errors.
 """
@@ -35,7 +35,7 @@ UNAUTHENTICATED: Final = 16
 
 
 class OpError(Exception):
-    """An operation failed: the base of every class here but the two about Python code.
+    """An operation failed. This is the base class of all exceptions that have one of TensorFlow's error codes.
 
     Args:
       node_def: The failing operation's definition, or None.
@@ -44,8 +44,11 @@ class OpError(Exception):
       error_code: One of the constants of this module.
       *args: At most one dictionary, kept as `experimental_payloads`.
 
-    TensorFlow wants the arguments by position; `OpError(message="...", error_code=UNKNOWN)` works here too.
-    Unlike TensorFlow's, `repr` and `args` show the message.
+    Raises:
+      TypeError: `message` or `error_code` is missing, or `*args` is not at most one dictionary.
+
+    TensorFlow takes the arguments by position; `OpError(message="...", error_code=UNKNOWN)` works here too.
+    Unlike those of TensorFlow's class, `repr` and `args` show the message.
 
     >>> error = OpError(None, None, "no such file", NOT_FOUND)
     >>> str(error), error.message, error.error_code
@@ -55,7 +58,7 @@ class OpError(Exception):
     """
 
     def __init__(self, node_def: Any = None, op: Any = None, message: Any = None, error_code: Any = None, *args: Any):
-        # A lone positional text would be taken for the `node_def`, and the message lost.
+        # A single positional text would be taken for `node_def`, and the message would be lost. So it is refused.
         if message is None or error_code is None:
             raise TypeError(
                 f"{type(self).__name__} needs `message` (and OpError `error_code`): pass "
@@ -74,12 +77,12 @@ class OpError(Exception):
 
     @property
     def op(self) -> Any:
-        """The operation that failed, where one is known, else None."""
+        """The operation that failed, or None if it is not known."""
         return self._op
 
     @property
     def node_def(self) -> Any:
-        """The definition of the operation that failed, where one is known, else None."""
+        """The definition of the operation that failed, or None if it is not known."""
         return self._node_def
 
     @property
@@ -99,7 +102,7 @@ class OpError(Exception):
 
 
 class _CodedError(OpError):
-    """What the subclasses share: the error code belongs to the class."""
+    """Base of the exceptions whose class determines the error code."""
 
     _CODE: int
 
@@ -117,7 +120,7 @@ class CancelledError(_CodedError):
 
 
 class UnknownError(_CodedError):
-    """An error of no known kind.
+    """An operation failed for a reason that no other class describes.
 
     See https://www.tensorflow.org/api_docs/python/tf/errors/UnknownError.
     """
@@ -266,9 +269,9 @@ class UnsupportedError(NotImplementedError):
     """TensorFlow can do this and tapejax cannot.
 
     Args:
-      what: What was asked for, as the user wrote it: a function, an argument with its value.
-      why: The reason, as a clause.
-      instead: What to do instead, as a sentence.
+      what: What was asked for, as the user wrote it: a function, or an argument with its value.
+      why: The reason, as a clause without a full stop.
+      instead: What to do instead, as a sentence with its full stop.
 
     >>> raise UnsupportedError("tf.foo", "it needs a cluster", "Use one host.")
     Traceback (most recent call last):

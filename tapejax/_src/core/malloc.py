@@ -1,9 +1,9 @@
-"""The C library's memory settings, for CPUs: keep what was freed instead of giving it back at each step.
+"""Memory settings of the C library, for CPUs: freed memory is kept instead of being returned to the system.
 
-XLA's CPU client asks for its temporary buffers anew at every step. By default glibc maps them afresh each time, and
-the kernel clears every page again: a convolutional network's step that took 208 ms took 140 ms with these settings.
-They hold for the whole process and can raise its resident memory, so they are `tapejax run`'s default, and a
-library user's choice.
+XLA's CPU client allocates its temporary buffers again at every step. By default glibc maps large buffers afresh each
+time, and the kernel clears every page again. With these settings the step of a convolutional network took 140 ms
+instead of 208 ms. They apply to the whole process and can raise its resident memory. That is why `tapejax run` makes
+them by default, but importing the library does not.
 """
 
 import ctypes
@@ -14,7 +14,8 @@ from typing import Any
 
 __all__ = ["give_back", "keep_memory"]
 
-# mallopt's parameter numbers are glibc's ABI. One arena: without it the threads' own arenas shrink all the same.
+# The parameter numbers of mallopt are part of glibc's ABI. M_ARENA_MAX is 1 because the arenas of other threads
+# would be trimmed in spite of the other settings.
 _SETTINGS = {
     "M_ARENA_MAX": (-8, 1),
     "M_MMAP_MAX": (-4, 0),
@@ -27,10 +28,10 @@ _kept: bool | None = None
 def keep_memory() -> bool:
     """Makes the process keep freed memory for itself. Call it before the first operation, best before importing JAX.
 
-    Also the environment's `TAPEJAX_KEEP_MEMORY=1`. It cannot be undone.
+    The environment variable `TAPEJAX_KEEP_MEMORY=1` does the same. It cannot be undone.
 
     Returns:
-      Whether it is so now: False without glibc (macOS, Windows, musl), where nothing changes.
+      Whether the settings are in force. Without glibc (macOS, Windows, musl) nothing changes, and it is False.
 
     >>> keep_memory()  # doctest: +SKIP
     True
@@ -42,10 +43,10 @@ def keep_memory() -> bool:
 
 
 def give_back() -> bool:
-    """Gives free memory back to the system, once: after much was dropped, such as compiled programs.
+    """Returns free memory to the system once. Useful after much was dropped, such as compiled programs.
 
     Returns:
-      Whether there was any; False without glibc, where nothing happens.
+      Whether any memory was returned. Without glibc nothing happens, and it is False.
 
     >>> give_back()  # doctest: +SKIP
     True
@@ -55,7 +56,7 @@ def give_back() -> bool:
 
 
 def _of_glibc(name: str) -> Any:
-    """A function of the C library that returns an int, or None where that is not glibc."""
+    """A function of the C library, or None if the C library is not glibc."""
     if not sys.platform.startswith("linux") or platform.libc_ver()[0] != "glibc":
         return None
     try:

@@ -1,9 +1,10 @@
-"""What the error says when a namespace has no such name: what is near, or what to write instead."""
+"""The error text for a missing public name: similar names that exist, or what to write instead."""
 
 import difflib
 
 _PACKAGE = __name__.partition(".")[0]
-# What to write where a name is missing: by the longest prefix that fits.
+# Advice for names that tapejax leaves out on purpose. A key stands for the name itself and for all names below it;
+# where several keys apply, the longest one decides.
 WAYS = {
     "tf.app": "Use absl.app and absl.flags, or argparse.", "tf.flags": "Use absl.flags or argparse.",
     "tf.contrib": "It left TensorFlow in version 2.", "tf.estimator": "Write a loop, or use tf.keras.Model.fit.",
@@ -49,7 +50,13 @@ WAYS = {
 
 
 def explain(module: str, attribute: str, existing: list[str]) -> str:
-    """The text for `attribute` missing from `module`: what it is called, that it is missing, what is near it.
+    """The text of the AttributeError for a name that a module does not have.
+
+    Args:
+      module: the module's name, such as "tapejax.nn".
+      attribute: the name that was asked for.
+      existing: the names that the module has, among which similar ones are looked for.
+
 
     >>> print(explain("tapejax.nn", "relu7", ["relu", "relu6", "softmax"]))
     module 'tapejax.nn' has no attribute 'relu7': tf.nn.relu7 is not supported yet. Nearest that exist: \
@@ -65,7 +72,7 @@ tf.nn.relu, tf.nn.relu6
 
 
 def way(symbol: str) -> str | None:
-    """What to write instead of a symbol that is missing on purpose.
+    """What to write instead of a symbol that tapejax leaves out on purpose, or None for any other symbol.
 
     >>> way("tf.Session.run")
     'Call functions: operations run at once.'
@@ -75,7 +82,7 @@ def way(symbol: str) -> str | None:
 
 
 def nearest(attribute: str, existing: list[str]) -> list[str]:
-    """Up to three of `existing` that look most like `attribute`, capital letters ignored.
+    """Up to three names in `existing` that are spelled most like `attribute`. Upper and lower case count as equal.
 
     >>> nearest("crossentropy", ["CrossEntropy", "relu"])
     ['CrossEntropy']

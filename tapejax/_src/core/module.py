@@ -1,4 +1,4 @@
-"""`Module`: an object that knows the variables and modules in its attributes."""
+"""`Module`, a base class that finds the variables in its attributes, and `name_scope`."""
 
 import contextlib
 import functools
@@ -13,13 +13,14 @@ __all__ = ["Module", "name_scope"]
 
 
 class name_scope(contextlib.ContextDecorator):
-    """Context that puts a name before those of the variables made in it, and of its operations in XLA's profiles.
+    """Context manager that prefixes names: of the variables made in it, and of its operations in XLA's profiles.
 
     Args:
-      name: scopes nest, "a/b/"; one that ends in "/" is not put into those around it.
+      name: the prefix. Scopes nest: "b" inside "a" gives "a/b/". A name that ends in "/" is absolute: it replaces
+        the scopes around it.
 
     Raises:
-      ValueError: `name` is no string.
+      ValueError: `name` is not a string.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/name_scope
 
@@ -55,10 +56,10 @@ class Module:
     """Base class that finds variables and submodules in attributes, lists, tuples and dicts.
 
     Args:
-      name: of the module; by default the class's, in snake case.
+      name: the module's name; by default the name of its class in snake case.
 
     Raises:
-      ValueError: a name that is not a Python identifier.
+      ValueError: `name` is not a Python identifier.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/Module
 
@@ -89,12 +90,19 @@ class Module:
 
     @property
     def name_scope(self) -> name_scope:
-        """A `tf.name_scope` of the module's name, in those that were around its construction."""
+        """A `tf.name_scope` of the module's name, inside the scopes that were open when the module was made."""
         return name_scope(self._scope)
 
     @classmethod
     def with_name_scope(cls, method: Any) -> Any:
-        """Decorator for methods that run in the module's `name_scope`."""
+        """Decorator that runs a method in the module's `name_scope`.
+
+        Args:
+          method: the method to decorate.
+
+        Returns:
+          The decorated method.
+        """
 
         @functools.wraps(method)
         def scoped(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -105,22 +113,22 @@ class Module:
 
     @property
     def variables(self) -> tuple[Variable, ...]:
-        """Variables of this module, by attribute name, then of its submodules."""
+        """The variables of this module, sorted by attribute name, followed by those of its submodules."""
         return tuple(self._leaves(Variable))
 
     @property
     def trainable_variables(self) -> tuple[Variable, ...]:
-        """The trainable ones of `variables`."""
+        """Those of `variables` that are trainable."""
         return tuple(v for v in self.variables if v.trainable)
 
     @property
     def non_trainable_variables(self) -> tuple[Variable, ...]:
-        """The others of `variables`."""
+        """Those of `variables` that are not trainable."""
         return tuple(v for v in self.variables if not v.trainable)
 
     @property
     def submodules(self) -> tuple["Module", ...]:
-        """Modules in attributes, theirs included."""
+        """The modules found in attributes, and in the attributes of those modules."""
         return tuple(self._leaves(Module))
 
     def _leaves(self, kind: type) -> Iterator[Any]:

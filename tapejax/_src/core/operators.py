@@ -1,4 +1,7 @@
-"""The operators of tensors and variables, for type checkers. At run time `ops/operators.py` attaches them."""
+"""Declares the operators of tensors and variables for type checkers.
+
+The operators themselves are attached at import by `tapejax/_src/ops/operators.py`.
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +13,7 @@ if TYPE_CHECKING:
     from tapejax._src.core.tensor import Tensor
 
     class Operators:
-        """What Python's operators give: tensors."""
+        """Python's operators, which all return tensors (except `==` and `!=`, which may return bools)."""
 
         def __add__(self, other: Any) -> Tensor: ...
         def __radd__(self, other: Any) -> Tensor: ...

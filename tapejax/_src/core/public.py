@@ -1,6 +1,7 @@
-"""`public`: which functions and classes TensorFlow's names stand for.
+"""The table of public names: which function or class stands under each of TensorFlow's names.
 
-The facades (`tapejax/nn.py` and the like) are generated from these names; see `tapejax/_src/facades.py`.
+The decorator `public` fills it. The public modules (`tapejax/nn.py` and the like) are generated from it; see
+`tapejax/_src/facades.py`.
 """
 
 import functools
@@ -14,15 +15,26 @@ __all__ = ["names", "public", "version", "versions"]
 F = TypeVar("F", bound=Callable)
 
 names: dict[str, Callable] = {}
-"""Public TensorFlow name, such as "math.add": the function."""
+"""From a public TensorFlow name without "tf.", such as "math.add", to the function or class."""
 
 
 versions: dict[type, dict[str, Callable]] = {}
-"""For classes of sparse and ragged tensors: TensorFlow name, such as "concat", to the function that takes them."""
+"""For each class of sparse or ragged tensors: from a public name, such as "concat", to the function for that class."""
 
 
 def version(error: NotATensor, public_names: tuple[str, ...]) -> Callable:
-    """The version of an op for the kind of value that it could not convert. Raises the error if there is none."""
+    """The function that implements an op for sparse or ragged tensors.
+
+    Args:
+      error: what the op raised because it could not convert a value to a tensor.
+      public_names: the public names of the op.
+
+    Returns:
+      The function registered in `versions` for the class of that value.
+
+    Raises:
+      NotATensor: there is no such function; this is `error` itself.
+    """
     known = versions.get(type(error.value), {})
     for name in public_names:
         if name in known:
@@ -31,11 +43,18 @@ def version(error: NotATensor, public_names: tuple[str, ...]) -> Callable:
 
 
 def public(*public_names: str, composites: bool = False) -> Callable[[F], F]:
-    """Registers a plain Python function (one made of other ops) under TensorFlow names.
+    """Decorator that registers a class, or a Python function made of other ops, under TensorFlow's names.
 
     Args:
-      *public_names: every name TensorFlow exposes it under, without "tf.".
-      composites: whether it has versions for sparse or ragged tensors (an `op` always may).
+      *public_names: all names under which TensorFlow exposes it, without "tf.".
+      composites: whether `versions` may hold a function for sparse or ragged tensors, to be called where an
+        argument is one. Functions registered by `@op` always look there.
+
+    Returns:
+      A decorator.
+
+    Raises:
+      ValueError: one of the names is already taken.
     """
 
     def register(fn: F) -> F:

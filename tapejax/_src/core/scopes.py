@@ -1,4 +1,4 @@
-"""Small things of the ``tf`` namespace that make no ops: scopes, queries, grouping, printing."""
+"""Small functions of the ``tf`` namespace that record no ops: scopes, queries and grouping."""
 
 import contextlib
 import logging
@@ -19,7 +19,10 @@ __all__: list[str] = []
 
 @public("get_logger")
 def get_logger() -> logging.Logger:
-    """The logger of tapejax's warnings (TensorFlow's is named "tensorflow").
+    """The logger that tapejax's warnings go to. It is named "tapejax"; TensorFlow's is named "tensorflow".
+
+    Returns:
+      A `logging.Logger`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/get_logger
 
@@ -31,7 +34,10 @@ def get_logger() -> logging.Logger:
 
 @public("executing_eagerly")
 def executing_eagerly() -> bool:
-    """Whether operations give values: True except while a graph is captured.
+    """Whether operations compute values. This is true except while a graph is being captured.
+
+    Returns:
+      A bool.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/executing_eagerly
 
@@ -43,7 +49,13 @@ def executing_eagerly() -> bool:
 
 @public("is_tensor")
 def is_tensor(x: Any) -> bool:
-    """Whether `x` is a tensor, a variable or another TensorFlow-native value.
+    """Whether `x` is a tensor, a variable, or a composite of tensors such as a sparse or ragged tensor.
+
+    Args:
+      x: any value.
+
+    Returns:
+      A bool.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/is_tensor
 
@@ -56,7 +68,10 @@ def is_tensor(x: Any) -> bool:
 @public("control_dependencies")
 @contextlib.contextmanager
 def control_dependencies(control_inputs: Any) -> Iterator[None]:
-    """Context whose operations come after `control_inputs`: what is recorded runs in order anyway.
+    """Context manager for operations that must run after `control_inputs`. Operations run in order anyway.
+
+    Args:
+      control_inputs: tensors or operations, which have been recorded before; or a function, which is called.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/control_dependencies
 
@@ -72,7 +87,7 @@ def control_dependencies(control_inputs: Any) -> Iterator[None]:
 @public("init_scope")
 @contextlib.contextmanager
 def init_scope() -> Iterator[None]:
-    """Context that lifts operations out of the functions that are being captured: they run once, at once.
+    """Context manager that takes operations out of the functions being captured: they run once, immediately.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/init_scope
 
@@ -87,10 +102,13 @@ def init_scope() -> Iterator[None]:
 @public("device")
 @contextlib.contextmanager
 def device(device_name: Any) -> Iterator[None]:
-    """Context that asks for a device: "CPU:0", "/GPU:1"...; new arrays are put there.
+    """Context manager that chooses the device on which new arrays are placed.
+
+    Args:
+      device_name: such as "CPU:0" or "/GPU:1". None changes nothing.
 
     Raises:
-      UnsupportedError: the device does not exist here.
+      UnsupportedError: JAX sees no such device.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/device
 
@@ -109,7 +127,7 @@ def device(device_name: Any) -> Iterator[None]:
         found = jax.devices(platform)[int(number or 0)]
     except (RuntimeError, IndexError):
         raise UnsupportedError(
-            f"tf.device({device_name!r})", f"JAX sees {jax.devices()}", "name one of these"
+            f"tf.device({device_name!r})", f"JAX sees {jax.devices()}", "Name one of these."
         ) from None
     stream.sync("the device changed")
     with jax.default_device(found):
@@ -121,6 +139,9 @@ def device(device_name: Any) -> Iterator[None]:
 def no_op(name: str | None = None) -> None:
     """Does nothing.
 
+    Args:
+      name: of no effect.
+
     Source: https://www.tensorflow.org/api_docs/python/tf/no_op
 
     >>> no_op()
@@ -129,7 +150,11 @@ def no_op(name: str | None = None) -> None:
 
 @public("group")
 def group(*inputs: Any, name: str | None = None) -> None:
-    """Groups operations, which have been recorded already: nothing is left to do.
+    """Groups operations. They have been recorded already, so there is nothing left to do.
+
+    Args:
+      *inputs: the operations.
+      name: of no effect.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/group
 
@@ -139,11 +164,14 @@ def group(*inputs: Any, name: str | None = None) -> None:
 
 @public("get_static_value")
 def get_static_value(tensor: Any, partial: bool = False) -> Any:
-    """The value as a NumPy array, or None for a tensor of a graph that is being captured.
+    """The value of a tensor where it is known, otherwise None.
 
     Args:
       tensor: a tensor.
       partial: of no effect: a value is known as a whole or not at all.
+
+    Returns:
+      A NumPy array, or None for a tensor of a graph that is being captured.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/get_static_value
 

@@ -1,7 +1,7 @@
 """Static shapes: `tf.TensorShape`, whose rank or sizes may be unknown.
 
-Mirrors https://www.tensorflow.org/api_docs/python/tf/TensorShape. Sizes are plain integers or None, as in all
-of TensorFlow 2; `TensorShape.dims` alone still wraps them in `Dimension`.
+Mirrors https://www.tensorflow.org/api_docs/python/tf/TensorShape. Sizes are plain integers or None, as everywhere
+in TensorFlow 2. The one exception is `TensorShape.dims`, which still wraps them in `Dimension`.
 """
 
 import functools
@@ -19,13 +19,13 @@ __all__ = [
 
 
 class TensorShape:
-    """The static shape of a tensor: sizes along its axes, each known or None, or nothing known at all.
+    """The static shape of a tensor: one size for each axis. A size, or the whole shape, may be unknown (None).
 
-    Immutable and hashable. Equal to lists and tuples of the same sizes.
+    Shapes are immutable and hashable. They are equal to lists and tuples of the same sizes.
 
     Args:
-      dims: Sizes as an iterable of integers (0 or more) and None; one such size for a vector; another
-        TensorShape; None if not even the rank is known.
+      dims: An iterable of sizes, which are integers of 0 or more, or None; one such size, for a vector; another
+        TensorShape; or None if not even the rank is known.
 
     Raises:
       TypeError: If a size is neither an integer nor None.
@@ -70,7 +70,7 @@ class TensorShape:
 
     @property
     def dims(self) -> list[Dimension] | None:
-        """The sizes as `Dimension` objects, or None if the rank is unknown. `as_list()` gives plain ones."""
+        """The sizes as `Dimension` objects, or None if the rank is unknown. `as_list()` gives plain integers."""
         return None if self._dims is None else [Dimension(size) for size in self._dims]
 
     def as_list(self) -> list[int | None]:
@@ -101,7 +101,7 @@ class TensorShape:
         return len(self._dims)
 
     def __bool__(self) -> bool:
-        # A scalar's shape is a known shape: true, though it is empty.
+        # A shape is true if its rank is known. The shape of a scalar is known, so it is true although it is empty.
         return self._dims is not None
 
     def __iter__(self) -> Iterator[int | None]:
@@ -118,7 +118,7 @@ class TensorShape:
         if key.step is not None:
             raise ValueError(f"A shape of unknown rank cannot be sliced with a step, received {key}")
         start = 0 if key.start is None else key.start
-        # Counted from the end, or open at the end: the length depends on the rank.
+        # A slice that counts from the end, or is open at the end, has a length that depends on the unknown rank.
         if key.stop is None or key.stop < 0 or start < 0:
             return unknown_shape()
         return unknown_shape(max(key.stop - start, 0))
@@ -130,7 +130,7 @@ class TensorShape:
         return as_shape(other).concatenate(self)
 
     def concatenate(self, other: Any) -> "TensorShape":
-        """The axes of this shape followed by those of `other`; unknown if either rank is.
+        """The axes of this shape followed by those of `other`; an unknown shape if either rank is unknown.
 
         >>> TensorShape([2, None]) + [3]
         TensorShape([2, None, 3])
@@ -154,7 +154,7 @@ class TensorShape:
         return hash(self._dims)
 
     def is_compatible_with(self, other: Any) -> bool:
-        """Whether one tensor could have both shapes: ranks and sizes agree where both are known.
+        """Whether one tensor could have both shapes: ranks and sizes are equal wherever both are known.
 
         >>> TensorShape([None, 3]).is_compatible_with([2, 3]), TensorShape([2]).is_compatible_with([3])
         (True, False)
@@ -162,7 +162,7 @@ class TensorShape:
         return self._merge(as_shape(other)) is not None
 
     def is_subtype_of(self, other: Any) -> bool:
-        """Whether every tensor of this shape fits `other`: `other` is the same or knows less."""
+        """Whether every tensor of this shape also has shape `other`, which is equal or has more unknown sizes."""
         if not isinstance(other, TensorShape):
             return False
         if other._dims is None:
@@ -172,10 +172,10 @@ class TensorShape:
         )
 
     def merge_with(self, other: Any) -> "TensorShape":
-        """What is known when both shapes are true of one tensor.
+        """The shape that combines what is known from both shapes of one tensor.
 
         Raises:
-          ValueError: If they contradict each other.
+          ValueError: If the shapes contradict each other.
 
         >>> TensorShape([None, 3]).merge_with([2, None])
         TensorShape([2, 3])
@@ -199,7 +199,7 @@ class TensorShape:
         return _of(tuple(merged))
 
     def most_specific_compatible_shape(self, other: Any) -> "TensorShape":
-        """What is true of both shapes: sizes that differ become None, and so does a rank that differs.
+        """The most precise shape that includes both: sizes that differ become None, and so do ranks that differ.
 
         >>> TensorShape([2, 3]).most_specific_compatible_shape([2, 4])
         TensorShape([2, None])
@@ -278,7 +278,7 @@ def _size(value: Any) -> int | None:
     if value is None:
         return None
     if type(value) is not int:
-        # `Dimension` checks it, and names the culprit.
+        # `Dimension` checks the value, and names it in the error.
         value = Dimension(value).value
     if value is not None and value < 0:
         raise ValueError(f"Dimension {value} must be >= 0")
@@ -286,18 +286,19 @@ def _size(value: Any) -> int | None:
 
 
 def _of(dims: tuple[int | None, ...] | None) -> TensorShape:
-    """A shape of sizes that are checked already: 0.1 µs, against 0.5 for the constructor."""
+    """A shape made of checked sizes, without checking them again: 0.1 µs, against 0.5 µs for the constructor."""
     shape = object.__new__(TensorShape)
     shape._dims = dims
     return shape
 
 
-# Bounded, since programs with ever new shapes run for days. Shapes are immutable: sharing them is safe.
+# The cache is bounded because a program that meets new shapes all the time may run for days. Cached shapes can be
+# shared because they are immutable.
 @functools.lru_cache(maxsize=4096)
 def known(dims: tuple[int, ...]) -> TensorShape:
-    """The TensorShape of a tuple that is known to hold good sizes, such as a `jax.Array`'s shape.
+    """The TensorShape of a tuple that is known to hold valid sizes, such as the shape of a `jax.Array`.
 
-    Unchecked and cached: for `Tensor.shape`, which training code reads all the time.
+    The sizes are not checked and results are cached, because training code reads `Tensor.shape` all the time.
 
     Args:
       dims: The sizes, plain integers.
@@ -309,7 +310,10 @@ def known(dims: tuple[int, ...]) -> TensorShape:
 
 
 def unknown_shape(rank: int | None = None) -> TensorShape:
-    """A shape of which nothing but perhaps the rank is known.
+    """A shape whose sizes are unknown, and whose rank may be unknown too.
+
+    Args:
+      rank: The number of axes, or None if it is unknown.
 
     >>> unknown_shape(), unknown_shape(2)
     (TensorShape(None), TensorShape([None, None]))
@@ -318,19 +322,22 @@ def unknown_shape(rank: int | None = None) -> TensorShape:
 
 
 def as_shape(shape: Any) -> TensorShape:
-    """Converts whatever `TensorShape` takes; one that is a TensorShape already is returned as it is."""
+    """Converts anything that `TensorShape` accepts to a TensorShape. A TensorShape is returned as it is."""
     return shape if isinstance(shape, TensorShape) else TensorShape(shape)
 
 
 def broadcast_static_shape(shape_x: Any, shape_y: Any) -> TensorShape:
-    """The static shape of an elementwise result of two shapes.
+    """The static shape of an elementwise operation on two tensors, by the rules of broadcasting.
 
-    An unknown size next to a known one greater than 1 must be that or 1, so the result is known; next to
-    anything else the result is unknown.
+    Where one size is unknown and the other is greater than 1, the unknown size must be equal to it or 1, so the
+    result is the known size. In all other cases an unknown size gives an unknown size.
 
     Args:
-      shape_x: A TensorShape, or what converts to one.
-      shape_y: Likewise.
+      shape_x: The first shape: a TensorShape, or a value that converts to one.
+      shape_y: The second shape, likewise.
+
+    Returns:
+      A TensorShape.
 
     Raises:
       ValueError: If two known sizes differ and neither is 1.
@@ -362,7 +369,7 @@ def broadcast_static_shape(shape_x: Any, shape_y: Any) -> TensorShape:
 
 
 def dimension_at_index(shape: TensorShape, index: int) -> Dimension:
-    """The size along one axis as a `Dimension`; an unknown one if the rank is unknown.
+    """The size along one axis as a `Dimension`, which is unknown if the rank is unknown.
 
     Args:
       shape: A TensorShape.

@@ -1,4 +1,4 @@
-"""`TensorSpec`: what is known of a tensor that is to come."""
+"""`TensorSpec`: shape, dtype and name of a tensor, without its values."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ __all__ = ["TensorSpec", "TypeSpec"]
 
 
 class TypeSpec:
-    """What specs have in common: `TensorSpec`, `SparseTensorSpec`, `RaggedTensorSpec`, `IndexedSlicesSpec`.
+    """Base class of `TensorSpec`, `SparseTensorSpec`, `RaggedTensorSpec` and `IndexedSlicesSpec`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/TypeSpec
 
@@ -20,16 +20,18 @@ class TypeSpec:
     __slots__ = ()
 
     def is_compatible_with(self, spec_or_value: Any) -> bool:
-        """Whether a value, or another spec, fits."""
+        """Whether a value, or another spec, is compatible with this spec."""
         raise NotImplementedError(f"{type(self).__name__}.is_compatible_with")
 
 
 class TensorSpec(TypeSpec):
-    """Shape, dtype and name of a tensor that is to come.
+    """Describes a tensor by shape, dtype and name, such as an argument of a function that is yet to be called.
 
     Args:
-      shape: what makes a `TensorShape`; None, and dimensions of None, are unknown.
-      dtype: `DType`. name: string or None.
+      shape: a `TensorShape`, or a value that converts to one. None means an unknown rank, and sizes of None are
+        unknown.
+      dtype: a `DType`, or a value that converts to one.
+      name: a string, or None.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/TensorSpec
 
@@ -51,7 +53,7 @@ class TensorSpec(TypeSpec):
 
     @classmethod
     def from_spec(cls, spec: Any, name: str | None = None) -> "TensorSpec":
-        """The same spec, perhaps with another name."""
+        """A copy of a spec, with another name if one is given."""
         return cls(spec.shape, spec.dtype, name or spec.name)
 
     shape = property(lambda self: self._shape, doc="The `TensorShape`.")

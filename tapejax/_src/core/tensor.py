@@ -1,4 +1,4 @@
-"""`Tensor`: the one tensor class. Its operators are attached by `tapejax._src.ops.operators`."""
+"""`Tensor`, the class of all dense tensors. `tapejax._src.ops.operators` adds Python's operators to it."""
 
 from typing import Any
 
@@ -21,8 +21,9 @@ newaxis = None
 class Tensor(stream.Lazy, Operators):
     """A multidimensional array, computed when its value is first needed.
 
-    Reading a value (`numpy`, ``float``, ``print``, NumPy and JAX functions) runs everything recorded so far as
-    one compiled program. Tensors compare elementwise and are not hashable; use `ref` for identity.
+    Reading a value (by `numpy`, ``float``, ``print``, or by NumPy's and JAX's functions) runs all operations
+    recorded so far as one compiled program. Comparing tensors is an elementwise operation, so they are not
+    hashable; use `ref` to put them into sets and dictionaries.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/Tensor
 
@@ -42,7 +43,7 @@ class Tensor(stream.Lazy, Operators):
 
     @property
     def shape(self) -> TensorShape:
-        """The `TensorShape`, always fully known."""
+        """The `TensorShape`. All its sizes are known."""
         return known(self.aval.shape)
 
     def get_shape(self) -> TensorShape:
@@ -50,10 +51,13 @@ class Tensor(stream.Lazy, Operators):
         return known(self.aval.shape)
 
     def set_shape(self, shape: Any) -> None:
-        """Asserts that the shape is compatible with `shape`.
+        """Checks that the tensor's shape is compatible with `shape`.
+
+        Args:
+          shape: a `TensorShape`, or a value that converts to one.
 
         Raises:
-          ValueError: if it is not.
+          ValueError: the two are not compatible.
         """
         if not self.shape.is_compatible_with(shape):
             raise ValueError(f"Tensor's shape {self.shape} is not compatible with supplied shape {TensorShape(shape)}")
@@ -65,17 +69,17 @@ class Tensor(stream.Lazy, Operators):
 
     @property
     def device(self) -> str:
-        """TF's name of the device that holds the value."""
+        """TensorFlow's name of the device that holds the value."""
         value = stream.realize(self)
         platform = "cpu" if isinstance(value, np.ndarray) else next(iter(value.devices())).platform
         return f"/job:localhost/replica:0/task:0/device:{platform.upper()}:0"
 
     @property
     def name(self) -> str:
-        """Not meaningful outside graphs.
+        """Not available: only tensors of TensorFlow's graphs have names.
 
         Raises:
-          AttributeError: always, as TensorFlow does eagerly.
+          AttributeError: always, as in eager TensorFlow.
         """
         raise AttributeError("Tensor.name is undefined when eager execution is enabled.")
 
@@ -85,7 +89,7 @@ class Tensor(stream.Lazy, Operators):
         return value[()] if value.ndim == 0 else value.copy()
 
     def ref(self) -> Any:
-        """A hashable reference to this tensor; ``ref().deref()`` gives it back."""
+        """A hashable reference to this tensor; ``ref().deref()`` gives the tensor back."""
         return Reference(self)
 
     experimental_ref = ref
@@ -94,7 +98,7 @@ class Tensor(stream.Lazy, Operators):
         value = stream.host(self)
         if copy:
             return np.array(value, dtype=dtype)
-        # A view where no conversion is asked for, as TensorFlow's is: read-only, for tensors do not change.
+        # Without a copy or conversion the result is a view, as in TensorFlow. It is read-only: tensors never change.
         view = value.view()
         view.flags.writeable = False
         return np.asarray(view, dtype=dtype)
@@ -180,7 +184,7 @@ class Tensor(stream.Lazy, Operators):
 
 
 class Reference:
-    """Compares and hashes by the identity of what it refers to."""
+    """A reference to a tensor or variable, which compares and hashes by the identity of that object."""
 
     __slots__ = ("_target",)
 
@@ -188,7 +192,7 @@ class Reference:
         self._target = target
 
     def deref(self) -> Any:
-        """The tensor or variable."""
+        """The tensor or variable that is referred to."""
         return self._target
 
     def __eq__(self, other: object) -> bool:
@@ -202,7 +206,7 @@ class Reference:
 
 
 def from_value(value: Any) -> Tensor:
-    """A concrete tensor that holds `value`: a NumPy array of its own, a JAX array, or a JAX tracer."""
+    """A tensor that holds `value`, which is a NumPy array that nobody else changes, a JAX array, or a JAX tracer."""
     out = Tensor.__new__(Tensor)
     out._value = value
     out._trace = None
@@ -212,7 +216,7 @@ def from_value(value: Any) -> Tensor:
 
 
 def is_symbolic(t: Tensor) -> bool:
-    """Whether `t` stands for a place in a graph that is being captured, without a value."""
+    """Whether `t` has no value because it belongs to a graph that is being captured."""
     return t._value is None and t._trace is not None and t._trace.symbolic
 
 

@@ -1,4 +1,4 @@
-"""String tensors as arrays of bytes objects on the host, and back."""
+"""Conversion between string tensors and NumPy arrays of `bytes` objects. Both live on the host."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,11 @@ _STRING = np.dtype(object)
 
 
 def texts(value: Any) -> np.ndarray:
-    """The bytes of a string tensor, or of what converts to one. TypeError for a number."""
+    """The elements of a string tensor, or of a value that converts to one, as a NumPy array of `bytes`.
+
+    Raises:
+      TypeError, InvalidArgumentError: `value` is a number, or a tensor of another dtype.
+    """
     t = to_tensor(value) if isinstance(value, Tensor) or not np.size(value) else to_tensor(value, _STRING)
     if t.aval.dtype != _STRING:
         raise invalid(f"expected a string tensor but got a {t.dtype.name} tensor")
@@ -24,7 +28,7 @@ def texts(value: Any) -> np.ndarray:
 
 
 def objects(values: Sequence[Any], shape: Sequence[int]) -> Tensor:
-    """A string tensor of this shape."""
+    """A string tensor of the given shape, made of a flat sequence of `bytes` objects."""
     out = np.empty(len(values), object)
     out[:] = values
     return from_value(out.reshape(tuple(shape)))

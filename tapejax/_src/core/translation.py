@@ -1,4 +1,4 @@
-"""Errors of running programs, as TensorFlow's classes."""
+"""Translates errors raised while a compiled program runs into TensorFlow's exception classes."""
 
 import re
 
@@ -10,7 +10,12 @@ __all__ = ["translate"]
 
 
 def translate(error: Exception, where: str) -> Exception:
-    """An error of a running program as TensorFlow's class."""
+    """The exception of TensorFlow's classes that stands for an error raised while a program ran.
+
+    Args:
+      error: what was raised.
+      where: text about the place in the user's code, which is appended to the message.
+    """
     text = f"{error} {where}"
     if "RESOURCE_EXHAUSTED" in text or isinstance(error, MemoryError):
         return errors.ResourceExhaustedError(message=text)
@@ -24,7 +29,10 @@ def translate(error: Exception, where: str) -> Exception:
 
 
 def _of_callback(text: str, where: str) -> Exception | None:
-    """The error that Python code called by the program raised, if it was one of `errors`: the end of XLA's report."""
+    """The error raised by Python code that the program called, if its class is one of `errors`, otherwise None.
+
+    XLA reports such an error as text, at the end of its own message.
+    """
     found = re.search(r"\n(?:[\w.]+\.)?(\w+Error): (.*)\Z", text, re.DOTALL)
     cls = getattr(errors, found[1], None) if found else None
     return cls(message=f"{found[2]} {where}") if found and cls is not None else None

@@ -1,4 +1,4 @@
-"""`Variable`: a tensor that can be assigned, with an identity that tapes and optimizers rely on."""
+"""`Variable`: a value that can be assigned. The object stays the same, so tapes and optimizers can refer to it."""
 
 import contextlib
 import itertools
@@ -20,8 +20,8 @@ from tapejax._src.engine.op import NO_STATIC, Op
 
 __all__ = ["Variable", "cut", "variables_by_tensor"]
 
-# Values that enter a variable are cut from where they came from: gradients do not flow through an assignment,
-# and the variable's tensor is never one that somebody else holds.
+# An assigned value is copied into a new tensor (`_own`, `cut`) for two reasons: gradients do not flow through an
+# assignment, and no one else may hold the variable's tensor, because its buffer can be overwritten.
 _numbers = itertools.count(1)
 _NOTHING: Final = contextlib.nullcontext()
 
@@ -41,17 +41,23 @@ class Variable(Operators):
     """A mutable tensor.
 
     Args:
-      initial_value: what converts to a tensor, or a function without arguments that returns it.
-      trainable: whether tapes watch it by themselves.
+      initial_value: a value that converts to a tensor, or a function without arguments that returns one.
+      trainable: whether gradient tapes watch the variable without being asked to.
       validate_shape: False lets later values have any shape.
-      name: for messages; ":0" is appended as in TensorFlow. Not made unique.
-      dtype: of the values; by default the initial value's.
-      shape: static shape that values must fit, by default the initial value's.
-      synchronization, aggregation, caching_device, variable_def, import_scope, constraint: TensorFlow's; only
-        `constraint` (kept for optimizers) may differ from the default.
+      caching_device: not supported; must be None.
+      name: the name shown in messages. ":0" is appended, as in TensorFlow. Two variables may have one name.
+      variable_def: not supported; must be None.
+      dtype: the type of the values; by default that of `initial_value`.
+      import_scope: not supported; must be None.
+      constraint: kept as an attribute, for optimizers that apply it.
+      synchronization: kept as an attribute; there is only one copy to synchronize.
+      aggregation: kept as an attribute; there is only one copy to update.
+      shape: the static shape that values must be compatible with; by default that of `initial_value`.
+      experimental_enable_variable_lifting: of no effect.
 
     Raises:
-      ValueError: no initial value, or one that does not fit `shape`.
+      ValueError: there is no initial value, or it does not fit `dtype` or `shape`.
+      UnsupportedError: an argument that must be None is given.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/Variable
 
@@ -88,7 +94,7 @@ class Variable(Operators):
             (import_scope, "import_scope"),
         ):
             if given is not None:
-                raise errors.UnsupportedError(f"Variable(`{what}`)", "it belongs to TF1 graphs", "leave it out")
+                raise errors.UnsupportedError(f"Variable(`{what}`)", "it belongs to TF1 graphs", "Leave it out.")
         if callable(initial_value):
             with stream.outside_captures():
                 initial_value = initial_value()
@@ -133,7 +139,11 @@ class Variable(Operators):
     # Reading
 
     def _read(self) -> Tensor:
-        """The current tensor, for use as an op's input. Where loops begin anew, what is pending runs first."""
+        """The current tensor, for use as an op's input.
+
+        The read may first run the pending program. Reading a trainable variable that this program updated, or
+        reading one twice without a tape, usually means that a training loop has started its next iteration.
+        """
         tensor = self._tensor
         if tensor._value is None and getattr(tensor._trace, "symbolic", False):
             tensor = self._settled()
@@ -151,7 +161,7 @@ class Variable(Operators):
         return tensor
 
     def _settled(self) -> Tensor:
-        """The current tensor. While another thread captures a function that assigns the variable, waits for the end."""
+        """The current tensor. If another thread is capturing a function that assigns the variable, waits for it."""
         trace = getattr(self._tensor, "_trace", None)
         thread = stream.thread
         if trace is None or not trace.symbolic or trace is thread.trace or trace in thread.below or thread.called_back:
@@ -160,7 +170,7 @@ class Variable(Operators):
             return self._tensor
 
     def value(self) -> Tensor:
-        """The value now, as a tensor that later assignments do not change."""
+        """The current value, as a tensor that later assignments do not change."""
         return identity(self._read())
 
     read_value = value
@@ -212,7 +222,7 @@ class Variable(Operators):
     # Writing
 
     def _overwrite(self, tensor: Tensor) -> None:
-        """Makes a fresh result of an op the value, unchecked."""
+        """Sets the value to `tensor`, a result that nobody else holds, without checking its shape or dtype."""
         stream.assign(self, tensor)
 
     def assign(
@@ -221,15 +231,16 @@ class Variable(Operators):
         """Sets the value.
 
         Args:
-          value: what converts to the variable's dtype, of a compatible shape.
-          use_locking: programs are serialised anyway. name: of no effect when eager.
-          read_value: False returns None.
+          value: a value that converts to the variable's dtype, of a shape compatible with the variable's.
+          use_locking: of no effect, because programs run one after another.
+          name: of no effect.
+          read_value: whether to return the variable.
 
         Returns:
-          The variable.
+          The variable, or None where `read_value` is false.
 
         Raises:
-          ValueError: wrong shape, or a tensor of another dtype. Nothing changes then.
+          ValueError: `value` has another shape, or is a tensor of another dtype. The variable keeps its value.
         """
         tensor = to_tensor(value, self._dtype)
         if not self._shape.is_compatible_with(tensor.aval.shape):
@@ -245,20 +256,40 @@ class Variable(Operators):
     def assign_add(
         self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
     ) -> "Variable | None":
-        """Adds to the value. Arguments as of `assign`.
+        """Adds `delta` to the value. The other arguments are those of `assign`.
+
+        Args:
+          delta: a value that converts to the variable's dtype, of the variable's shape.
+          use_locking: of no effect, because programs run one after another.
+          name: of no effect.
+          read_value: whether to return the variable.
+
+        Returns:
+          The variable, or None where `read_value` is false.
 
         Raises:
-          InvalidArgumentError: wrong shape (in a captured function ValueError). Nothing changes then.
+          InvalidArgumentError: `delta` has another shape (in a captured function it is a ValueError). The
+            variable keeps its value.
         """
         return self._update(_ASSIGN_ADD, delta, read_value)
 
     def assign_sub(
         self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
     ) -> "Variable | None":
-        """Subtracts from the value. Arguments as of `assign`.
+        """Subtracts `delta` from the value. The other arguments are those of `assign`.
+
+        Args:
+          delta: a value that converts to the variable's dtype, of the variable's shape.
+          use_locking: of no effect, because programs run one after another.
+          name: of no effect.
+          read_value: whether to return the variable.
+
+        Returns:
+          The variable, or None where `read_value` is false.
 
         Raises:
-          InvalidArgumentError: wrong shape (in a captured function ValueError). Nothing changes then.
+          InvalidArgumentError: `delta` has another shape (in a captured function it is a ValueError). The
+            variable keeps its value.
         """
         return self._update(_ASSIGN_SUB, delta, read_value)
 
@@ -274,10 +305,11 @@ class Variable(Operators):
             stream.assign(self, stream.record(op, NO_STATIC, (self._tensor, tensor)))
         return self if read_value else None
 
-    # What a variable refuses, or borrows from its tensor
+    # Python's protocols: answered by the variable's tensor, or refused
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return self._settled().__array__(dtype, copy is not False)  # a copy, as TensorFlow's: variables change
+        # A copy, as in TensorFlow: the variable may be assigned while the array is in use.
+        return self._settled().__array__(dtype, copy is not False)
 
     def __jax_array__(self) -> Any:
         return self._settled().__jax_array__()
@@ -344,7 +376,7 @@ class Variable(Operators):
 
 
 def _exclusive() -> Any:
-    """Context for a write: no other thread updates the variable meanwhile, or captures a function that assigns it."""
+    """Context for an assignment: other threads neither assign variables nor capture such functions meanwhile."""
     return stream.exclusive() if stream.several_threads() and not stream.thread.called_back else _NOTHING
 
 
@@ -354,17 +386,17 @@ def count() -> int:
 
 
 def variables_by_tensor() -> dict[int, Variable]:
-    """All variables by the identity of their current tensors."""
+    """All living variables, keyed by the `id` of their current tensor."""
     return {id(v._tensor): v for v in list(_all.values())}
 
 
 def cut(tensor: Tensor) -> Tensor:
-    """The same value, without what tapes know of it: gradients do not flow through an assignment."""
+    """A new tensor of the same value that tapes do not follow, because no gradient flows through an assignment."""
     return stream.record(_ASSIGN, NO_STATIC, (tensor,))
 
 
 def _own(tensor: Tensor) -> Tensor:
-    """The same value as a tensor that nobody else holds."""
+    """A new tensor of the same value, which only the caller holds."""
     if tensor._value is not None and not stream.current().symbolic:
         return from_value(tensor._value)
     return cut(tensor)

@@ -1,6 +1,6 @@
-"""How a variable's copies on several devices are kept and joined: names for the arguments of `tf.Variable`.
+"""Enumerations for `tf.Variable`: how copies of a variable on several devices are synchronized and aggregated.
 
-With one copy, which is what tapejax has, they change nothing.
+A tapejax variable has one copy, so these settings change nothing.
 """
 
 import enum
@@ -24,7 +24,7 @@ class VariableSynchronization(enum.Enum):
 
 
 class VariableAggregation(enum.Enum):
-    """How the updates of the copies of a variable are joined.
+    """How updates from several copies of a variable are combined.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/VariableAggregation
 

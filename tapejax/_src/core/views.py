@@ -1,4 +1,4 @@
-"""Modules that hold nothing themselves: each name is found in other namespaces of the package."""
+"""`View`, a module that defines nothing itself and looks up each name in other namespaces of the package."""
 
 import importlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,17 +11,18 @@ __all__ = ["View"]
 
 
 class View(ModuleType):
-    """A module under one of TensorFlow's other paths, whose names are those of public namespaces.
+    """A stand-in for one of TensorFlow's inner modules, whose names are found in public namespaces.
 
     Args:
-      name: what TensorFlow calls the module, such as "tensorflow.python.ops.math_ops".
-      spaces: dotted names of modules, or of attributes in them, searched in order.
-      names: what is called otherwise: a name of the view, and the dotted name of what it stands for, or the value.
-      refused: names that mean something else under this path than in `spaces`, so that they are not found.
-      behind: a module whose names are found last.
-      because: why names are refused, for the error.
+      name: TensorFlow's name of the module, such as "tensorflow.python.ops.math_ops".
+      spaces: dotted names of the modules, or attributes of modules, that are searched in this order.
+      names: names that are not found in `spaces` under the same name. Each is mapped to its value, or to the dotted
+        name of its value.
+      refused: names that mean something else in this module than in `spaces`. Looking them up raises an error.
+      behind: a module that is searched last.
+      because: the reason for refusing names, as shown in the error.
 
-    A name with TensorFlow's suffix `_v2` is also looked for without it.
+    If a name ends in TensorFlow's suffix `_v2`, it is also looked for without the suffix.
 
     >>> ops = View("tensorflow.python.ops.math_ops", ["tapejax.math"], {"to_float": float}, ["argmax"])
     >>> ops.reduce_sum.__name__, ops.to_float(3)
@@ -89,10 +90,10 @@ Use tf.math.argmax.
 
 
 def look_up(dotted: str) -> Any:
-    """The module or attribute of a dotted name whose first part is a package.
+    """The module or attribute that a dotted name stands for. The first part must be the name of a package.
 
     Raises:
-      AttributeError: there is none.
+      AttributeError: there is no such module or attribute.
 
     >>> look_up("tapejax.math.exp") is look_up("tapejax").exp
     True
@@ -105,7 +106,7 @@ def look_up(dotted: str) -> Any:
 
 
 def _foreign(value: Any) -> bool:
-    """Whether it is a module of another package, which a namespace merely imports."""
+    """Whether `value` is a module of another package, which a namespace only imports and does not offer."""
     return (
         isinstance(value, ModuleType)
         and not isinstance(value, View)
