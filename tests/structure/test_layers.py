@@ -87,3 +87,13 @@ def _visit(module: str, graph: dict[str, set[str]], path: list[str], done: set[s
     for target in graph[module]:
         _visit(target, graph, [*path, module], done)
     done.add(module)
+
+
+def test_keras_reaches_the_engine_by_one_file_only() -> None:
+    known = modules()
+    users = {
+        module
+        for module, path in known.items()
+        if module.startswith("keras.") and any(t.startswith("engine") for t in imports(path, known, inside=True))
+    }
+    assert users == {"keras.recording"}

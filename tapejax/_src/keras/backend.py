@@ -11,8 +11,7 @@ import numpy as np
 from tapejax._src.core import convert, dtypes
 from tapejax._src.core.tensor import Tensor
 from tapejax._src.core.variable import Variable
-from tapejax._src.engine import stream
-from tapejax._src.engine.op import Op, static
+from tapejax._src.keras.recording import Op, record, static
 
 __all__ = ["SeedGenerator", "Weight", "clear_session", "epsilon", "floatx", "get_uid"]
 
@@ -108,7 +107,7 @@ _CAST = Op("cast", lambda x, *, dtype: x.astype(dtype))
 def cast(value: Any, dtype: np.dtype) -> Tensor:
     """`value` as a tensor of `dtype`, converted if it is of another."""
     tensor = value if type(value) is Tensor else convert.to_tensor(value, None, dtype)
-    return tensor if tensor.aval.dtype == dtype else stream.record(_CAST, static(dtype=dtype), (tensor,))
+    return tensor if tensor.aval.dtype == dtype else record(_CAST, static(dtype=dtype), (tensor,))
 
 
 def as_dtype(dtype: Any) -> np.dtype:
@@ -151,6 +150,6 @@ class SeedGenerator:
 
     def next(self) -> Tensor:
         """The next seed: int64 [2]."""
-        seed, after = stream.record(_NEXT, static(), (self.state._tensor,))
+        seed, after = record(_NEXT, static(), (self.state._tensor,))
         self.state._overwrite(after)
         return seed

@@ -8,6 +8,6 @@ from tapejax._src import lazy
 __getattr__, __dir__, __all__ = lazy.attach(__name__, {
     "keras.keras2": "experimental=experimental_optimizers legacy=legacy_optimizers",
     "keras.optimizers.basic": (
-        "Adadelta Adagrad Adam AdamW Adamax Ftrl Lamb Lion Nadam Optimizer RMSprop SGD from_optax get schedules"
+        "Adadelta Adagrad Adam AdamW Adamax Ftrl Lamb Lion Nadam Optimizer RMSprop SGD from_optax get"
     ),
 }, "schedules")

@@ -23,4 +23,3 @@ from tapejax.keras.optimizers import schedules as schedules
 
 experimental: Any
 legacy: Any
-schedules: Any

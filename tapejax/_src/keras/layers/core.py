@@ -10,10 +10,9 @@ import numpy as np
 from jax import lax
 
 from tapejax._src.core import convert, errors
-from tapejax._src.engine import stream
-from tapejax._src.engine.op import Op, static
 from tapejax._src.keras import activations, backend, initializers, keras2
 from tapejax._src.keras.layers.layer import KerasTensor, Layer
+from tapejax._src.keras.recording import Op, open_tapes, record, static
 from tapejax._src.ops.array.gathering import gather
 from tapejax._src.ops.random import draws as random
 
@@ -45,7 +44,7 @@ _IDS = (np.dtype(np.int32), np.dtype(np.int64))
 def Input(
     shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,
-    dtype: Any = None,  # noqa: N802
+    dtype: Any = None,
     name: str | None = None,
     batch_shape: Sequence[int | None] | None = None,
 ) -> KerasTensor:
@@ -177,12 +176,12 @@ class Dense(Layer):
         fused = _FUSED.get(self.activation)
         inputs = (x, self.kernel._read()) if self.bias is None else (x, self.kernel._read(), self.bias._read())
         # Under nested tapes gradients that meet before the product are added there, and multiplied once.
-        if fused is not None and len(stream.thread.tapes) < 2:
-            return stream.record(_DENSE, fused, inputs)
-        out = stream.record(_DENSE, _FUSED[None], inputs)
+        if fused is not None and open_tapes() < 2:
+            return record(_DENSE, fused, inputs)
+        out = record(_DENSE, _FUSED[None], inputs)
         if self.activation is activations.linear:
             return out
-        return self.activation(out) if fused is None else stream.record(_ACTIVATE, fused, (out,))
+        return self.activation(out) if fused is None else record(_ACTIVATE, fused, (out,))
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return (*input_shape[:-1], self.units)
@@ -331,7 +330,7 @@ class Flatten(Layer):
 
     def call(self, inputs: Any) -> Any:
         x = convert.to_tensor(inputs)
-        return stream.record(_FLATTEN, static(), (x,))
+        return record(_FLATTEN, static(), (x,))
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         rest = input_shape[1:]
@@ -375,7 +374,7 @@ class Dropout(Layer):
             return inputs
         x = convert.to_tensor(inputs)
         if self.rate == 1:
-            return stream.record(_ZEROS, static(), (x,))
+            return record(_ZEROS, static(), (x,))
         seed = random.stateless_seed(self.seed_generator.next(), initializers.SEED_MODULUS)
         return random.stateless_dropout(x, self.rate, seed, self.noise_shape)
 

@@ -12,10 +12,10 @@ from tapejax._src.core import convert, dtypes, errors
 from tapejax._src.core.shape import TensorShape
 from tapejax._src.core.tensor import Tensor
 from tapejax._src.core.variable import Variable
-from tapejax._src.engine import stream
 from tapejax._src.function.autograph.conversion import in_context
 from tapejax._src.keras import backend, initializers, keras2
 from tapejax._src.keras.backend import Weight
+from tapejax._src.keras.recording import isolated
 
 __all__ = ["KerasTensor", "Layer"]
 
@@ -363,7 +363,7 @@ class Layer:
                 "first statement in the `__init__()` method. Go add it!"
             )
         # In a trace of its own: the first step's program is then the same as the second's.
-        with stream.isolated():
+        with isolated():
             self.build(_shapes(args[0] if args else next(iter(kwargs.values()), None)))
         self.built = True
 

@@ -12,9 +12,8 @@ import numpy as np
 from tapejax._src.core import convert
 from tapejax._src.core.tensor import Tensor
 from tapejax._src.core.variable import Variable
-from tapejax._src.engine import stream
-from tapejax._src.engine.op import Op, static
 from tapejax._src.keras import backend, keras2
+from tapejax._src.keras.recording import Op, record, static
 from tapejax._src.ops.nn import activations as nn
 
 __all__ = [
@@ -91,7 +90,7 @@ def formula(fn: Callable) -> Callable[..., Tensor]:
         options = dict(bound.arguments)
         y_true, y_pred = options.pop("y_true"), convert.to_tensor(options.pop("y_pred"))
         target = convert.to_tensor(y_true, None, _label_dtype(fn, y_pred.aval.dtype))
-        return stream.record(op, static(**_plain(options)), (target, y_pred))
+        return record(op, static(**_plain(options)), (target, y_pred))
 
     function.formula = fn  # type: ignore[attr-defined]
     return function
@@ -213,7 +212,7 @@ class Loss:
         y_true, y_pred = backend.cast(y_true, self._dtype), backend.cast(y_pred, self._dtype)
         losses = backend.cast(self.call(y_true, y_pred), self._dtype)
         weight = () if sample_weight is None else (backend.cast(sample_weight, self._dtype),)
-        return stream.record(_REDUCE, static(reduction=self.reduction), (losses, *weight))
+        return record(_REDUCE, static(reduction=self.reduction), (losses, *weight))
 
 
 class FormulaLoss(Loss):
@@ -230,7 +229,7 @@ class FormulaLoss(Loss):
         self._options = options
         cls = type(self)
         self._static = static(
-            formula=getattr(cls._function, "formula"),
+            formula=cls._function.formula,
             counted=cls._counted,  # noqa: B009
             dtype=self._dtype,
             reduction=self.reduction,
@@ -250,4 +249,4 @@ class FormulaLoss(Loss):
         )
         if sample_weight is not None:
             inputs += (convert.to_tensor(sample_weight),)
-        return stream.record(_OBJECT, self._static, inputs)
+        return record(_OBJECT, self._static, inputs)

@@ -7,10 +7,9 @@ import jax.numpy as jnp
 
 from tapejax._src.core import convert
 from tapejax._src.core.tensor import Tensor
-from tapejax._src.engine import stream
-from tapejax._src.engine.op import Op, static
 from tapejax._src.keras import backend
 from tapejax._src.keras.losses.base import FormulaLoss, formula, of_classes, positive
+from tapejax._src.keras.recording import Op, record, static
 from tapejax._src.ops.nn import activations as nn
 from tapejax._src.ops.nn.ctc import _ctc
 
@@ -111,7 +110,7 @@ def circle(
         labels if ref_labels is None else convert.to_tensor(ref_labels),
         predictions if ref_embeddings is None else convert.to_tensor(ref_embeddings),
     )
-    return stream.record(
+    return record(
         _CIRCLE, static(remove_diagonal=remove_diagonal, gamma=gamma, margin=margin), (labels, predictions, *others)
     )
 

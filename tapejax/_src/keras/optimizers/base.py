@@ -15,18 +15,15 @@ from tapejax._src.autodiff.indexed_slices import IndexedSlices
 from tapejax._src.autodiff.tape import GradientTape
 from tapejax._src.core import convert
 from tapejax._src.core.tensor import Tensor, from_value
-from tapejax._src.engine import stream
-from tapejax._src.engine.aval import scalar_kind
-from tapejax._src.engine.op import Inferred, Op, Static, static
 from tapejax._src.keras import backend, keras2
 from tapejax._src.keras.backend import Weight
 from tapejax._src.keras.optimizers import transforms
 from tapejax._src.keras.optimizers.schedules import LearningRateSchedule
 from tapejax._src.keras.optimizers.sparse_updates import Slices, added, dense, each
+from tapejax._src.keras.recording import Op, UpdateOp, float32_input, float64_input, record, static
 
 __all__ = ["Optimizer", "by_formula"]
 
-_F32, _F64 = scalar_kind(np.dtype(np.float32)), scalar_kind(np.dtype(np.float64))
 _DECAYED = Op("decayed_rate", lambda rate, step, decay: rate / (1 + decay.astype(rate.dtype) * step.astype(rate.dtype)))
 
 
@@ -75,7 +72,7 @@ def _step(
     numbers: int,
     clip: str,
     decay: tuple[int, ...],
-    sliced: tuple[int, ...] = (),
+    sliced: tuple[int, ...],
 ) -> tuple:
     """One step: gradients, variables and slots in, new variables and slots out.
 
@@ -117,27 +114,25 @@ def by_formula(formula: Callable, **options: Any) -> Callable:
     return advance
 
 
-class _Step(Op):
-    """A step as an op. New values look like the old ones, so that nothing must be traced to know them."""
+def _updated(options: dict[str, Any], inputs: int) -> Iterable[int]:
+    """Which inputs of a step get new values: the step counter (the first input), the variables and the slots."""
+    return (0, *range(2 + options["numbers"] + options["count"] + len(options["sliced"]), inputs))
 
-    __slots__ = ()
 
-    def _infer(self, static: Static, avals: tuple) -> Inferred:
-        kwargs = static.kwargs
-        count, sliced, rest = kwargs["count"], kwargs.get("sliced", ()), avals[2 + kwargs["numbers"] :]
-        split = count + len(sliced)
-        with jax.enable_x64(True):  # gradients that do not fit are refused here
-            jax.eval_shape(
-                lambda *xs: (_gradients(list(xs[:split]), xs[split:], sliced), None)[1],
-                *(a.struct for a in rest[: split + count]),
-            )
-        return Inferred((avals[0], *rest[split:]), False)
+def _check_gradients(options: dict[str, Any], inputs: Sequence[Any]) -> None:
+    """Raises ValueError if a gradient's shape is not its variable's."""
+    count, sliced, rest = options["count"], options["sliced"], inputs[2 + options["numbers"] :]
+    split = count + len(sliced)
+    jax.eval_shape(
+        lambda *xs: (_gradients(list(xs[:split]), xs[split:], sliced), None)[1],
+        *rest[: split + count],
+    )
 
 
 @functools.cache
 def _op(name: str) -> Op:
-    """Optimizers of one class share their op, and so their compiled programs."""
-    return _Step(name, _step, differentiable=False)
+    """The op of a step, one for each class of optimizers: optimizers of one class share their compiled programs."""
+    return UpdateOp(name, _step, _updated, _check_gradients)
 
 
 class Optimizer:
@@ -402,34 +397,34 @@ class Optimizer:
 
     def _run(self, grads: list[Any], places: list[int]) -> None:
         kind, limit = self._clipping()
-        numbers = [(float(getattr(self, n)), _F64) for n in self._numbers]
+        numbers = [float64_input(getattr(self, n)) for n in self._numbers]
         variables = [self._trained[i] for i in places]
         decay = ()
         if self.weight_decay is not None:
             decaying = self._decaying or self._find_decaying()
             decay = tuple([i for i, place in enumerate(places) if decaying[place]])
         if decay:
-            numbers.append((float(self.weight_decay or 0.0), _F64))
+            numbers.append(float64_input(self.weight_decay or 0.0))
         if kind:
-            numbers.append((float(limit), _F64))
+            numbers.append(float64_input(limit))
         slots = self._slots_of(places)
         rate = self.learning_rate
         rate = (
-            (float(rate), _F32)
+            float32_input(rate)
             if isinstance(rate, (int, float))
             else rate._tensor
             if rate is self._rate_variable
             else convert.to_tensor(rate)
         )
         if self._decay:
-            rate = stream.record(_DECAYED, static(), (rate, self._iterations._tensor, (self._decay, _F64)))
+            rate = record(_DECAYED, static(), (rate, self._iterations._tensor, float64_input(self._decay)))
         sliced = tuple([i for i, g in enumerate(grads) if type(g) is IndexedSlices])
         if sliced:
             grads = [t for g in grads for t in ((g.values, g.indices) if type(g) is IndexedSlices else (g,))]
         key = static(
             advance=self._advance, count=len(places), numbers=len(numbers), clip=kind, decay=decay, sliced=sliced
         )
-        new = stream.record(
+        new = record(
             self._op,
             key,
             (

@@ -4,7 +4,7 @@ from typing import Any
 
 import optax
 
-from tapejax._src.keras.optimizers import schedules, transforms
+from tapejax._src.keras.optimizers import transforms
 from tapejax._src.keras.optimizers.adam import Adam, Adamax, AdamW, Lamb, Lion, Nadam
 from tapejax._src.keras.optimizers.base import Optimizer, by_formula
 from tapejax._src.keras.optimizers.from_optax import from_optax
@@ -24,7 +24,6 @@ __all__ = [
     "RMSprop",
     "from_optax",
     "get",
-    "schedules",
 ]
 
 

@@ -9,11 +9,10 @@ import optax
 
 from tapejax._src.core import convert
 from tapejax._src.core.tensor import from_value
-from tapejax._src.engine import stream
-from tapejax._src.engine.op import static
 from tapejax._src.keras import backend
 from tapejax._src.keras.backend import Weight
-from tapejax._src.keras.optimizers.base import _F32, Optimizer
+from tapejax._src.keras.optimizers.base import Optimizer
+from tapejax._src.keras.recording import float32_input, record, static, value_of
 
 __all__ = ["from_optax"]
 
@@ -45,7 +44,7 @@ class _Optax(Optimizer):
 
     def _make_slots(self) -> list[list[Weight]]:
         with jax.enable_x64(True):
-            state = jax.jit(self._optax.init)(tuple(stream.realize(v._tensor) for v in self._trained))
+            state = jax.jit(self._optax.init)(tuple(value_of(v._tensor) for v in self._trained))
         leaves, structure = jax.tree.flatten(state)
         self._structure[:] = [structure]
         return [[self._add(f"state_{i}", np.asarray(leaf))] for i, leaf in enumerate(leaves)]
@@ -64,13 +63,13 @@ class _Optax(Optimizer):
                 for i, v in enumerate(self._trained)
             ]
         variables, slots = self._trained, self._slots_of(places)
-        key = static(advance=self._advance, count=len(places), numbers=0, clip="", decay=())
-        new = stream.record(
+        key = static(advance=self._advance, count=len(places), numbers=0, clip="", decay=(), sliced=())
+        new = record(
             self._op,
             key,
             (
                 self._iterations._tensor,
-                (0.0, _F32),
+                float32_input(0.0),
                 *grads,
                 *(v._tensor for v in variables),
                 *(s._tensor for s in slots),

@@ -5,20 +5,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 
 from tapejax._src.core import convert
-from tapejax._src.engine import stream
-from tapejax._src.engine.aval import scalar_kind
-from tapejax._src.engine.op import NO_STATIC, Op, static
 from tapejax._src.keras import serialization
+from tapejax._src.keras.recording import Op, float32_input, float64_input, record, static
 
 __all__ = [
     "CosineDecay", "CosineDecayRestarts", "ExponentialDecay", "InverseTimeDecay", "LearningRateSchedule",
     "PiecewiseConstantDecay", "PolynomialDecay", "deserialize", "serialize",
 ]  # fmt: skip
-
-_F32, _F64 = scalar_kind(np.dtype(np.float32)), scalar_kind(np.dtype(np.float64))
 
 
 class LearningRateSchedule:
@@ -69,10 +64,10 @@ class _Formula(LearningRateSchedule):
 
     def __call__(self, step: Any) -> Any:
         options = {key: getattr(self, key) for key in self._options}
-        return stream.record(
+        return record(
             self._op,
             static(**options),
-            (convert.to_tensor(step), *((float(getattr(self, key)), _F32) for key in self._numbers)),
+            (convert.to_tensor(step), *(float32_input(getattr(self, key)) for key in self._numbers)),
         )
 
     def get_config(self) -> dict[str, Any]:
@@ -357,10 +352,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         self.boundaries, self.values, self.name = boundaries, values, name
 
     def __call__(self, step: Any) -> Any:
-        numbers = (
-            (float(n), kind) for n, kind in (*((b, _F64) for b in self.boundaries), *((v, _F32) for v in self.values))
-        )
-        return stream.record(_PIECEWISE, NO_STATIC, (convert.to_tensor(step), *numbers))
+        numbers = (*map(float64_input, self.boundaries), *map(float32_input, self.values))
+        return record(_PIECEWISE, static(), (convert.to_tensor(step), *numbers))
 
     def get_config(self) -> dict[str, Any]:
         return {"boundaries": self.boundaries, "values": self.values, "name": self.name}
