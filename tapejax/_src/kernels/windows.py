@@ -1,4 +1,4 @@
-"""What convolutions and pools share: a window that slides over the spatial axes, and TensorFlow's ways to say it."""
+"""Helpers that convolutions and pools share: the sliding window, and the forms in which TensorFlow describes it."""
 
 import itertools
 import math
@@ -32,14 +32,14 @@ _FORMATS = {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}
 
 
 class Window(NamedTuple):
-    """A window over the spatial axes; one entry per axis.
+    """A window that slides over the spatial axes of an input. Every field has one entry per axis.
 
     Attributes:
-      size: its extent, in elements that it looks at.
-      strides: steps between its places.
-      dilations: steps between the elements that it looks at.
-      padding: (before, after) of the input; negative crops.
-      output: how many places it has.
+      size: the number of elements of the window.
+      strides: the distance in the input between neighbouring positions of the window.
+      dilations: the distance in the input between neighbouring elements of the window.
+      padding: how many elements are added (before, after) the input; negative numbers crop the input.
+      output: the number of positions of the window, which is the size of the output.
     """
 
     size: tuple[int, ...]
@@ -50,18 +50,18 @@ class Window(NamedTuple):
 
     @property
     def is_point(self) -> bool:
-        """Whether it looks at one element at a time, all of them in the input."""
+        """Whether the window has a single element and the input is not padded."""
         return math.prod(self.size) == 1 and not any(map(any, self.padding))
 
     def as_image(self) -> "Window":
-        """With an axis of one place before its own."""
+        """The same window with an additional first axis of size 1, so that one axis becomes two."""
         return Window(
             (1, *self.size), (1, *self.strides), (1, *self.dilations), ((0, 0), *self.padding), (1, *self.output)
         )
 
 
 def channels_last(data_format: Any, n: int, where: str) -> bool:
-    """Whether a format of `n` spatial axes has the channels last; None is that."""
+    """Whether a data format for `n` spatial axes has the channels last, as None has."""
     last, first = _FORMATS[n]
     if data_format is None or data_format == last:
         return True
@@ -74,20 +74,29 @@ def channels_last(data_format: Any, n: int, where: str) -> bool:
 
 
 def spatial_last(x: Any, last: bool) -> Any:
-    """Moves channels from the second axis to the last, unless they are there."""
+    """Moves the channels from the second axis to the last, unless `last` says that they are there already."""
     return x if last else jnp.moveaxis(x, 1, -1)
 
 
 def spatial_first(x: Any, last: bool) -> Any:
-    """Undoes `spatial_last`."""
+    """Moves the channels from the last axis back to the second: the inverse of `spatial_last`."""
     return x if last else jnp.moveaxis(x, -1, 1)
 
 
 def per_axis(value: Any, n: int, last: bool, what: str, where: str) -> tuple[int, ...]:
-    """A number per spatial axis, given as one number, or a list of 1, `n` or `n` + 2 (with batch and channels).
+    """One number for each of the `n` spatial axes, from an argument such as `strides`.
+
+    Args:
+      value: one number; or a list of 1 or `n` numbers; or one of `n` + 2, with entries for batch and channels.
+      n: the number of spatial axes.
+      last: whether the channels are the last axis.
+      what: the argument's name, for messages.
+      where: the op's name, for messages.
 
     Raises:
-      ValueError: another length. UnimplementedError: not 1 for the batch or the channels.
+      TypeError: `value` holds something else than integers.
+      ValueError: `value` has another length.
+      UnimplementedError: the entry for the batch or the channels is not 1.
     """
     given = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     if any(isinstance(v, float) or not hasattr(v, "__index__") for v in given):
@@ -120,19 +129,19 @@ def window(
     last: bool,
     where: str,
 ) -> Window:
-    """Works out paddings and output sizes.
+    """The `Window` of a convolution or pool, with its padding and output size computed.
 
     Args:
-      spatial: the input's sizes.
-      size: the window's.
-      strides: per axis.
+      spatial: the sizes of the input's spatial axes.
+      size: the sizes of the window.
+      strides: one stride for each axis.
       padding: "SAME", "VALID", or a (before, after) pair for every axis, batch and channels included.
-      dilations: per axis.
-      last: whether the explicit `padding` has the channels last.
-      where: the op's name.
+      dilations: one dilation for each axis.
+      last: whether a list of pairs in `padding` has the channels last.
+      where: the op's name, for messages.
 
     Raises:
-      InvalidArgumentError: strides, dilations or paddings that make no sense, or a window larger than the input.
+      InvalidArgumentError: strides, dilations or paddings are out of range, or the window is larger than the input.
     """
     n = len(spatial)
     _refuse(min(strides) < 1, f"Row and column strides should be larger than 0. Received: {list(strides)}", where)
@@ -191,13 +200,22 @@ def _explicit(padding: Sequence[Any], n: int, last: bool, where: str) -> tuple[t
 
 
 def flat_batch(x: Any, n: int) -> tuple[Any, tuple[int, ...]]:
-    """`x` with all leading axes but one joined, so that it has `n` + 2 axes, and what they were."""
+    """Joins all leading axes of `x` into one, so that it has `n` + 2 axes. Returns it and the leading axes' sizes."""
     lead = x.shape[: max(x.ndim - n - 1, 0)]
     return (x, lead) if len(lead) <= 1 else (x.reshape(math.prod(lead), *x.shape[len(lead) :]), lead)
 
 
 def taps(x: Any, w: Window, fill: Any = 0) -> Iterator[Any]:
-    """For each element of the window, in row-major order, what it sees at all places: [batch, *output, channels]."""
+    """For each element of the window, the inputs that it meets at all positions of the window.
+
+    Args:
+      x: [batch, *spatial, channels].
+      w: the window.
+      fill: the value of padding.
+
+    Yields:
+      Arrays [batch, *output, channels], for the elements of the window in row-major order.
+    """
     pads = [(0, 0, 0), *((lo, hi, 0) for lo, hi in w.padding), (0, 0, 0)]
     x = lax.pad(x, jnp.asarray(fill, x.dtype), pads)
     for place in _places(w.size):
@@ -207,7 +225,12 @@ def taps(x: Any, w: Window, fill: Any = 0) -> Iterator[Any]:
 
 
 def spans(w: Window, spatial: Sequence[int]) -> list[list[tuple[int, int]]]:
-    """For each axis and each element of the window along it, at which places [first, last) it looks into the input."""
+    """The positions at which the elements of the window lie within the input, not in the padding.
+
+    Returns:
+      For each axis, and each element of the window along that axis, a range of positions (first, last), where `last`
+      is excluded.
+    """
     found = []
     for size, k, s, d, (before, _), out in zip(spatial, *w[:3], w.padding, w.output, strict=True):
         firsts = [min(max(-((i * d - before) // s), 0), out) for i in range(k)]
@@ -217,16 +240,21 @@ def spans(w: Window, spatial: Sequence[int]) -> list[list[tuple[int, int]]]:
 
 
 def views(x: Any, w: Window, fill: Any = 0, by: Callable[[int, Any], Any] | None = None) -> list[tuple[int, Any]]:
-    """`taps`, each cut and padded by itself, for XLA's CPU compiler: (number in row-major order, what it sees).
+    """The same arrays as `taps`, each of them sliced and padded by itself, for XLA's CPU compiler.
 
-    A sum of them is one loop that needs no padded copy of `x`, if the chain begins with the least padded one. That
-    one is the first of the list, and computed last: so the chain that JAX derives for the gradient begins with it too.
+    XLA compiles a sum of these arrays to one loop without a padded copy of `x`, provided that the sum begins with the
+    least padded array. So that array is the first of the list. It is computed last, so that the sum which JAX derives
+    for the gradient begins with it too.
 
     Args:
       x: [batch, *spatial, channels].
       w: the window.
-      fill: what it sees outside the input.
-      by: a function of the number and what is seen, of the same shape, applied before padding.
+      fill: the value of padding.
+      by: a function that is applied to each array before it is padded. It takes the number of the window's element
+        and the array, and returns an array of the same shape.
+
+    Returns:
+      A list of pairs: the number of an element of the window, in row-major order, and its array.
     """
     ranges = list(itertools.product(*spans(w, x.shape[1:-1])))
     least = max(range(len(ranges)), key=lambda i: math.prod(b - a for a, b in ranges[i]))
@@ -254,15 +282,18 @@ def _places(size: Sequence[int]) -> Iterator[tuple[int, ...]]:
 
 
 def for_platform(cpu: Callable[..., Any], default: Callable[..., Any]) -> Callable[..., Any]:
-    """One function of arrays on CPUs, another elsewhere; decided when the program is lowered."""
+    """A function of arrays that is `cpu` on CPUs and `default` elsewhere. JAX decides when it lowers the program."""
     return lambda *arrays: jax.lax.platform_dependent(*arrays, cpu=cpu, default=default)
 
 
 def at_least(elements: int, *arrays: Any) -> bool:
-    """Whether one of the arrays has so many elements; False where axes are symbolic (`jax.export`)."""
+    """Whether one of the arrays has at least `elements` elements. Arrays with symbolic axes do not count."""
     return any(all(isinstance(n, int) for n in a.shape) and a.size >= elements for a in arrays)
 
 
 def affordable(*sizes: Any) -> bool:
-    """Whether an array of these sizes, symbolic ones left out, may be made to save time: 256 MB of float32 at most."""
+    """Whether an array of these sizes is small enough to be made for the sake of speed: at most 256 MB of float32.
+
+    Symbolic sizes are left out of the product.
+    """
     return math.prod(n for n in sizes if isinstance(n, int)) <= 1 << 26

@@ -1,9 +1,11 @@
 """Inverse trigonometric functions of larger float32 arrays on CPUs.
 
-XLA's own kernels call the C library's functions one element at a time, or select among several of them: 262144 arc
-tangents take 3.3 times as long as TensorFlow's. These are a range reduction by selects and one polynomial, which use
-vector instructions. They are exact to 2 units in the last place, for every float32; that of two arguments for normal
-ones with a normal ratio, others count as 0.
+XLA's own kernels call the C library's functions one element at a time, or evaluate several of them and select:
+262144 arc tangents take 3.3 times as long as TensorFlow's. The functions of this file reduce the range of the argument
+by selects and evaluate one polynomial, for which XLA uses vector instructions.
+
+Their error is at most 2 units in the last place, for every float32. For `arctangent2` this holds if both arguments
+and their ratio are normal numbers; subnormal numbers count as 0.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,12 +22,13 @@ from tapejax._src.kernels.windows import at_least, for_platform
 
 __all__ = ["arccosine", "arcsine", "arctangent", "arctangent2"]
 
-# Below, XLA's kernels are about as fast.
+# The number of elements from which these functions are used. For fewer, XLA's kernels are about as fast.
 _LARGE: Final = 4096
-# Where the arc sine turns to the other end: so both keep their relative precision.
+# Above this argument, arc sine and arc cosine are computed from sqrt((1 - x) / 2). So both keep their relative
+# precision at both ends.
 _HALF: Final = 0.5625
-# Minimax polynomials in the square of x: (f(x) / x - 1) / x**2 of the arc tangent on [0, 1] and of the arc sine on
-# [0, _HALF], the lowest power first.
+# Coefficients of minimax polynomials in x**2, the lowest power first. They approximate (f(x) / x - 1) / x**2, where f
+# is the arc tangent on [0, 1], or the arc sine on [0, _HALF].
 _TANGENT: Final = (
     -0.33333298563957214,
     0.1999853402376175,
@@ -45,7 +48,7 @@ _SINE: Final = (
     0.006736015435308218,
     0.0474923737347126,
 )
-# Quarter turns in two parts.
+# A quarter turn (pi / 2) as the sum of two float32 numbers.
 _HIGH: Final = np.float32(np.pi / 2)
 _LOW: Final = np.float32(np.pi / 2 - float(_HIGH))
 
@@ -60,13 +63,13 @@ def _odd(x: Any, factors: Sequence[float]) -> Any:
 
 
 def _signed(x: Any, sign: Any) -> Any:
-    """`x`, which is positive, with the sign of another, also of its zeros."""
+    """`x`, which must not be negative, with the sign of `sign`. The sign of a zero counts too."""
     bits = partial(lax.bitcast_convert_type, new_dtype=np.uint32)
     return lax.bitcast_convert_type(bits(x) | bits(sign) & np.uint32(1 << 31), np.float32)
 
 
 def _angle(y: Any, x: Any) -> Any:
-    # Of both ratios the smaller one, within [0, 1].
+    # The smaller absolute value over the larger one: a ratio within [0, 1].
     across, along = jnp.abs(y), jnp.abs(x)
     steep = across > along
     least, most = jnp.minimum(across, along), jnp.maximum(across, along)
@@ -86,7 +89,10 @@ def _tangent(x: Any) -> Any:
 
 
 def _from_half(size: Any) -> tuple[Any, Any]:
-    """Whether a size exceeds `_HALF`, and the arc sine: of it, or if so, of what gives half of its arc cosine."""
+    """Whether `size` exceeds `_HALF`, and an angle.
+
+    The angle is the arc sine of `size`, or half of its arc cosine where `size` exceeds `_HALF`.
+    """
     large = size > _HALF
     return large, _odd(jnp.where(large, jnp.sqrt(0.5 - 0.5 * size), size), _SINE)
 
@@ -104,19 +110,19 @@ def _cosine(x: Any) -> Any:
     large, arc = _from_half(jnp.abs(x))
     arc = jnp.where(large, 2 * arc, arc)
     left = x < 0
-    # From 0, from a quarter turn or from a half one.
+    # The arc cosine is an offset from 0, from one quarter turn or from two.
     quarters = jnp.where(large, jnp.where(left, 2, 0), 1).astype(np.float32)
     out = quarters * _HIGH + (jnp.where(large == left, -arc, arc) + quarters * _LOW)
     return jnp.where(jnp.abs(x) <= 1, out, jnp.nan)
 
 
 def _of(own: Callable[..., Any], xla: Callable[..., Any], slopes: Callable[..., tuple]) -> Callable[..., Any]:
-    """The function that is `own` for larger float32 arrays on CPUs, else `xla`.
+    """A differentiable function that is `own` for larger float32 arrays on CPUs, and `xla` otherwise.
 
     Args:
-      own: of float32 arrays.
-      xla: of any.
-      slopes: of the same arrays, the derivatives by each.
+      own: a function of float32 arrays.
+      xla: the same function of arrays of any dtype.
+      slopes: a function of the same arrays that returns the derivative with respect to each of them.
     """
 
     @jax.custom_jvp

@@ -1,12 +1,20 @@
-"""How convolutions run. XLA's own everywhere, but on CPUs, where some forms of the same sum are several times faster.
+"""Chooses how a convolution runs. On CPUs some ways to compute it are several times faster than XLA's own.
 
-Measured with JAX 0.10.2 on two cores, ms with all gradients, as XLA does it / as here: 3x3 windows on many channels by
-tiles (`winograd`) 36 / 23; as matrix products (`conv_products`) three channels 11.3 / 6.3, three features 8.9 / 3.2,
-transposed ones of stride 2 35 / 5; a 5x5 window on one channel 10.2 / 5.4, and without gradients 2.7 / 0.8. With
-strides the unfolded input is there for the gradient by the filter: ResNet-18's step takes 550 instead of 575.
+On other platforms XLA's convolution is used. Measured on two cores with JAX 0.10.2, in ms with all gradients:
 
-They hold a few times the input in memory, and only where that is little (`affordable`).
-All are written so that JAX derives the gradients, of any order and in both modes.
+    convolution                                       way                 XLA's   here
+    3x3 window, many channels                         `winograd`          36      23
+    three channels                                    `conv_products`     11.3    6.3
+    three features (channels of the output)           `conv_products`     8.9     3.2
+    transposed, stride 2                              `conv_products`     35      5
+    5x5 window, one channel                           `conv_products`     10.2    5.4
+    5x5 window, one channel, without gradients        `conv_products`     2.7     0.8
+
+With strides, the unfolded input is computed once for the product and for the gradient by the filter: a step of
+ResNet-18 takes 550 ms instead of 575.
+
+These ways need several times the memory of the input. They are used only where that is little (see `affordable`).
+All of them are written so that JAX can derive gradients of any order, in forward and in reverse mode.
 """
 
 import math
@@ -26,15 +34,30 @@ from tapejax._src.kernels.windows import Window, affordable, for_platform, taps
 
 __all__ = ["convolve", "depthwise", "transposed"]
 
-_FAST = ("float32", "float64")  # narrower types are summed in float32 by XLA
-_FEW = 4  # channels or features up to which a window is faster as one matrix product
-_SMALL = 9  # elements of a window that may be unfolded: so many times the input, over the strides
-_UNFOLDED = 25  # ... for few channels or features, and for transposed convolutions
-_SHORT = 32  # terms of a sum, up to which XLA's convolutions are slow
+# The dtypes for which other ways than XLA's are used. XLA sums narrower types in float32.
+_FAST = ("float32", "float64")
+# The number of channels, or of features, up to which one matrix product is faster.
+_FEW = 4
+# The number of elements of a window up to which a strided convolution is unfolded. The unfolded input is this many
+# times as large as the input, divided by the strides.
+_SMALL = 9
+# The same limit for convolutions with few channels or features, and for transposed convolutions.
+_UNFOLDED = 25
+# XLA's convolutions are slow if each output is a sum of at most this many products.
+_SHORT = 32
 
 
 def convolve(x: Any, w: Any, win: Window) -> Any:
-    """Convolution (correlation) of [batch, *spatial, in] by [*window, in / groups, out], channels last."""
+    """Convolution, which in machine learning means correlation, with the channels last.
+
+    Args:
+      x: the input [batch, *spatial, in].
+      w: the filter [*window, in / groups, out].
+      win: the window.
+
+    Returns:
+      An array [batch, *win.output, out].
+    """
     channels, (depth, features) = x.shape[-1], w.shape[-2:]
     if depth == 1 and channels > 1 and features % channels == 0:
         return depthwise(x, w.reshape(*win.size, channels, -1), win)
@@ -47,7 +70,7 @@ def convolve(x: Any, w: Any, win: Window) -> Any:
 
 
 def _for_cpus(x: Any, w: Any, win: Window) -> Callable[..., Any]:
-    """The fastest way on CPUs, a function of the same arguments."""
+    """The fastest way on CPUs: a function of the same arguments."""
     count, (depth, features), axes = math.prod(win.size), w.shape[-2:], len(win.size)
     few, strided = depth <= _FEW, max(win.strides) > 1
     if win.is_point:
@@ -61,13 +84,17 @@ def _for_cpus(x: Any, w: Any, win: Window) -> Callable[..., Any]:
     if affordable(x.shape[0], *win.output, count, depth):
         if few and count <= _UNFOLDED:
             return _adding if count * depth <= _SHORT else _laying_back
-        if strided and count <= _SMALL:  # unfolded once for the product and the gradient by the filter
+        if strided and count <= _SMALL:  # the unfolded input serves the product and the gradient by the filter
             return by_unfolding
     return _by_xla
 
 
 def _by_planes(x: Any, w: Any, win: Window) -> Any:
-    """A 3-D convolution as a 2-D one: places along the first axis join the batch, what each sees the channels."""
+    """A 3-D convolution as a 2-D one.
+
+    Positions of the window along the first axis become part of the batch. The planes that the window covers at such a
+    position become part of the channels.
+    """
     fields: Any = win
     along, across = Window(*(f[:1] for f in fields)), Window(*(f[1:] for f in fields))
     images = x.shape[0] * win.output[0]
@@ -79,7 +106,16 @@ def _by_planes(x: Any, w: Any, win: Window) -> Any:
 
 
 def depthwise(x: Any, w: Any, win: Window) -> Any:
-    """Each channel by its own filters: [batch, *spatial, channels] by [*window, channels, multiplier]."""
+    """Depthwise convolution: each channel is convolved with filters of its own.
+
+    Args:
+      x: the input [batch, *spatial, channels].
+      w: the filters [*window, channels, multiplier].
+      win: the window.
+
+    Returns:
+      An array [batch, *win.output, channels * multiplier].
+    """
     by_xla = partial(_depthwise_by_xla, win=win)
     if x.dtype.name not in _FAST or not math.prod(win.output):
         return by_xla(x, w)
@@ -87,7 +123,14 @@ def depthwise(x: Any, w: Any, win: Window) -> Any:
 
 
 def transposed(x: Any, w: Any, win: Window, shape: tuple[int, ...]) -> Any:
-    """The transpose of a convolution by [*window, out, in]: from [batch, *window.output, in] to `shape`."""
+    """The transpose of a convolution, as a linear map.
+
+    Args:
+      x: the input [batch, *win.output, in].
+      w: the filter [*window, out, in] of the convolution that is transposed.
+      win: the window of that convolution.
+      shape: the shape of the result, [batch, *spatial, out].
+    """
     if not math.prod(win.output) or not math.prod(w.shape):
         return jnp.zeros(shape, x.dtype)
     by_xla = partial(_transposed_by_xla, win=win, shape=shape)
@@ -121,20 +164,24 @@ def _by_xla(x: Any, w: Any, win: Window) -> Any:
 
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
 def _adding(x: Any, w: Any, win: Window) -> Any:
-    """`by_terms`, unless there are gradients: the activation and its gradient would each compute the sums anew."""
+    """`by_terms`, if no gradient is taken.
+
+    Its loop would be merged into the activation function and into that function's gradient, and be run for both. So
+    with gradients `_laying_back` is used.
+    """
     return by_terms(x, w, win)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
 def _laying_back(x: Any, w: Any, win: Window) -> Any:
-    """XLA's way, but for the gradient by the input, and for short sums."""
+    """XLA's way, except that the gradient by the input is `by_laying`, and short sums are computed by unfolding."""
     form = by_unfolding if math.prod(w.shape[:-1]) <= _SHORT else _by_xla
     return form(x, w, win)
 
 
 def _tangent(win: Window, primals: Any, tangents: Any) -> Any:
     (x, w), (dx, dw) = primals, tangents
-    # `by_unfolding` transposed, for the gradient by the input, is `by_laying`.
+    # JAX transposes this for the gradient by the input. The transpose of `by_unfolding` is `by_laying`.
     parts = [
         form(a, b, win)
         for form, a, b in ((by_unfolding, dx, w), (_by_xla, x, dw))

@@ -1,9 +1,13 @@
 """Convolutions on CPUs as one matrix product, in two ways that are each other's transposes.
 
-`by_unfolding` lays out what each place of the window sees, and multiplies: for few channels, or where strides leave few
-places. `by_laying` multiplies each element by the whole filter, and adds up the pieces where the window lies: for
-transposed convolutions, and for few features. XLA's own way to transpose the first adds one spread-out array per
-element of the window: for a 5x5 window with stride 2 that takes twice as long as the sums by phase here.
+`by_unfolding` copies the inputs under the window, for each position of the window, into one row of a matrix (known as
+im2col), and multiplies this matrix by the filter. It is used for few channels, or where strides leave few positions.
+
+`by_laying` multiplies each input by the whole filter, and adds the products where the window lies in the output (known
+as col2im). It is used for transposed convolutions, and for few features.
+
+JAX's own transpose of `by_unfolding` would add one array, spread out by the strides, per element of the window. For a
+5x5 window with stride 2 that takes twice as long as `_laid`.
 """
 
 import itertools
@@ -24,25 +28,28 @@ __all__ = ["by_laying", "by_terms", "by_unfolding", "for_few_features"]
 
 @partial(jax.custom_jvp, nondiff_argnums=(2,))
 def by_unfolding(x: Any, w: Any, win: Window) -> Any:
-    """Convolution of [batch, *spatial, in] by [*window, in, out]."""
+    """Convolution of the input [batch, *spatial, in] with the filter [*window, in, out]."""
     return _unfolded(x, w, win)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(2, 3))
 def by_laying(x: Any, w: Any, win: Window, shape: tuple[int, ...]) -> Any:
-    """The transpose of a convolution by [*window, out, in]: from [batch, *window.output, in] to `shape`."""
+    """The transpose of a convolution with the filter [*window, out, in], as a linear map.
+
+    It takes an array [batch, *win.output, in] and returns an array of the given shape, [batch, *spatial, out].
+    """
     return _laid(x, w, win, shape)
 
 
 def by_terms(x: Any, w: Any, win: Window) -> Any:
-    """`by_unfolding` for sums of few terms: one loop that adds them up, without a copy of the input for each."""
+    """The result of `by_unfolding` for sums of few terms, as one loop that needs no unfolded copy of the input."""
     seen = _taps_of_padded(x, win)
     w = w.reshape(len(seen), *w.shape[-2:])
     return sum(elements[..., c, None] * w[i, c] for i, elements in enumerate(seen) for c in range(x.shape[-1]))
 
 
 def for_few_features(x: Any, w: Any, win: Window) -> Any:
-    """`by_unfolding` without strides, as `by_laying` with the filter turned round."""
+    """The result of `by_unfolding` without strides, computed by `by_laying` with the reversed filter."""
     axes = tuple(range(len(win.size)))
     pads = tuple(
         ((k - 1) * d - before, (k - 1) * d - after)
@@ -57,7 +64,7 @@ def _unfolding_tangent(win: Window, primals: Any, tangents: Any) -> Any:
     (x, w), (dx, dw) = primals, tangents
     y, parts = by_unfolding(x, w, win), []
     if not isinstance(dx, SymbolicZero):
-        # As a transpose: transposed in turn, for the gradient by `x`, it is `_laid`.
+        # Written as a transpose of `_laid`. JAX transposes it again for the gradient by `x`, which then is `_laid`.
         lay = partial(_laid, w=w, win=win, shape=x.shape)
         parts.append(jax.linear_transpose(lay, jax.ShapeDtypeStruct(y.shape, y.dtype))(dx)[0])
     if not isinstance(dw, SymbolicZero):
@@ -68,7 +75,8 @@ def _unfolding_tangent(win: Window, primals: Any, tangents: Any) -> Any:
 def _laying_tangent(win: Window, shape: tuple[int, ...], primals: Any, tangents: Any) -> Any:
     (x, w), (dx, dw) = primals, tangents
     laid = jax.ShapeDtypeStruct(shape, x.dtype)
-    # As transposes: transposed in turn, for the gradients, they are `_unfolded` and the product with what it unfolds.
+    # Written as transposes of `_unfolded`. JAX transposes them again for the gradients. The gradient by `x` then is
+    # `_unfolded`, and the gradient by `w` a product with the unfolded array.
     parts = [
         jax.linear_transpose(partial(_unfolded, w=b, win=win), laid)(a)[0]
         for a, b in ((dx, w), (x, dw))
@@ -85,15 +93,15 @@ by_laying.defjvp(_laying_tangent, symbolic_zeros=True)
 def _unfolded(x: Any, w: Any, win: Window) -> Any:
     seen = _taps_of_padded(x, win)
     columns = jnp.concatenate(seen, -1) if len(seen) > 1 else seen[0]
-    # As matrices: of more axes, the gradient by the filter is half as fast.
+    # A product of matrices: with more axes, the gradient by the filter takes twice as long.
     y = columns.reshape(-1, columns.shape[-1]) @ w.reshape(-1, w.shape[-1])
     return y.reshape(*columns.shape[:-1], w.shape[-1])
 
 
 def _taps_of_padded(x: Any, win: Window) -> list[Any]:
-    """What each element of the window sees."""
+    """The arrays of `taps`, cut from one padded copy of the input."""
     if not win.is_point:
-        # The barrier keeps XLA from computing what makes `x` anew for each element of the window.
+        # Without the barrier XLA would compute `x` again for each element of the window.
         pads = [(0, 0, 0), *((before, after, 0) for before, after in win.padding), (0, 0, 0)]
         x = lax.optimization_barrier(lax.pad(x, jnp.zeros((), x.dtype), pads))
         win = win._replace(padding=((0, 0),) * len(win.size))
@@ -101,12 +109,16 @@ def _taps_of_padded(x: Any, win: Window) -> list[Any]:
 
 
 def _laid(x: Any, w: Any, win: Window, shape: tuple[int, ...]) -> Any:
-    """`by_laying`: places with equal remainders by the strides (a phase) see the same elements of the window."""
+    """The computation of `by_laying`, by phases.
+
+    A phase consists of the positions in the output that have the same remainder when divided by the stride. The
+    elements of the window that contribute to a position depend only on its phase.
+    """
     rows = w.reshape(-1, w.shape[-1])
     pieces = lax.dot_general(x.reshape(-1, x.shape[-1]), rows, (((1,), (1,)), ((), ())))
     pieces = pieces.reshape(*x.shape[:-1], math.prod(win.size), w.shape[-2])
     counts = [-(-n // s) for n, s in zip(shape[1:-1], win.strides, strict=True)]
-    # For each axis and phase: (element of the window, how far its pieces are shifted).
+    # For each axis and phase: (element of the window, by how many positions its products are shifted).
     phases = [
         [
             [(t, (t * d - before - phase) // s) for t in range(k) if (t * d - before - phase) % s == 0]

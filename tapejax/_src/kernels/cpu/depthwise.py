@@ -1,7 +1,7 @@
-"""How depthwise convolutions run on a CPU: as chains of views of the input.
+"""Depthwise convolutions on CPUs, as sums of shifted copies of the input that XLA compiles to one loop.
 
-Measured with JAX 0.10.2 on two cores, ms of CPU time as XLA does it / as here, for 32 images of 32x32x64 and 3x3
-filters: 52 / 1.5, the gradient by the input 53 / 1.4, that by the filters 46 / 4.5.
+Measured with JAX 0.10.2 on two cores, in ms of CPU time, for 32 images of 32x32x64 and 3x3 filters: the convolution
+takes 52 by XLA's own way and 1.5 here, the gradient by the input 53 and 1.4, the gradient by the filters 46 and 4.5.
 """
 
 import math
@@ -19,13 +19,16 @@ from tapejax._src.kernels.windows import Window, spans, taps, views
 
 __all__ = ["by_views"]
 
-_COLUMNS = 32  # columns of the output that one loop of the gradient by the filters adds up
-_SMALL = 64  # pixels of a small image
-_LOOPS = 25  # elements of a window up to which that gradient is written out
+# The number of columns of the output that one loop of the gradient by the filters adds up.
+_COLUMNS = 32
+# An image of at most this many pixels counts as small: the gradient by the filters treats all its rows in one loop.
+_SMALL = 64
+# The number of elements of a window up to which `_by_columns` is used for the gradient by the filters.
+_LOOPS = 25
 
 
 def by_views(x: Any, w: Any, win: Window) -> Any:
-    """Each channel by its own filters: [batch, *spatial, channels] by [*window, channels, multiplier]."""
+    """Depthwise convolution of the input [batch, *spatial, channels] with filters [*window, channels, multiplier]."""
     channels, multiplier = w.shape[-2:]
     filters = w.reshape(-1, channels, multiplier)
     if multiplier == 1 and len(win.size) < 3 and math.prod(win.size) <= _LOOPS and x.shape[0]:
@@ -63,18 +66,19 @@ _single.defjvp(_tangent, symbolic_zeros=True)
 
 
 def _by_columns(x: Any, w: Any, win: Window) -> Any:
-    """`_sum`, column by column of the output: slow, but linear in `w` with the fast gradient as its transpose.
+    """The result of `_sum`, computed column by column of the output, for the sake of its transpose.
 
-    That one is, for each row of the window, a sum over the columns of the output in one loop, with the batch, the
-    output's rows and the columns of the window as its axes, then a matrix product. As a reduction over all places
-    XLA's library takes it, and copies all views of `x` first.
+    This is slow, but only JAX's transpose of it with respect to `w` runs, which is the gradient by the filters. For
+    each row of the window it is a loop that sums over the columns of the output, followed by a matrix product.
+    The loop's axes are the batch, the output's rows and the window's columns. If the gradient were one reduction over
+    all positions, XLA would call a library for it, and copy all shifted inputs first.
     """
     (height, width), batch, channels = win.output, x.shape[0], x.shape[-1]
     down, right = spans(win, x.shape[1:-1])
     w = w.reshape(*win.size, channels)
     total = []
     for i, (first, last) in enumerate(down):
-        # Small images are one loop for all rows, over the batch.
+        # For small images one loop over the batch treats all rows.
         high = 1 if height * width <= _SMALL else last - first
         bands = [[] for _ in range(first, last, high)]
         for (j, stop), places in _alike(right, width) if bands else ():
@@ -97,7 +101,12 @@ def _by_columns(x: Any, w: Any, win: Window) -> Any:
 
 
 def _alike(spans: list[tuple[int, int]], width: int) -> list[tuple[tuple[int, int], list[int]]]:
-    """Places that see the same elements [first, last) of the window, a few at a time."""
+    """Groups of neighbouring positions at which the same elements of the window lie within the input.
+
+    Returns:
+      A list of pairs: the range (first, last) of the window's elements, where `last` is excluded, and at most
+      `_COLUMNS` positions.
+    """
 
     def elements(place: int) -> tuple[int, int]:
         inside = [i for i, (first, last) in enumerate(spans) if first <= place < last]
@@ -107,6 +116,9 @@ def _alike(spans: list[tuple[int, int]], width: int) -> list[tuple[tuple[int, in
 
 
 def _spread(w: Any, count: int) -> Any:
-    """`count` copies of [elements, channels], one under the other, as a product: its gradient is one too."""
+    """`count` copies of an array [elements, channels], one below the other.
+
+    They are made by a matrix product, so that the gradient is a matrix product too.
+    """
     elements = w.shape[0]
     return jnp.asarray(np.tile(np.eye(elements), (count, 1)), w.dtype) @ w

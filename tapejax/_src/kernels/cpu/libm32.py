@@ -1,13 +1,13 @@
-"""Single-precision log, sine and cosine as the C library rounds them, in pure JAX.
+"""Single-precision logarithm, sine and cosine with the same bits as the C library's, in pure JAX.
 
-TensorFlow's CPU kernels turn uniform bits into normal numbers through the C library's ``logf`` and
-``sincosf``. XLA's own float32 functions differ from those in the last bit (of 4 million normals, 277
-thousand), and so would correctly rounded ones (14 thousand). glibc since 2.28 evaluates both in float64 with
-short polynomials; evaluated the same way here, the bits agree, and it is faster than XLA's float32 functions
-as well.
+TensorFlow's CPU kernels turn uniform random bits into normal numbers with the C library's functions ``logf`` and
+``sincosf``. With XLA's own float32 functions, 277 thousand of 4 million normal numbers would differ in the last bit;
+with correctly rounded functions, 14 thousand. glibc evaluates both functions in float64 with short polynomials since
+version 2.28. This file evaluates the same polynomials, so that all bits agree. It is also faster than XLA's float32
+functions.
 
-The tables and polynomial coefficients are those of Arm Optimized Routines (Copyright (c) 2017-2018 Arm Ltd,
-MIT licence), from which glibc has them.
+The tables and coefficients are those of Arm Optimized Routines (Copyright (c) 2017-2018 Arm Ltd, MIT licence),
+which glibc uses.
 """
 
 import math
@@ -22,7 +22,7 @@ __all__ = ["log32", "sincos32"]
 
 _hex = float.fromhex
 
-# 1/c and log(c) for the middle c of each sixteenth of the reduced interval [0.7, 1.4).
+# The reduced interval [0.7, 1.4) is cut into 16 parts. The tables hold 1/c and log(c) for the middle c of each part.
 _INVERSES = tuple(
     map(
         _hex,
@@ -55,7 +55,10 @@ _COS = tuple(
 
 
 def _lookup(table: tuple[float, ...], index: jax.Array) -> jax.Array:
-    """Entry of a 16-entry table. Selects stay in vector registers: 4M normals in 12 ms, by gather 16."""
+    """The entry of a table of 16 entries, found by selects.
+
+    Selects use vector registers: 4 million normal numbers take 12 ms, and 16 ms with a gather.
+    """
     row: list[Any] = [jnp.float64(entry) for entry in table]
     bit = 1
     while len(row) > 1:
@@ -104,7 +107,7 @@ def sincos32(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     0.84147096 0.5403023
     """
     wide = x.astype(jnp.float64)
-    # The nearest multiple of pi/2, rounded in fixed point with 24 fractional bits as the C code does.
+    # The number of the nearest multiple of pi/2, rounded in fixed point with 24 fractional bits, as in the C code.
     quarter = ((wide * (2.0 / np.pi * 2**24)).astype(jnp.int32) + jnp.int32(0x800000)) >> 24
     r = wide - quarter.astype(jnp.float64) * (np.pi / 2)
     r2 = r * r

@@ -1,8 +1,9 @@
-"""How products of arrays run: as products of matrices wherever that costs no copy.
+"""Products of arrays of any rank, computed as products of matrices wherever that needs no copy.
 
-A product summed or free over several axes, such as "btd,df->btf", has a gradient that sums over two axes, and XLA
-for CPUs writes out a transposed copy of each operand for it. With those axes merged first there are none. Measured
-with JAX 0.10.2, ms of CPU time with the gradients: [32, 64, 128] by [128, 5000] 213 / 86.
+In a product such as "btd,df->btf", an operand has several axes that are not summed over. The gradient then sums over
+two axes, and XLA for CPUs makes a transposed copy of each operand for it. If these axes are merged to one before the
+product, no copies are made. Measured with JAX 0.10.2, in ms of CPU time with the gradients: [32, 64, 128] by
+[128, 5000] takes 213 as it is and 86 with merged axes.
 """
 
 import math
@@ -20,13 +21,17 @@ Pair = tuple[Sequence[int], Sequence[int]]
 
 
 def dot(a: Any, b: Any, contract: Pair, batch: Pair, dtype: Any) -> Any:
-    """`jax.lax.dot_general`: the axes of the result are those of `batch`, the others of `a`, the others of `b`.
+    """The same as `jax.lax.dot_general`, with groups of neighbouring axes merged on CPUs.
 
     Args:
-      a, b: arrays.
-      contract: axes of `a` and of `b` to sum over.
-      batch: axes of `a` and of `b` that go together.
-      dtype: of the result.
+      a: an array.
+      b: an array.
+      contract: the axes of `a`, and those of `b`, that are summed over.
+      batch: the axes of `a`, and those of `b`, that are matched with each other and kept.
+      dtype: the dtype of the result.
+
+    Returns:
+      An array whose axes are those of `batch`, then the other axes of `a`, then the other axes of `b`.
     """
     contract, batch = (tuple(contract[0]), tuple(contract[1])), (tuple(batch[0]), tuple(batch[1]))
     groups = *contract, _others(a, contract[0], batch[0]), _others(b, contract[1], batch[1])
@@ -44,7 +49,8 @@ def dot(a: Any, b: Any, contract: Pair, batch: Pair, dtype: Any) -> Any:
     fits = [a.shape[i] for i in contract[0]] == [b.shape[i] for i in contract[1]]
     if not ordered or not fits or max(map(len, groups)) < 2:
         return plain(a, b)
-    return for_platform(merged, plain)(a, b)  # elsewhere XLA does this itself, and knows how arrays are sharded
+    # On other platforms XLA merges axes itself, and takes the sharding of arrays into account.
+    return for_platform(merged, plain)(a, b)
 
 
 def _others(x: Any, *used: Sequence[int]) -> tuple[int, ...]:
@@ -56,7 +62,7 @@ def _adjacent(axes: Sequence[int]) -> bool:
 
 
 def _merge(x: Any, contract: tuple[int, ...], free: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
-    """An array with both groups of its axes as one axis each, and where the contracted one is."""
+    """Merges the contracted axes to one, and the free axes to one. Returns the array and the contracted axis."""
     first, second = sorted((contract, free))
     start = x.ndim - len(first) - len(second)
     shape = (*x.shape[:start], *(math.prod(x.shape[i] for i in axes) for axes in (first, second) if axes))
@@ -64,7 +70,10 @@ def _merge(x: Any, contract: tuple[int, ...], free: tuple[int, ...]) -> tuple[An
 
 
 def einsum(equation: str, inputs: Sequence[Any], dtype: Any) -> Any:
-    """`jax.numpy.einsum`; products of two arrays without repeated labels go by `dot` if their axes are in order."""
+    """The same as `jax.numpy.einsum`.
+
+    A product of two arrays without repeated labels is computed by `dot`, if the axes of the result are in its order.
+    """
     left, arrow, out = equation.partition("->")
     labels = left.split(",")
     if arrow and [*map(len, labels)] == [x.ndim for x in inputs] and len(inputs) == 2 and "." not in equation:

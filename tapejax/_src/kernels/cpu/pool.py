@@ -1,8 +1,11 @@
-"""How pools run. XLA's own everywhere, but on CPUs, where a chain of views of the input is several times faster.
+"""Pools. On CPUs they are chains of shifted copies of the input, which is several times faster than XLA's own way.
 
-Measured with JAX 0.10.2 on two cores, ms of CPU time, for 64 images of 32x32x32 in float32: the maximum over 3x3 with
-strides 1 takes 1.8 (XLA's own 5.9), with its gradient about 8; with strides 2 .5, and 3.3 with its gradient; the mean
-over 3x3 1.1 (XLA's own 3.7), its gradient 2.0.
+XLA compiles such a chain to one loop. On other platforms XLA's `reduce_window` is used. Measured with JAX 0.10.2 on two
+cores, in ms of CPU time, for 64 images of 32x32x32 in float32 and a 3x3 window:
+
+- The maximum with strides of 1 takes 1.8, by XLA's own way 5.9; with its gradient it takes about 8.
+- The maximum with strides of 2 takes 0.5; with its gradient 3.3.
+- The mean takes 1.1, by XLA's own way 3.7; its gradient takes 2.0.
 """
 
 import math
@@ -19,21 +22,25 @@ from tapejax._src.kernels.windows import Window, for_platform, spans, taps, view
 
 __all__ = ["average", "maximum", "winner"]
 
-_UNROLLED = 27  # window elements up to which a pool on a CPU is written out
+# The number of elements of a window up to which a pool on a CPU is a chain of one term for each element.
+_UNROLLED = 27
 
 
 def maximum(x: Any, win: Window) -> Any:
-    """The maximum over each window of [batch, *spatial, channels]; padding never is it, and NaN always."""
+    """The maximum over each position of the window, of an input [batch, *spatial, channels].
+
+    Padding does not take part. The maximum is NaN where one of the inputs is NaN.
+    """
     by_xla = partial(_max_by_xla, win=win)
     if max(win.dilations) > 1:
-        return _max_by_views(x, win)  # JAX has no gradient of a dilated one
+        return _max_by_views(x, win)  # JAX has no gradient for dilated windows
     if math.prod(win.size) > _UNROLLED or not math.prod(win.output):
         return by_xla(x)
     return for_platform(lambda x: _max_by_views(x, win), by_xla)(x)
 
 
 def average(x: Any, win: Window) -> Any:
-    """The mean over each window, padding left out; 16-bit types are summed in float32."""
+    """The mean over each position of the window. Padding does not count, and 16-bit types are summed in float32."""
     wide = x.astype(np.float32) if x.dtype.itemsize < 4 else x
     by_xla = partial(_mean_by_xla, win=win)
     if math.prod(win.size) > _UNROLLED or not math.prod(win.output):
@@ -44,7 +51,7 @@ def average(x: Any, win: Window) -> Any:
 
 
 def winner(x: Any, win: Window) -> tuple[Any, Any]:
-    """The maximum, and which element of the window it is: the first of several."""
+    """The maximum over each position of the window, and the number of the window's first element that attains it."""
     best, *others = taps(x, win, _lowest(x.dtype))
     which = jnp.zeros(best.shape, _number(win))
     for i, seen in enumerate(others, 1):
@@ -91,19 +98,25 @@ def _max_tangent(win: Window, primals: Any, tangents: Any) -> Any:
 
 
 def _first(x: Any, best: Any, win: Window) -> Any:
-    """Which element of each window is the first that is `best`; the one in the middle of windows of nothing but NaN or
-    -inf, which padding is equal to."""
+    """The number of the first element of the window that is equal to the maximum `best`, at each position.
+
+    Where the maximum is NaN, no element is equal to it, and the result is the window's element with the least padding.
+    With padding, the same holds where the maximum is -inf, because padding would be equal to it.
+    """
 
     def one(x: Any, best: Any) -> Any:
-        seen = views(x, win, -np.inf)  # with NaN, to which nothing is equal, this is ten times slower
+        # Padding with NaN, which is equal to nothing, would make this ten times slower.
+        seen = views(x, win, -np.inf)
         middle = jnp.full(best.shape, seen[0][0], _number(win))
         which = middle
         for i, value in sorted(seen, key=lambda numbered: -numbered[0]):
             which = jnp.where(value == best, jnp.asarray(i, which.dtype), which)
         return jnp.where(best == -np.inf, middle, which) if any(map(any, win.padding)) else which
 
-    # Bytes, for they are read once for each element of the window. And from a conditional whose way only the numbers
-    # decide, for what comes out of that exists: else XLA finds it anew for each reader.
+    # The gradient reads these numbers once for each element of the window. That is why they are stored in bytes, and
+    # why they come from a conditional: XLA would merge their computation into each loop that reads them, and run it
+    # again there, but the results of a conditional are always stored. The condition depends on values, so that XLA
+    # cannot remove the conditional. Both branches are the same.
     return lax.cond(jnp.max(best[:1, :1], initial=0) > 0, one, one, x, best)
 
 
@@ -127,8 +140,8 @@ def _mean_by_views(x: Any, win: Window) -> Any:
 
 @_mean_by_views.defjvp
 def _mean_tangent(win: Window, primals: Any, tangents: Any) -> Any:
-    # The gradient reads what is multiplied here once for each element of the window: factors that span the channels
-    # are read with vector instructions, those that XLA has to spread take five times as long.
+    # The gradient reads this product once for each element of the window. The factors are repeated for every channel,
+    # so that XLA reads them with vector instructions. If XLA had to broadcast them, it would take five times as long.
     (x,), (dx,) = primals, tangents
     counts = _counts(x.shape, win)
     dy = _sum_by_views(dx, win)
@@ -144,7 +157,11 @@ def _sum_by_views(x: Any, win: Window) -> Any:
 
 
 def _counts(shape: tuple[int, ...], win: Window) -> list[Any]:
-    """How many elements of the input windows see along each axis: [..., 1, output, 1, ..., 1]."""
+    """The number of inputs that the window covers along each axis, without padding.
+
+    Returns:
+      For each axis an array of shape [..., 1, output, 1, ..., 1], to be broadcast against the output.
+    """
     found = []
     for axis, elements in enumerate(spans(win, shape[1:-1])):
         places = np.arange(win.output[axis])
@@ -154,5 +171,5 @@ def _counts(shape: tuple[int, ...], win: Window) -> list[Any]:
 
 
 def _count(shape: tuple[int, ...], win: Window) -> Any:
-    """How many elements of the input each window sees: [*output, 1]."""
+    """The number of inputs that the window covers at each position, without padding: an array [*output, 1]."""
     return reduce(np.multiply, _counts(shape, win))

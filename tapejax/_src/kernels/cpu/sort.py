@@ -1,8 +1,8 @@
-"""The order of elements: positions that sort an axis, found on CPUs by sorting integers.
+"""Sorting along an axis. On CPUs elements are sorted by way of integers.
 
-XLA's CPU sort calls back a comparison for each pair of floats, or of several operands; one array of integers it sorts
-five times faster (a million float32, in rows of a thousand: 31 ms, not 157). So an element's order and its position
-become one integer.
+XLA's CPU sort calls a comparison function for each pair of floats, and for sorts of several arrays. A single array of
+integers is sorted five times faster: a million float32 in rows of a thousand take 31 ms instead of 157. So on CPUs an
+integer that stands for the element's rank in the order, and the element's position, are packed into one integer.
 """
 
 from functools import partial
@@ -18,33 +18,33 @@ __all__ = ["argsort", "sort", "take", "top_k"]
 
 
 def argsort(x: Any, axis: int, descending: bool = False) -> Any:
-    """The int32 positions that sort along an axis. Equal elements (0.0 and -0.0, too) stay in order.
+    """The positions of the elements in sorted order along an axis. Equal elements (also 0.0 and -0.0) stay in order.
 
     Args:
-      x: real array.
-      axis: not negative.
-      descending: largest first.
+      x: a real array.
+      axis: the axis, as a number that is not negative.
+      descending: whether the largest element comes first.
 
     Returns:
-      Array of the shape of `x`. nan counts as largest, whatever its sign.
+      An int32 array of the shape of `x`. NaN counts as larger than all other values, whatever its sign.
     """
     options = {"axis": axis, "descending": descending}
     return for_platform(partial(_argsort_on_cpu, **options), partial(_argsort_by_xla, **options))(lax.stop_gradient(x))
 
 
 def sort(x: Any, axis: int, descending: bool = False) -> Any:
-    """`x` sorted along an axis, in the order of `argsort`. Differentiable."""
+    """The elements of `x` sorted along an axis, in the order of `argsort`. This is differentiable."""
     options = {"axis": axis, "descending": descending}
     return for_platform(partial(_sort_on_cpu, **options), partial(_sort_by_xla, **options))(x)
 
 
 def take(x: Any, places: Any, axis: int = -1) -> Any:
-    """`x` at positions along an axis that are known to be in range."""
+    """The elements of `x` at the given positions along an axis. The positions must be in range."""
     return jnp.take_along_axis(x, places, axis, mode="promise_in_bounds")
 
 
 def top_k(x: Any, k: int) -> tuple[Any, Any]:
-    """The `k` largest elements of the last axis, in the order of a descending `argsort`, and their int32 positions."""
+    """The `k` largest elements along the last axis, in the order of a descending `argsort`, and their positions."""
     return for_platform(partial(_top_k_on_cpu, k=k), lambda x: tuple(lax.top_k(x, k)))(x)
 
 
@@ -74,7 +74,8 @@ def _top_k_on_cpu(x: Any, k: int) -> tuple[Any, Any]:
     if 8 * k >= n or x.dtype.itemsize > 4 or x.dtype in (np.int32, np.uint32):
         places = _places(~_keys(lax.stop_gradient(x)))[..., :k]
     else:
-        # A heap of k, which XLA has for matrices of float32: all these dtypes fit into it.
+        # XLA finds the largest k elements with a heap, for matrices of float32. The dtypes in this branch fit into
+        # float32.
         wide = lax.stop_gradient(x).astype(np.float32).reshape(-1, n)
         wide = jnp.where(wide == 0, np.float32(0), jnp.where(wide != wide, np.float32(np.nan), wide))
         places = lax.top_k(wide, k)[1].reshape(*x.shape[:-1], k)
@@ -82,7 +83,10 @@ def _top_k_on_cpu(x: Any, k: int) -> tuple[Any, Any]:
 
 
 def _keys(x: Any) -> Any:
-    """Signed integers in the order of `x`, of its width; all nan share the largest, both zeros have 0."""
+    """Signed integers, as wide as the dtype of `x`, that have the same order as `x`.
+
+    Every NaN becomes the largest integer. Both zeros become 0.
+    """
     signed = np.dtype(f"int{8 * x.dtype.itemsize}")
     if x.dtype == signed:
         return x
@@ -96,9 +100,9 @@ def _keys(x: Any) -> Any:
 
 
 def _places(keys: Any) -> Any:
-    """The int32 positions that sort signed integers along the last axis, equal ones in order."""
+    """The int32 positions of signed integers in sorted order along the last axis. Equal ones stay in order."""
     if keys.dtype.itemsize == 8:
-        # First by the lower halves, then, without disturbing equal ones, by the upper.
+        # Sorts by the lower halves, then by the upper halves. The second sort is stable, so it keeps the first's order.
         lower = _places(keys.astype(np.int32) ^ np.iinfo(np.int32).min)
         return take(lower, _places(take((keys >> 32).astype(np.int32), lower)))
     place = lax.broadcasted_iota(np.int64, keys.shape, keys.ndim - 1)
