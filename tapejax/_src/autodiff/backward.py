@@ -1,4 +1,4 @@
-"""The backward walk: from what a tape noted of the stream to gradients, emitted into the stream as vjp ops."""
+"""The backward pass: walks back over the ops of a tape's record, and records their vjp ops to compute gradients."""
 
 import weakref
 from typing import Any
@@ -31,10 +31,20 @@ def zeros_like(t: Any) -> Tensor:
 
 
 def backward(record: Record, targets: list[Tensor], seeds: list[Tensor] | None, sources: list[Any]) -> list[Any]:
-    """Gradients of the targets with respect to the sources: a tensor, slices, or None where there is no path.
+    """Gradients of the targets with respect to the sources.
 
-    When everything happened in the program that is being recorded, what the walk emits depends only on the
-    trie node and on which slots are asked for: it is remembered there, and the next time costs one look-up.
+    If the whole computation belongs to the trace that is being recorded now, the backward pass depends only on the
+    current trie node and on the slots that are asked for (the *plan*). So the node remembers where the backward pass
+    led, and in the next iteration it costs one look-up.
+
+    Args:
+      record: what the tape recorded.
+      targets: the tensors that are differentiated.
+      seeds: their output gradients, or None for ones.
+      sources: tensors and variables.
+
+    Returns:
+      For each source a tensor, `IndexedSlices`, or None if no target depends on it.
     """
     trace = stream.current()
     wanted = _wanted(record, sources)
@@ -56,7 +66,7 @@ def backward(record: Record, targets: list[Tensor], seeds: list[Tensor] | None, 
             and before == (len(trace.inputs), len(trace.scalars))
             and len(start.memo) < 64
             and all(getattr(g, "_trace", trace) is trace for g in grads)
-        ):  # no output gradient itself
+        ):  # The last condition fails if a gradient is one of `seeds`, which comes from outside of the trace.
             start.memo[plan] = (trace.node, [_noted(g) for g in grads], record.gaps)
         return grads
     trace.node, results, record.gaps = found
@@ -66,7 +76,7 @@ def backward(record: Record, targets: list[Tensor], seeds: list[Tensor] | None, 
 def gradients(
     record: Record, targets: list[Tensor], seeds: list[Tensor] | None, sources: list[Any]
 ) -> list[Tensor | None]:
-    """As `backward`, always walking, and dense: for backward passes that are captured."""
+    """The same as `backward`, without a remembered plan, and with dense gradients only. For captured code."""
     return [densified(g) for g in _walk(record, targets, seeds, _wanted(record, sources))]
 
 
@@ -75,7 +85,7 @@ def _finished(grads: list[Tensor | Rows | None]) -> list[Any]:
 
 
 def _noted(grad: Any) -> Any:
-    """What is remembered of a gradient: the arguments of `_placed`."""
+    """What a plan remembers of a gradient: the arguments from which `_placed` makes it again."""
     if grad is None:
         return None
     if type(grad) is IndexedSlices:
@@ -91,21 +101,21 @@ def _placed(trace: Any, slot: int, aval: Aval, *rest: Any) -> Any:
 
 
 def _sum(held: Any, grad: Any) -> Any:
-    """Slices stay slices only among themselves."""
+    """The sum of two gradients. It is sparse if both are sparse."""
     if type(held) is Rows and type(grad) is Rows:
         return Rows(held.shape, held.parts + grad.parts)
     return stream.record(_ADD, NO_STATIC, (densified(held), densified(grad)))
 
 
 def _wanted(record: Record, sources: list[Any]) -> list[list[Tensor]]:
-    """The tensors that each source stands for: a variable for all that were read of it."""
+    """The tensors that each source stands for. A variable stands for all tensors that were read from it."""
     return [record.reads[id(s)][1] if id(s) in record.reads else [getattr(s, "_tensor", s)] for s in sources]
 
 
 def _plan_key(
     record: Record, trace: Any, targets: list[Tensor], seeds: list[Tensor] | None, wanted: list[list[Tensor]]
 ) -> Any:
-    """What the emission depends on besides the trie node, or None if it depends on more."""
+    """What the backward pass depends on besides the trie node, or None if that cannot be expressed by slots."""
     active = [s for s in record.segments if s.entries is None or s.entries]
     if record.tracked or len(active) != 1 or active[0].trace is not trace or trace.customs or trace.symbolic:
         return None
@@ -184,7 +194,8 @@ def _walk(
         inputs = [entry.value(slot, a) for slot, a in zip(node.inputs, avals, strict=True)]
         cts = [cotangents[k] for k in entry.outputs if k in cotangents]
         if isinstance(node.op, VjpOp) or is_call(node.op):
-            # None where TensorFlow knows of no path; of a function, zeros where some other result has one.
+            # TensorFlow returns None where no path exists. For a function, it returns zeros if an input has a path to
+            # another result of the function.
             full = tuple(a.inexact for a in node.avals) if is_call(node.op) else given
             upstream = [a for a, g in zip(node.avals, full, strict=True) if g]
             live = connected(node.op.vjp(wrt, full), node.static, (*avals, *upstream))

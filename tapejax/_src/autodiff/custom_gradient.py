@@ -1,4 +1,4 @@
-"""`custom_gradient`: functions that bring their own gradient."""
+"""`custom_gradient`: functions with a gradient that the user defines."""
 
 import functools
 import inspect
@@ -24,40 +24,42 @@ from tapejax._src.engine.program import is_concrete
 
 __all__ = ["custom_gradient", "grad_pass_through"]
 
-# Passes its last `count` inputs on. Tapes see one op from the arguments to the results, and call the user's
-# gradient for it.
+# The op returns its last `count` inputs, which are the results of the user's function; its other inputs are the
+# arguments. So tapes see a single op from arguments to results, and call the user's gradient function for it.
 _CUSTOM = Op("custom_gradient", lambda *arrays, count: tuple(arrays[-count:]))
 
 
 class _VariableWatcher:
-    """Stands among the tapes while the function runs: which trainable variables does it read?"""
+    """Collects the trainable variables that a function reads. It is in the list of tapes while the function runs."""
 
     def __init__(self) -> None:
         self.variables: dict[int, Variable] = {}
 
     def begin(self, trace: Any) -> None:
-        """Needs nothing of a trace."""
+        """Called by the engine when a trace begins. Nothing is needed from traces."""
 
     def note_read(self, variable: Variable, tensor: Tensor) -> None:
-        """A trainable variable was read."""
+        """Called when a trainable variable is read."""
         self.variables.setdefault(id(variable), variable)
 
 
 def custom_gradient(f: Callable | None = None) -> Callable:
-    """Decorator: `f` returns its result and a function that computes its gradient.
+    """Decorator for functions that return their result together with a function that computes the gradient.
 
     Args:
-      f: function of tensors (and keyword arguments, not differentiated) that returns ``(result, grad_fn)``. The
-        result is a tensor or a structure of them. ``grad_fn(*upstream)`` gets one cotangent for each result tensor
-        and returns one gradient (or None) for each argument. If `f` reads trainable variables, `grad_fn` must take
-        ``variables=`` and return ``(gradients of the arguments, gradients of the variables)``.
+      f: a function of tensors that returns ``(result, grad_fn)``. Keyword arguments are passed on, but not
+        differentiated. The result is a tensor or a structure of tensors. ``grad_fn(*upstream)`` receives one upstream
+        gradient for each result tensor, and returns one gradient (or None) for each argument. If `f` reads trainable
+        variables, `grad_fn` must accept the keyword ``variables`` and return ``(gradients of the arguments, gradients
+        of the variables)``.
 
     Returns:
-      A function that returns the result alone. Its gradient, to any order, is what `grad_fn` computes.
+      A function that returns the result alone. Its gradient is what `grad_fn` computes. Higher derivatives are
+      derivatives of `grad_fn`.
 
     Raises:
-      TypeError: variables are read and `grad_fn` has no ``variables`` argument.
-      ValueError: (when differentiated) the wrong number of gradients.
+      TypeError: `f` reads variables, and `grad_fn` has no argument ``variables``.
+      ValueError: `grad_fn` returns the wrong number of gradients. This is raised when the gradient is taken.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/custom_gradient
 
@@ -103,7 +105,7 @@ def _call(f: Callable, arguments: list[Any], inputs: tuple[Tensor, ...], given: 
             f"keyword argument 'variables'. It reads {[v.name for v in variables]}."
         )
     results = [to_tensor(r) for r in nest.flatten(result)]
-    reads = tuple(to_tensor(v) for v in variables)  # tapes note these reads
+    reads = tuple(to_tensor(v) for v in variables)  # reads the variables, so that tapes watch them
     if isinstance(result, Tensor) and not inputs and not reads:
         return result
     gradient = _gradient(grad_fn, results, len(inputs), variables)
@@ -115,7 +117,7 @@ def _call(f: Callable, arguments: list[Any], inputs: tuple[Tensor, ...], given: 
     trace: Any = outs[0]._trace
     slot = outs[0]._slot
     if trace.done:
-        # Op-by-op mode: it has run, and the tapes have noted it.
+        # In op-by-op mode the op has run already, and the tapes have its entry.
         for tape in stream.thread.tapes:
             record = getattr(tape, "_record", None)
             if record is not None:
@@ -126,7 +128,11 @@ def _call(f: Callable, arguments: list[Any], inputs: tuple[Tensor, ...], given: 
 
 
 def _gradient(grad_fn: Callable, results: list[Tensor], n_inputs: int, variables: list[Variable]) -> Callable:
-    """The gradient of one call: from cotangents (None where zero) to gradients of inputs and variables."""
+    """The gradient function of one call.
+
+    It takes one cotangent for each result, or None for zeros. It returns one gradient for each input, followed by one
+    for each variable.
+    """
     shapes = [(t.aval.shape, t.aval.dtype) for t in results]
 
     def gradient(cotangents: list[Tensor | None]) -> list[Tensor | None]:
@@ -152,10 +158,10 @@ def _gradient(grad_fn: Callable, results: list[Tensor], n_inputs: int, variables
 
 
 def _record_rule(gradient: Callable, given: tuple[Tensor, ...], results: list[Tensor]) -> tuple[Tensor, ...]:
-    """Records, in a graph that is being captured, the op from `given` to `results` whose `jax.vjp` is `gradient`.
+    """Records, while a graph is captured, an op from `given` to `results` whose derivative in JAX is `gradient`.
 
-    The gradient is captured as a graph of its own; what else it uses becomes inputs of the op, so that derivatives of
-    higher order reach it.
+    The gradient function is captured as a graph of its own. Other values that it uses become inputs of the op, so that
+    higher derivatives by them can be taken.
     """
     n, count = len(given), len(results)
 
@@ -169,11 +175,11 @@ def _record_rule(gradient: Callable, given: tuple[Tensor, ...], results: list[Te
         if captured.assigned:
             raise UnsupportedError(
                 "a custom gradient that assigns variables",
-                "in a captured function gradients are pure",
-                "assign after the gradient is taken",
+                "in a captured function gradients must have no side effects",
+                "Assign after the gradient is taken.",
             )
     except (SymbolicValueError, UnsupportedError) as error:
-        # It matters when it is asked for.
+        # The error is raised only if the gradient is asked for.
         op = Op("custom_gradient", _failing(error, n + count, count))
         return stream.record(op, NO_STATIC, (*given, *results))
     present = [g for g in captured.results if g is not None]
@@ -187,7 +193,10 @@ def _record_rule(gradient: Callable, given: tuple[Tensor, ...], results: list[Te
 
 
 def _rule(captured: Captured, present: list[Tensor], where: tuple[int, ...], n: int, count: int) -> Callable:
-    """The function ``(given, results, what the gradient uses) -> results`` with the captured gradient."""
+    """The function of the op: it takes the inputs, the results and the values that the gradient uses.
+
+    It returns the results unchanged, and its derivative is the captured gradient.
+    """
     graph = captured.graph(present)
     avals = [node.avals[0] for node in path(captured.end) if node.op is None][:count]
     split = len(captured.inputs)
@@ -212,14 +221,18 @@ def _rule(captured: Captured, present: list[Tensor], where: tuple[int, ...], n: 
 
 
 def _fitting(grad: Any, of: Any) -> Any:
-    """A gradient as `jax.custom_vjp` wants it: None for zero, otherwise of the primal's shape, unconjugated."""
+    """Adapts a gradient to `jax.custom_vjp`.
+
+    That expects None for zeros, and otherwise the shape of the primal. JAX's gradients of complex numbers are the
+    conjugates of TensorFlow's.
+    """
     if grad is None or of.dtype.kind not in "fcV":
         return None
     return jnp.conj(jnp.broadcast_to(grad, of.shape))
 
 
 def _failing(error: Exception, n: int, count: int) -> Callable:
-    """A function that passes its last inputs on, and raises when it is differentiated."""
+    """A function of `n` arrays that returns the last `count` of them, and raises `error` when it is differentiated."""
 
     @jax.custom_vjp
     def call(*arrays: Any) -> tuple:
@@ -233,7 +246,7 @@ def _failing(error: Exception, n: int, count: int) -> Callable:
 
 
 def _inside_jax(f: Callable, inputs: tuple[Tensor, ...], args: Any, kwargs: dict[str, Any]) -> Any:
-    """Under `jax.grad` and the like: captured, and recorded as one op that JAX can differentiate."""
+    """Calls `f` inside a transformation of JAX such as `jax.grad`: captures it as one op that JAX can differentiate."""
 
     def run(*tensors: Tensor) -> tuple[Any, list[Tensor]]:
         result = _call(f, list(tensors), tensors, nest.pack_sequence_as(args, list(tensors)), kwargs)
@@ -245,7 +258,13 @@ def _inside_jax(f: Callable, inputs: tuple[Tensor, ...], args: Any, kwargs: dict
 
 
 def grad_pass_through(f: Callable) -> Callable:
-    """Makes the gradient of `f` the identity: what comes from above goes on unchanged.
+    """Replaces the gradient of `f` by that of the identity: upstream gradients are passed on unchanged.
+
+    Args:
+      f: a function of tensors. It must have as many results as arguments, of the same shapes.
+
+    Returns:
+      A function with the same results.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/grad_pass_through
 

@@ -1,7 +1,8 @@
-"""`ForwardAccumulator`: Jacobian-vector products. `jax.jvp` makes, of each op, the op that carries tangents along.
+"""`ForwardAccumulator`: Jacobian-vector products. For each op, `jax.jvp` gives the op that computes its tangents.
 
-Tangents are recorded late: when an accumulator or a tape opens or closes, and when one is asked for. By then the ops
-in between are known, and any tape that was open when they were recorded is still open.
+Tangents are not recorded together with the ops. They are recorded later, for all ops since the last time: when an
+accumulator or a tape is opened or closed, and when a tangent is asked for. Tapes that were active while the ops were
+recorded are still active then.
 """
 
 import functools
@@ -28,7 +29,11 @@ _log = logging.getLogger("tapejax")
 
 
 class JvpOp(Op):
-    """``jvp[op](*inputs, *tangents of the inputs wrt) -> tangents of the floating and complex outputs``."""
+    """The op that computes the tangents of another op's results.
+
+    It takes the inputs of the other op, followed by the tangents of the inputs at the positions `wrt`. It returns the
+    tangents of those results that are floating or complex.
+    """
 
     __slots__ = ("base", "wrt")
 
@@ -51,13 +56,13 @@ class JvpOp(Op):
         primals = tuple(inputs[i] for i in self.wrt)
         if not _only_backward(jax.make_jaxpr(of_wrt)(*primals).jaxpr):
             return jax.jvp(of_wrt, primals, tangents)[1]
-        # It has only a backward rule, which is linear: transposed, it is the forward one.
+        # The op has only a reverse-mode rule (vjp). The vjp is linear, and its transpose is the jvp.
         outs, pull = jax.vjp(of_wrt, *primals)
         return jax.vjp(pull, tuple(map(jnp.zeros_like, outs)))[1](tangents)[0]
 
 
 def _only_backward(jaxpr: Any) -> bool:
-    """Whether it holds a `jax.custom_vjp`, which has no forward rule."""
+    """Whether a jaxpr contains a `jax.custom_vjp`, which has no forward-mode rule."""
     inner = [
         getattr(v, "jaxpr", v)
         for e in jaxpr.eqns
@@ -75,7 +80,11 @@ def _jvp_op(base: Op, wrt: tuple[int, ...]) -> JvpOp:
 
 
 class _Late:
-    """A tangent in a program that has not run: asked for, or kept when it runs, it becomes a tensor."""
+    """A tangent in a program that has not run yet.
+
+    It becomes a tensor if it is asked for, or if it is still needed when the program runs. Until then it does not keep
+    a tensor alive, so that the program need not return it.
+    """
 
     __slots__ = ("aval", "slot", "trace")
 
@@ -85,11 +94,11 @@ class _Late:
 
 
 class _ForwardRecord(Record):
-    """What an accumulator knows. Of a program that runs it keeps what tangents are still to be computed from."""
+    """The record of an accumulator. When a program runs, it keeps the values that tangents will be computed from."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.done = 0  # entries that have their tangents
+        self.done = 0  # the number of entries whose tangents have been recorded
         self.tangents: dict[Key, Tensor | _Late] = {}
 
     def all_entries(self) -> list[Entry]:
@@ -107,7 +116,7 @@ class _ForwardRecord(Record):
         return sorted({*super().needs(trace), *self._wanted(trace)})
 
     def _wanted(self, trace: Any) -> dict[int, Key]:
-        """Tangents in `trace` that may be asked for again: by slot, what they belong to."""
+        """The tangents in `trace` that may still be asked for: from their slots to the keys of their values."""
         alive = {t._slot for r in trace.refs if (t := r()) is not None}
         taped = any(isinstance(w, GradientTape) for r in trace.watchers if (w := r()) is not None)
         return {
@@ -134,7 +143,7 @@ class _ForwardRecord(Record):
         return stream.place(found.trace, found.slot, found.aval)
 
     def carry(self) -> None:
-        """Records the tangents of what was recorded since the last time."""
+        """Records the tangents of all ops that were recorded since the last call."""
         entries = self.all_entries()
         for entry in entries[self.done :]:
             node = entry.node
@@ -156,17 +165,19 @@ class _ForwardRecord(Record):
 
 
 class ForwardAccumulator(Recorder):
-    """Computes Jacobian-vector products of what is recorded in its context: forward-mode differentiation.
+    """Computes Jacobian-vector products of the operations in its context, by forward-mode differentiation.
 
-    Where a tape takes one pass for each output, this takes one for each input direction. Accumulators and tapes nest
-    both ways: a tape in an accumulator, or the reverse, gives Hessian-vector products.
+    A tape needs one pass for each output; an accumulator needs one for each direction of the input. Accumulators and
+    tapes can be nested: a tape inside an accumulator, or the reverse, gives Hessian-vector products.
 
     Args:
-      primals: tensor, variable, or structure of them: where the Jacobian is taken.
-      tangents: the direction: a tensor for each primal, of its shape and dtype.
+      primals: the inputs of the computation: a tensor, a variable, or a structure of them.
+      tangents: the direction of the derivative: a structure like `primals` with a tensor for each primal, of the
+        primal's shape and dtype.
 
     Raises:
-      ValueError: structures, shapes or dtypes that differ, or the same primal twice.
+      ValueError: structures, shapes or dtypes differ, or a primal is given twice.
+      AttributeError: one of `primals` is neither a tensor nor a variable.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/autodiff/ForwardAccumulator
 
@@ -229,26 +240,30 @@ class ForwardAccumulator(Recorder):
         self._close()
 
     def note_read(self, variable: Variable, tensor: Tensor) -> None:
-        """A variable was read while the accumulator records."""
+        """Called when a variable is read while the accumulator is active."""
         tangent = self._of_variables.get(id(variable))
         if tangent is not None:
             self._record.read(variable, tensor, stream.current())
             self._record.tangents[self._record.key(tensor)] = tangent
 
-    # The user's side
+    # The public methods
 
     def jvp(self, primals: Any, unconnected_gradients: str = UnconnectedGradients.NONE) -> Any:
-        """The product of the Jacobian of `primals`, with respect to the accumulator's primals, and its tangents.
+        """The product of a Jacobian and the accumulator's tangents.
+
+        The Jacobian is that of the argument `primals` with respect to the primals given to the constructor.
 
         Args:
-          primals: tensor, variable, or structure of them, computed in the accumulator's context.
-          unconnected_gradients: "none" or "zero", for those that do not depend on its primals.
+          primals: a tensor, a variable, or a structure of them, computed in the accumulator's context.
+          unconnected_gradients: what to return for a value that does not depend on the accumulator's primals: "none"
+            gives None, "zero" a tensor of zeros.
 
         Returns:
-          A structure like `primals`: tensors of their shapes and dtypes, or None.
+          A structure like `primals`. Its elements are tensors of the same shapes and dtypes, or None.
 
         Raises:
-          ValueError: unknown `unconnected_gradients`. AttributeError: something that is no tensor.
+          ValueError: `unconnected_gradients` is unknown.
+          AttributeError: one of `primals` is neither a tensor nor a variable.
         """
         if unconnected_gradients not in ("none", "zero"):
             raise ValueError(f"{unconnected_gradients!r} is not a valid UnconnectedGradients")

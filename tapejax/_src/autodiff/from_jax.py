@@ -1,4 +1,4 @@
-"""`from_jax`: any JAX function as an op of the stream, so that tapes see through it."""
+"""`from_jax` turns a JAX function into an op, which gradient tapes can differentiate."""
 
 import functools
 from collections import OrderedDict
@@ -24,20 +24,23 @@ _functions: OrderedDict[Any, "_Function"] = OrderedDict()
 
 
 def from_jax(fn: Callable) -> Callable:
-    """Makes of a JAX function one that takes and returns tensors, recorded as one op and differentiable to any order.
+    """Turns a JAX function into one that takes and returns tensors. Each call is recorded as one op.
+
+    Derivatives of any order can be taken.
 
     Args:
-      fn: pure function of pytrees: optax losses, flax modules' ``apply``, `jax.scipy`, your own. Tensors, variables,
-        NumPy and JAX arrays in its arguments reach it as JAX arrays. All other leaves (numbers, strings, functions) are
-        static: the function sees them as they are, and is traced again for other ones; what changes every step, such
-        as a learning rate, is better passed as a tensor.
+      fn: a pure function of pytrees, such as a loss of optax, the ``apply`` of a flax module, a function of
+        `jax.scipy`, or your own. It receives tensors, variables, NumPy and JAX arrays as JAX arrays. All other leaves
+        of its arguments (numbers, strings, functions) are static: it receives them as they are, and is traced again
+        when they change. So pass a value that changes at every step, such as a learning rate, as a tensor.
 
     Returns:
-      A function of the same arguments. Arrays in its result are tensors. 64-bit types are on in `fn` only if an
-      argument is float64 or complex128, or they are on in JAX; otherwise 64-bit integers reach it as 32-bit ones.
+      A function of the same arguments, in whose result tensors take the place of arrays. 64-bit types are enabled in
+      `fn` only if they are enabled in JAX, or an argument is float64 or complex128. Otherwise `fn` receives 64-bit
+      integers as 32-bit integers.
 
     Raises:
-      TypeError: (when called) a static leaf that is not hashable.
+      TypeError: when the returned function is called with a static leaf that is not hashable.
 
     >>> import jax.numpy as jnp
     >>> import tapejax as tf
@@ -50,7 +53,7 @@ def from_jax(fn: Callable) -> Callable:
     try:
         found = _functions.get(fn)
     except TypeError:
-        return _wrapped(_Function(fn), fn)  # not hashable: a function of its own
+        return _wrapped(_Function(fn), fn)  # `fn` is not hashable, so its op cannot be shared
     if found is None:
         if len(_functions) >= _MAX_FUNCTIONS:
             _functions.popitem(last=False)
@@ -66,12 +69,12 @@ def _wrapped(function: "_Function", fn: Callable) -> Callable:
 
 
 class _Function:
-    """A JAX function as an op whose static arguments are the tree and the other leaves of a call."""
+    """A JAX function as an op. The pytree structure and the static leaves of a call are its static arguments."""
 
     def __init__(self, fn: Callable):
         self.fn = fn
         self.op = Call(getattr(fn, "__name__", type(fn).__name__), self.run)
-        self.trees: dict[tuple[Static, tuple[Aval, ...]], Any] = {}  # of the results
+        self.trees: dict[tuple[Static, tuple[Aval, ...]], Any] = {}  # the pytree structures of the results
 
     def __call__(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         leaves, tree = jax.tree.flatten((args, kwargs), is_leaf=_is_tensor)
@@ -93,7 +96,10 @@ class _Function:
         try:
             call = static(tree=tree, leaves=tuple(kept), wide=bool(wide))
         except TypeError as e:
-            raise TypeError(f"from_jax({self.op.name}): leaves that are no arrays must be hashable: {e}") from None
+            raise TypeError(
+                f"from_jax({self.op.name}): all values in the arguments that are not arrays must be hashable, because "
+                f"they are static: {e}"
+            ) from None
         key = (call, tuple(t.aval for t in tensors))
         if key not in self.trees:
             if len(self.trees) >= _MAX_TREES:
@@ -104,7 +110,7 @@ class _Function:
         return jax.tree.unflatten(self.trees[key], outs)
 
     def run(self, *arrays: Any, tree: Any, leaves: tuple, wide: bool, _key: Any = None) -> tuple:
-        """The op's function."""
+        """The function of the op: calls the JAX function. With `_key`, notes the structure of its result there."""
         rest = iter(arrays)
         with jax.enable_x64(wide):
             args, kwargs = jax.tree.unflatten(tree, [self._leaf(leaf, rest, wide) for leaf in leaves])

@@ -1,4 +1,4 @@
-"""`tf.gradients` and `tf.hessians`: derivatives of what has been captured so far, without a tape."""
+"""`tf.gradients` and `tf.hessians`: derivatives in a function that is being captured, without a tape."""
 
 from typing import Any
 
@@ -16,11 +16,18 @@ from tapejax._src.engine import stream
 
 __all__ = ["gradients", "hessians"]
 
-_METHODS = (None, 0, 1, 2)  # ways in which TensorFlow adds up; the sum is the same
+# The values of `tf.AggregationMethod`. They are ways to compute the same sum, so they make no difference here.
+_METHODS = (None, 0, 1, 2)
 
 
 class _Whole(Record):
-    """As if a tape had been open since the capture began. No derivative flows through what computes `stops`."""
+    """The record of a tape that had been active since the capture began.
+
+    Args:
+      trace: the trace of the capture.
+      sources: tensors and variables that are watched.
+      stops: tensors that count as constants. No derivative flows through the ops that compute them.
+    """
 
     def __init__(self, trace: Any, sources: list[Any], stops: list[Tensor]):
         super().__init__()
@@ -34,7 +41,7 @@ class _Whole(Record):
                 self.tensors += both
             else:
                 self.tensors.append(source)
-        # Watched from the start, also those that are computed on the way.
+        # All sources are watched from the start, including those that the function computes itself.
         self.tracked.update(map(self.key, self.tensors))
         self._stops = set(map(self.key, stops))
 
@@ -65,22 +72,26 @@ def gradients(
     stop_gradients: Any = None,
     unconnected_gradients: str = "none",
 ) -> list[Any]:
-    """Derivatives of the sum of `ys` with respect to each of `xs`, inside `tf.function`.
+    """Derivatives of the sum of all elements of `ys` with respect to each of `xs`, inside a `tf.function`.
 
     Args:
-      ys: tensor or list of them, of the function that is being captured.
-      xs: tensor, variable or list of them.
-      grad_ys: upstream gradients, one for each of `ys` or None for ones.
-      name, gate_gradients: they shape TensorFlow's graph; the values do not depend on them.
-      aggregation_method: a `tf.AggregationMethod`; the sum does not depend on it either.
-      stop_gradients: tensors that are taken as constants.
-      unconnected_gradients: "none" or "zero".
+      ys: a tensor or a list of tensors, computed in the function that is being captured.
+      xs: a tensor, a variable, or a list of them.
+      grad_ys: upstream gradients: one tensor for each of `ys`, or None for ones.
+      name: of no effect.
+      gate_gradients: of no effect; it concerns the order of the ops in TensorFlow's graph.
+      aggregation_method: a `tf.AggregationMethod`. The result does not depend on it.
+      stop_gradients: tensors that count as constants.
+      unconnected_gradients: what to return for one of `xs` that `ys` do not depend on: "none" gives None, "zero" a
+        tensor of zeros.
 
     Returns:
-      A list of tensors, or None where there is no path.
+      A list with a tensor or None for each of `xs`.
 
     Raises:
-      RuntimeError: outside of a captured function. ValueError: unknown `unconnected_gradients`.
+      RuntimeError: the call is not inside a function that is being captured.
+      ValueError: `unconnected_gradients` or `aggregation_method` is unknown, or `grad_ys` has another length than
+        `ys`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/gradients
 
@@ -107,18 +118,21 @@ def gradients(
 def hessians(
     ys: Any, xs: Any, gate_gradients: bool = False, aggregation_method: Any = None, name: str = "hessians"
 ) -> list[Any]:
-    """Second derivatives of the sum of `ys` with respect to each of `xs`, inside `tf.function`.
+    """Second derivatives of the sum of all elements of `ys` with respect to each of `xs`, inside a `tf.function`.
 
     Args:
-      ys: tensor or list of them.
-      xs: tensor, variable or list of them.
-      gate_gradients, aggregation_method, name: as of `tf.gradients`.
+      ys: a tensor or a list of tensors, computed in the function that is being captured.
+      xs: a tensor, a variable, or a list of them.
+      gate_gradients: of no effect; it concerns the order of the ops in TensorFlow's graph.
+      aggregation_method: a `tf.AggregationMethod`. The result does not depend on it.
+      name: of no effect.
 
     Returns:
-      A list of tensors of shapes ``x.shape + x.shape``.
+      A list with a tensor of shape ``x.shape + x.shape`` for each ``x`` of `xs`.
 
     Raises:
-      RuntimeError: outside of a captured function.
+      RuntimeError: the call is not inside a function that is being captured.
+      ValueError: `aggregation_method` is unknown, or `ys` do not depend on one of `xs`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/hessians
 

@@ -1,4 +1,4 @@
-"""`IndexedSlices`: some rows of a larger tensor, the form of a gradient of a look-up."""
+"""`IndexedSlices`: some rows of a larger tensor. The gradient of a look-up, such as `tf.gather`, has this form."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,7 @@ def _to_dense(values: Any, indices: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _join(*arrays: Any) -> tuple[Any, Any]:
-    """Values of several slices, then their indices."""
+    """Concatenates the values of several slices, and their indices. All values come first in `arrays`."""
     half = len(arrays) // 2
     return jnp.concatenate(arrays[:half]), jnp.concatenate(arrays[half:])
 
@@ -34,12 +34,14 @@ _JOIN = Op("concat_indexed_slices", _join)
 
 
 class IndexedSlices(nest.CompositeTensor):
-    """Slices ``values[i]`` of a tensor at ``indices[i]`` along the first axis; repeated indices add up.
+    """A sparse tensor that consists of the slices ``values[i]`` at ``indices[i]`` along the first axis.
+
+    If an index occurs several times, its slices add up. Converting to a dense tensor fills the other slices with 0.
 
     Args:
-      values: tensor of shape ``[n, ...]``.
-      indices: integer tensor of shape ``[n]``.
-      dense_shape: shape of the whole tensor; needed to convert to a dense one.
+      values: a tensor of shape ``[n, ...]``.
+      indices: an integer tensor of shape ``[n]``.
+      dense_shape: the shape of the whole tensor. Without it, the slices cannot be converted to a dense tensor.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/IndexedSlices
 
@@ -59,28 +61,28 @@ class IndexedSlices(nest.CompositeTensor):
 
     @property
     def values(self) -> Tensor:
-        """The slices."""
+        """The slices, a tensor of shape ``[n, ...]``."""
         return self._values
 
     @property
     def indices(self) -> Tensor:
-        """Where they belong."""
+        """The indices of the slices along the first axis, a tensor of shape ``[n]``."""
         return self._indices
 
     @property
     def dense_shape(self) -> Tensor | None:
-        """Shape of the whole, or None."""
+        """The shape of the whole tensor, as a tensor, or None if it is not known."""
         if self._dense_shape is None and self._sizes is not None:
             self._dense_shape = from_value(np.array(self._sizes, np.int32))
         return self._dense_shape
 
     @property
     def shape(self) -> TensorShape:
-        """Static shape of the whole."""
+        """The static shape of the whole tensor."""
         return TensorShape(self.sizes())
 
     def sizes(self) -> tuple[int, ...] | None:
-        """`shape` as a tuple, or None."""
+        """The shape of the whole tensor as a tuple, or None if it is not known."""
         if self._sizes is None and self._dense_shape is not None:
             self._sizes = tuple(np.asarray(self._dense_shape).tolist())
         return self._sizes
@@ -92,13 +94,14 @@ class IndexedSlices(nest.CompositeTensor):
 
     @property
     def name(self) -> None:
-        """None: eager values have no name."""
+        """Always None, because values have no names outside of TensorFlow's graphs."""
 
     def _components(self) -> tuple[Any, ...]:
         return (self._values, self._indices, self.dense_shape)
 
     def _with_components(self, components: Any) -> "IndexedSlices":
-        new = IndexedSlices.__new__(IndexedSlices)  # as they are: structures may hold stand-ins for tensors
+        # Not the constructor, which would convert the components. They may be other objects in place of tensors.
+        new = IndexedSlices.__new__(IndexedSlices)
         new._values, new._indices, new._dense_shape = components
         new._sizes = None
         return new
@@ -107,7 +110,7 @@ class IndexedSlices(nest.CompositeTensor):
         return isinstance(other, IndexedSlices)
 
     def with_values(self, values: Any) -> "IndexedSlices":
-        """Other values at the same indices."""
+        """Slices with other values at the same indices."""
         new = IndexedSlices(values, self._indices, self._dense_shape)
         new._sizes = self._sizes
         return new
@@ -130,11 +133,11 @@ register_conversion(IndexedSlices, _dense)
 
 
 class Rows:
-    """A gradient that is being gathered in a backward walk: slices that several look-ups of one tensor left.
+    """A sparse gradient during the backward pass, to which several look-ups of one tensor contribute slices.
 
     Args:
-      shape: of the tensor.
-      parts: (values, indices), the last look-up first.
+      shape: the shape of the tensor.
+      parts: one pair (values, indices) for each look-up, the last look-up first.
     """
 
     __slots__ = ("parts", "shape")
@@ -144,24 +147,24 @@ class Rows:
         self.parts = parts
 
     def joined(self) -> tuple[Tensor, Tensor]:
-        """Values and indices, in the order of the look-ups; indices of several integer types become int64."""
+        """All values, and all indices, in the order of the look-ups. Indices of several dtypes become int64."""
         if len(self.parts) == 1:
             return self.parts[0]
         parts = self.parts[::-1]
         return stream.record(_JOIN, NO_STATIC, (*(v for v, _ in parts), *(i for _, i in parts)))
 
     def slices(self) -> IndexedSlices:
-        """The gradient."""
+        """The gradient as `IndexedSlices`."""
         return known_slices(*self.joined(), self.shape)
 
 
 def densified(gradient: Any) -> Any:
-    """A tensor in place of `Rows`."""
+    """A gradient as a tensor: `Rows` are converted, anything else is returned as it is."""
     return _dense(gradient.slices()) if type(gradient) is Rows else gradient
 
 
 def known_slices(values: Tensor, indices: Tensor, shape: tuple[int, ...]) -> IndexedSlices:
-    """`IndexedSlices` of tensors, with a shape that costs no tensor until it is asked for."""
+    """`IndexedSlices` of a known shape. Its `dense_shape` becomes a tensor only when it is asked for."""
     found = IndexedSlices.__new__(IndexedSlices)
     found._values, found._indices, found._dense_shape, found._sizes = values, indices, None, shape
     return found
@@ -170,18 +173,28 @@ def known_slices(values: Tensor, indices: Tensor, shape: tuple[int, ...]) -> Ind
 SliceRule = Callable[[Static, tuple[Aval, ...]], "Op | None"]
 
 slice_rules: dict[Op, SliceRule] = {}
-"""Of an op whose gradient for its first input may be slices: from the call's static arguments and the avals of its
-inputs to the op that makes (values, indices) of (upstream gradient, indices), or None where the gradient is dense."""
+"""For each op whose gradient by its first input may be slices: a rule that says whether it is.
+
+A rule takes the static arguments of a call and the avals of its inputs. It returns the op that computes (values,
+indices) from (upstream gradient, indices), or None if the gradient of this call is dense."""
 
 passes_on: set[Op] = set()
-"""Ops of one tensor whose gradient is the upstream one, also where that is slices."""
+"""Ops of one tensor whose gradient is the upstream gradient unchanged. They pass sparse gradients on as they are."""
 
 
 def scatter(variable: Any, how: str, indices: Any, updates: Any, nd: bool = False) -> None:
-    """Updates slices of a variable: `how` is a method of ``jax.Array.at[...]`` ("add", "set", "min"...).
+    """Updates slices of a variable.
+
+    Args:
+      variable: the variable.
+      how: a method of ``jax.Array.at[...]``, such as "add", "set" or "min"; or "subtract".
+      indices: indices along the first axis; with `nd`, coordinates along the last axis of `indices`.
+      updates: the values to add, set and so on.
+      nd: whether `indices` holds coordinates, as in `tf.scatter_nd`.
 
     Raises:
-      InvalidArgumentError: an index that is on the host is out of range, or shapes do not fit.
+      InvalidArgumentError: shapes do not fit, or an index is out of range. Indices are checked only if their values
+        are known on the host.
     """
     indices = to_tensor(indices)
     updates = to_tensor(updates, variable._dtype)

@@ -1,4 +1,4 @@
-"""Jacobians: the backward pass is captured once and batched over all output elements by `jax.vmap`."""
+"""Jacobians. The backward pass is captured once, and `jax.vmap` runs it for all elements of the target."""
 
 from typing import Any
 
@@ -25,14 +25,20 @@ def jacobians(
     use_pfor: bool,
     parallel_iterations: int | None,
 ) -> list[Tensor | None]:
-    """Derivatives of every element of `target` with respect to each source, None where there is no path.
+    """Derivatives of every element of `target` with respect to each source.
 
     Args:
-      batched: the first axes of target and source belong together (`GradientTape.batch_jacobian`).
-      use_pfor: all elements at once (`jax.vmap`); False: `parallel_iterations` at a time (`jax.lax.map`).
+      record: what the tape recorded.
+      target: the tensor that is differentiated.
+      sources: tensors and variables.
+      batched: whether the first axes of target and source are one batch axis (`GradientTape.batch_jacobian`).
+      use_pfor: True computes the derivatives of all elements at once (`jax.vmap`), False those of
+        `parallel_iterations` elements at a time (`jax.lax.map`).
+      parallel_iterations: see `use_pfor`.
 
     Returns:
-      For each source, shape ``target.shape + source.shape``; batched, ``[b, *target.shape[1:], *source.shape[1:]]``.
+      For each source a tensor of shape ``target.shape + source.shape``, or None if the target does not depend on it.
+      If `batched`, the shape is ``[b, *target.shape[1:], *source.shape[1:]]``.
     """
     captured = capture(lambda seed: gradients(record, [target], [seed], sources), [target.aval])
     found = [g for g in captured.results if g is not None]
@@ -40,7 +46,7 @@ def jacobians(
         return [None] * len(sources)
     graph = captured.graph(found)
     shape = target.aval.shape
-    # Equal backward passes end in one trie node, so their op is one op, and its program is compiled once.
+    # Captures of equal backward passes end in the same trie node. Its memo holds the op, so that it is compiled once.
     key = ("jacobian", graph.outputs, len(captured.inputs), batched, use_pfor, parallel_iterations)
     op = captured.end.memo.get(key)
     if op is None:

@@ -1,6 +1,7 @@
-"""Which inputs' values an op reads: a tape keeps no others, and no derivative flows through the others.
+"""Finds out which inputs the results of an op depend on.
 
-Found by tracing the op once for each kind of call, and following its jaxpr.
+A tape keeps only the values that gradients will read, and no derivative flows through inputs that an op does not read.
+To find this out, the op is traced once for each combination of static arguments and avals, and its jaxpr is analysed.
 """
 
 from collections import OrderedDict
@@ -20,10 +21,10 @@ _connected: OrderedDict[tuple[Op, Static, tuple[Aval, ...]], tuple[bool, ...]] =
 
 
 def read_inputs(op: Op, static: Static, avals: tuple[Aval, ...]) -> frozenset[int]:
-    """Positions of the inputs that some output of `op` depends on, found by tracing it once.
+    """Positions of the inputs that some output of `op` depends on.
 
-    The gradient of an addition reads neither term, that of a product both factors: ``vjp[multiply](x, y, upstream)``
-    with respect to x reads 1 and 2.
+    For example, the gradient of an addition reads neither term. The gradient of a product by its first factor,
+    ``vjp[multiply](x, y, upstream)``, reads inputs 1 and 2.
     """
     key = (op, static, avals)
     found = _reads.get(key)
@@ -35,14 +36,14 @@ def read_inputs(op: Op, static: Static, avals: tuple[Aval, ...]) -> frozenset[in
 
 
 def is_call(op: Op) -> bool:
-    """Whether `op` stands for a captured function, or is a derivative of one: it may leave inputs unconnected."""
+    """Whether `op` runs a captured function, or is a derivative of one. Its results may not depend on all inputs."""
     while isinstance(op, VjpOp):
         op = op.base
     return type(op) is not Op
 
 
 def connected(op: VjpOp, static: Static, avals: tuple[Aval, ...]) -> tuple[bool, ...]:
-    """For each gradient that a vjp computes, whether it depends on a cotangent: TensorFlow gives None for others."""
+    """For each gradient that a vjp op computes, whether it depends on a cotangent. If not, TensorFlow returns None."""
     key = (op, static, avals)
     found = _connected.get(key)
     if found is None:
@@ -65,7 +66,7 @@ def _cache(table: OrderedDict, key: Any, value: Any) -> Any:
 
 
 def _inner(eqn: Any) -> Jaxpr | None:
-    """The jaxpr of a nested `jax.jit`, whose variables are those of the equation."""
+    """The jaxpr inside an equation, if the equation is a nested `jax.jit`, otherwise None."""
     inner = eqn.params.get("jaxpr")
     return inner.jaxpr if eqn.primitive.name in ("jit", "pjit") and isinstance(inner, ClosedJaxpr) else None
 

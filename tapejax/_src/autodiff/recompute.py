@@ -1,4 +1,4 @@
-"""`recompute_grad`: the backward pass computes the function again in place of keeping what is inside it."""
+"""`recompute_grad`: the backward pass computes a function again, so that its intermediate values need not be kept."""
 
 import contextlib
 import functools
@@ -21,17 +21,17 @@ __all__ = ["recompute_grad"]
 
 
 def recompute_grad(f: Callable) -> Callable:
-    """Makes `f` keep only its arguments for the backward pass, which then runs it again: less memory, more time.
+    """Saves memory: of a call of `f`, only the arguments are kept, and the backward pass computes `f` again.
 
-    The function becomes one op around `jax.checkpoint`. One that reads values of tensors while it runs (``if`` on a
-    tensor) is called a second time in the backward pass, as TensorFlow does. Random ops inside give the same numbers
-    both times.
+    The function is captured and recorded as one op that uses `jax.checkpoint`. If it reads values of tensors while it
+    runs (``if`` on a tensor), it cannot be captured; then its Python code is called again in the backward pass, as
+    TensorFlow does. Random ops in `f` give the same numbers both times.
 
     Args:
-      f: function of tensors that returns a tensor or a structure of them. It may read variables.
+      f: a function of tensors that returns a tensor or a structure of tensors. It may read variables.
 
     Returns:
-      A function with the same results and gradients, of any order.
+      A function with the same results, and the same gradients of any order.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/recompute_grad
 
@@ -48,7 +48,7 @@ def recompute_grad(f: Callable) -> Callable:
         flat = [a if isinstance(a, Variable) else to_tensor(a) for a in nest.flatten(args)]
 
         def run(*tensors: Tensor) -> tuple[Any, list[Tensor]]:
-            # Variables stay variables: the function may use their names or shapes.
+            # Variables are passed as they are, because the function may use their names or assign them.
             rest = iter(tensors)
             given = [a if isinstance(a, Variable) else next(rest) for a in flat]
             result = f(*nest.pack_sequence_as(args, given), **kwargs)
@@ -70,7 +70,7 @@ def recompute_grad(f: Callable) -> Callable:
 
 
 def _calling_again(f: Callable) -> Callable:
-    """`f` with a gradient that calls it again under a tape."""
+    """`f` with a custom gradient, which calls it again under a new tape."""
 
     @custom_gradient
     def wrapped(*args: Any, **kwargs: Any) -> Any:

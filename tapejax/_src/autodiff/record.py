@@ -1,7 +1,10 @@
-"""What a tape noted of the stream: which ops depend on what it watches, and the values that their gradients will read.
+"""What a tape knows about the recorded ops: which of them depend on watched values, and what their gradients need.
 
-A value is known by a *key*: (trace, slot) where it was computed, or the identity of a tensor that came from
-outside. When a program runs while a tape still needs it, the tape keeps the values that vjps will read.
+A tape does not see single ops while they are recorded. It notes ranges of a trace, and finds the ops in them later.
+
+A value is identified by a *key*. The key of a value that was computed in a trace is (trace, slot); the key of a value
+that came from outside is the `id` of its tensor. When a trace runs, its intermediate values would be lost. So the tape
+then keeps those that the gradients (vjps) will read.
 """
 
 import weakref
@@ -25,23 +28,26 @@ Key = Any
 
 
 def unread(aval: Aval) -> Tensor:
-    """Zeros where an op takes an input whose value it does not read, or a gradient is zero."""
+    """Zeros that stand for an input whose value an op does not read, or for a gradient that is zero."""
     return stream.record(_UNREAD, static(shape=aval.shape, dtype=aval.dtype), ())
 
 
 class Segment:
-    """What a tape noted in one trace: ranges of instructions, and when which tensors came to be watched."""
+    """The part of a tape's record that belongs to one trace: the recorded ranges, and the tensors watched meanwhile.
+
+    Positions in the trace are given as depths of its trie nodes.
+    """
 
     def __init__(self, trace: Any):
         self.trace = trace
-        self.ranges: list[list[Any]] = []  # [depth, depth or None while open]
-        self.events: list[tuple[int, Tensor]] = []  # depth, watched tensor
-        # Once the trace has run:
+        self.ranges: list[list[Any]] = []  # [depth at the start, depth at the end or None while recording]
+        self.events: list[tuple[int, Tensor]] = []  # (depth at which a tensor was watched, that tensor)
+        # The other attributes are set when the trace has run.
         self.entries: list[Entry] | None = None
-        self.values: dict[int, Tensor] = {}
-        self.links: dict[int, Any] = {}  # where its inputs came from: a key, or a weak reference to a tensor
-        self.watched: list[tuple[int, Key]] = []  # of `events`
-        self.read_at: Any = None  # where the user's code read a value while the tape was recording
+        self.values: dict[int, Tensor] = {}  # by slot, the values that gradients will read
+        self.links: dict[int, Any] = {}  # by slot, where an input came from: a key, or a weak reference to a tensor
+        self.watched: list[tuple[int, Key]] = []  # as `events`, with keys in place of tensors
+        self.read_at: Any = None  # the line of the user's code that read a value while the tape was recording
 
     def close(self) -> None:
         if self.ranges and self.ranges[-1][1] is None:
@@ -49,13 +55,17 @@ class Segment:
 
 
 class Entry:
-    """A recorded op that depends on something watched.
+    """A recorded op that depends on a watched value.
 
     Attributes:
-      inputs: their keys; `_unwatched` for what was not watched yet. A tensor that is a key by its identity is thus
-        always a watched one, which the record keeps alive.
-      outputs: keys of the results.
-      wrt: once its trace has run: positions of the inputs that can be differentiated.
+      segment: the segment that the op belongs to.
+      node: the trie node of the op.
+      inputs: the keys of the inputs. An input that was not watched when the op was recorded has a key made by
+        `_unwatched`. So a key that is the `id` of a tensor always belongs to a watched tensor, which the record keeps
+        alive.
+      outputs: the keys of the results.
+      custom: the user's gradient function (`tf.custom_gradient`), or None.
+      wrt: the positions of the inputs by which the op can be differentiated. It is None until the trace has run.
     """
 
     __slots__ = ("custom", "inputs", "node", "outputs", "segment", "wrt")
@@ -69,24 +79,25 @@ class Entry:
         self.wrt: tuple[int, ...] | None = None
 
     def needed(self, tracked: set[Key]) -> set[int]:
-        """Slots whose values the gradient reads."""
+        """The slots whose values the gradient of this op reads. Also sets `wrt`."""
         node = self.node
         assert node.op is not None
         self.wrt = wrt = tuple(
             i
             for i, (k, a) in enumerate(zip(self.inputs, node.input_avals, strict=True))
             if a.inexact and (k in tracked or stream.is_eager())
-        )  # op by op, it may yet be watched
+        )  # In op-by-op mode an input may still be watched later, so all of them are included.
         given = tuple(a.inexact for a in node.avals)
         avals = (*node.input_avals, *(a for a in node.avals if a.inexact))
         try:
             read = read_inputs(node.op.vjp(wrt, given), node.static, avals)
-        except Exception:  # no gradient by some input: the user is told if it is asked for
+        except Exception:
+            # The op has no gradient by one of these inputs. The error is raised if the user asks for that gradient.
             return set(node.inputs)
         return {slot for i, slot in enumerate(node.inputs) if i in read}
 
     def value(self, slot: int, aval: Aval) -> Tensor:
-        """The value at a slot of this entry's trace, as an op input."""
+        """The value of a slot of this entry's trace, as a tensor that an op can take as its input."""
         segment = self.segment
         if segment.entries is None:
             return stream.place(segment.trace, slot, aval)
@@ -95,17 +106,18 @@ class Entry:
 
 
 class Record:
-    """All that a tape knows."""
+    """Everything that a tape knows."""
 
     def __init__(self) -> None:
         self.segments: list[Segment] = []
-        self.unrun: list[Segment] = []  # those of them whose traces have not run
-        self.traces: set[Any] = set()  # theirs
-        self.reads: dict[int, tuple[Any, list[Tensor]]] = {}  # id of a variable: it, the tensors that were read
-        self.watched: dict[int, Any] = {}
-        self.plan: Any = None  # (trace, what the last backward walk depended on), if that was in the trie
-        self.gaps = False  # whether it gave None for some source
-        self.tracked: set[Key] = set()  # of the segments that have run
+        self.unrun: list[Segment] = []  # the segments whose traces have not run yet
+        self.traces: set[Any] = set()  # the traces of all segments
+        self.reads: dict[int, tuple[Any, list[Tensor]]] = {}  # by id of a variable: it, and the tensors read from it
+        self.watched: dict[int, Any] = {}  # by id, the variables that the user watches
+        # If the last backward pass depended on one trie node only: its trace, and its key in the node's memo.
+        self.plan: Any = None
+        self.gaps = False  # whether the last backward pass returned None for some source
+        self.tracked: set[Key] = set()  # values that depend on watched ones, in the segments that have run
         self._watched_tensors: list[Tensor] = []
 
     def _segment(self, trace: Any) -> Segment:
@@ -143,7 +155,7 @@ class Record:
         self._segment(trace).events.append((trace.node.depth, tensor))
 
     def key(self, tensor: Tensor) -> Key:
-        """Where `tensor` comes from."""
+        """The key of `tensor`."""
         trace = tensor._trace
         if trace is not None and trace in self.traces:
             return (trace, tensor._slot)
@@ -154,7 +166,7 @@ class Record:
         return weakref.ref(tensor) if type(key) is int else key
 
     def needs(self, trace: Any) -> list[int]:
-        """Slots that vjps of this trace's entries read."""
+        """The slots of a trace, which is about to run, whose values the gradients of its ops will read."""
         for segment in self.unrun:
             if segment.trace is trace:
                 if segment.ranges and segment.ranges[-1][1] is None and not stream.is_eager():
@@ -166,11 +178,11 @@ class Record:
         return []
 
     def _needed(self, entries: list[Entry], tracked: set[Key]) -> set[int]:
-        """Slots whose values the gradients of these entries read."""
+        """The slots whose values the gradients of these entries read."""
         return {slot for e in entries if e.custom is None for slot in e.needed(tracked)}
 
     def keep(self, trace: Any, values: dict[int, Any]) -> None:
-        """Takes over the values of the needed slots of a trace that has run."""
+        """Keeps the values that gradients will read, from a trace that has run. `values` holds them by slot."""
         for segment in [s for s in self.unrun if s.trace is trace]:
             self._track_before(trace)
             entries = self._sweep(segment, self.tracked)
@@ -180,7 +192,8 @@ class Record:
             for slot in needed:
                 kept = inputs.get(slot)
                 if kept is None:
-                    # Known by where it was computed, so that an outer tape sees a gradient that uses it.
+                    # The kept tensor has the key of the place where it was computed. So an outer tape recognizes it
+                    # when a gradient uses it.
                     kept = from_value(values[slot])
                     kept._trace, kept._slot = trace, slot
                 segment.values[slot] = kept
@@ -190,7 +203,10 @@ class Record:
             self.unrun.remove(segment)
 
     def _track_before(self, trace: Any) -> None:
-        """What came to be watched in traces that will not run: empty ones, and any, inside JAX's transformations."""
+        """Adds to `tracked` what was watched in traces that will not run any more.
+
+        These are empty traces, and traces inside JAX's transformations, whose ops are evaluated at once.
+        """
         before = [s for s in self.unrun if s.trace is not trace and (trace.immediate or s.trace.done)]
         self.tracked.update(self.key(t) for s in before for _, t in s.events)
         for s in before:
@@ -198,7 +214,7 @@ class Record:
                 self.unrun.remove(s)
 
     def attach(self, trace: Any, slot: int, custom: Any) -> None:
-        """Gives an op of a trace that has run already its custom gradient."""
+        """Sets the custom gradient of an op in a trace that has run already."""
         for segment in self.segments:
             if segment.trace is trace:
                 for entry in segment.entries or ():
@@ -206,7 +222,7 @@ class Record:
                         entry.custom = custom
 
     def _sweep(self, segment: Segment, tracked: set[Key]) -> list[Entry]:
-        """Entries of a segment that depend on watched values; adds what they compute to `tracked`."""
+        """The entries for all ops of a segment that depend on watched values. Adds their results to `tracked`."""
         trace = segment.trace
         inputs = {trace.entered[id(t)]: self.key(t) for t in trace.inputs}
         start = min((r[0] for r in segment.ranges), default=0)
@@ -226,7 +242,8 @@ class Record:
             if not any(k in tracked for k in keys):
                 continue
             if isinstance(node.op, VjpOp):
-                # As in TensorFlow, where the gradient of a linear op depends on no input.
+                # A gradient depends only on the inputs that it reads. As in TensorFlow, the gradient of a linear op
+                # depends on none of the op's inputs.
                 read = read_inputs(node.op, node.static, node.input_avals)
                 keys = [k if i in read else None for i, k in enumerate(keys)]
                 if not any(k in tracked for k in keys):
@@ -253,13 +270,16 @@ class Record:
 
 
 class Recorder:
-    """What tapes and forward accumulators share: it stands among `stream.thread.tapes` and notes ranges of traces."""
+    """Base of gradient tapes and forward accumulators. While one is active it is in `stream.thread.tapes`.
+
+    The engine tells it when a trace begins, is about to run, and has run.
+    """
 
     _record: Any = None
     _open = True
 
     def _close(self) -> None:
-        """Until `_reopen`, what is recorded is not its own."""
+        """Ends the current range. Ops that are recorded until `_reopen` do not belong to this recorder."""
         self._open = False
         for segment in self._record.segments:
             segment.close()
@@ -268,33 +288,37 @@ class Recorder:
         self._open = True
         self.begin(stream.current())
 
-    # What the engine calls (`engine.stream.Watcher`)
+    # The methods that the engine calls (the protocol `engine.stream.Watcher`)
 
     def begin(self, trace: Any) -> None:
-        """The engine: `trace` starts while it records."""
+        """Called by the engine when `trace` begins while this recorder is active."""
         trace.watchers.append(weakref.ref(self))
         if self._open:
             self._record.open(trace)
 
     def needs(self, trace: Any) -> list[int]:
-        """The engine: `trace` is about to run."""
+        """Called by the engine when `trace` is about to run. Returns the slots whose values must be kept."""
         return self._record.needs(trace) if self._record is not None else []
 
     def keep(self, trace: Any, values: dict[int, Any]) -> None:
-        """The engine: `trace` has run."""
+        """Called by the engine when `trace` has run, with the values of the slots that `needs` returned."""
         if self._record is not None:
             self._record.keep(trace, values)
 
 
 def _unwatched(trace: Any, slot: Any) -> Key:
-    """The key of an input that was not watched when an op was recorded, by its place in the trace."""
+    """A key for an input that was not watched when its op was recorded. It is made of the trace and the slot."""
     return ("unwatched", trace, slot)
 
 
 def _watched_late(entries: list[Entry], keys: dict[Key, Key]) -> None:
-    """As in TensorFlow, a tensor that comes to be watched is so where a recorded op has used it already.
+    """Makes ops depend on a tensor that was watched only after they had used it, as in TensorFlow.
 
-    Not so a variable, each read of which makes a new tensor there.
+    This does not apply to variables: in TensorFlow each read of a variable gives a new tensor.
+
+    Args:
+      entries: the ops.
+      keys: from the keys of unwatched inputs to the keys of the tensors, which are watched now.
     """
     for entry in entries if keys else ():
         entry.inputs = [keys.get(k, k) for k in entry.inputs]

@@ -1,4 +1,4 @@
-"""Which ops have `IndexedSlices` as gradients, and which functions work on the values of slices."""
+"""Tells the backward pass which ops have `IndexedSlices` as gradients, and makes some functions accept them."""
 
 import functools
 import inspect
@@ -34,7 +34,7 @@ def _always(call: Static, avals: tuple[Aval, ...]) -> Op:
 
 
 def _of_whole_rows(call: Static, avals: tuple[Aval, ...]) -> Op | None:
-    """As in TensorFlow: where `gather_nd` takes a plain list of rows."""
+    """The rule for `gather_nd`: as in TensorFlow, the gradient is slices only if it takes whole rows from a list."""
     shape = avals[1].shape
     return _ROWS_ND if len(shape) == 2 and shape[1] == 1 and not call.kwargs["batch_dims"] else None
 
@@ -45,7 +45,7 @@ passes_on.add(layout.identity.op)  # type: ignore[attr-defined]
 
 
 def _on_values(fn: F) -> F:
-    """`fn`, which given slices in place of its tensor returns slices, as in TensorFlow."""
+    """Makes a function of a tensor accept `IndexedSlices`: as in TensorFlow, it is applied to their values."""
     names = list(inspect.signature(fn).parameters)
     at = names.index("x") if "x" in names else 0
 

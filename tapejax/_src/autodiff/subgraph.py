@@ -1,4 +1,4 @@
-"""A captured piece of code as one op of the stream: what rules of differentiation can be put around."""
+"""Records a captured piece of code as one op, whose derivative can be customized as a whole."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,14 +17,20 @@ _PASS = Op("identity", jnp.asarray)
 
 
 class Call(Op):
-    """A captured program as an op."""
+    """An op that runs a captured program."""
 
     __slots__ = ()
 
 
 def capture_here(fn: Callable[..., Any], avals: Sequence[Aval]) -> Captured:
-    """As `capture`, for code whose place is where it is called: its random ops go on with the seeds of that place."""
-    from tapejax._src.ops.random.draws import seeds_of  # ops come after autodiff
+    """Captures a function like `capture`, but its random ops continue the sequence of seeds of the calling code.
+
+    Args:
+      fn: the function. It is called with one placeholder tensor for each aval.
+      avals: shapes and dtypes of the placeholders.
+    """
+    # Imported late, because the package `ops` is built on `autodiff`.
+    from tapejax._src.ops.random.draws import seeds_of
 
     seeds = seeds_of(stream.current())
 
@@ -36,7 +42,10 @@ def capture_here(fn: Callable[..., Any], avals: Sequence[Aval]) -> Captured:
 
 
 def inside(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """To be called last in a capture: the tensors as results of it, also those that it merely returns."""
+    """Makes tensors results of the current capture. Call it last.
+
+    A tensor that was made outside the capture, and is only returned by it, passes through an identity op.
+    """
     trace = stream.current()
     return [t if t._trace is trace else stream.record(_PASS, NO_STATIC, (t,)) for t in tensors]
 
@@ -48,12 +57,19 @@ def emit(
     given: Sequence[Any],
     wrap: Callable[[Callable], Callable] | None = None,
 ) -> tuple[Tensor, ...]:
-    """Records a captured program as one op and returns what it computes for `tensors`.
+    """Records a captured program as one op.
 
     Args:
-      name: of the op, and of the rule: equal programs under equal names are one op.
-      given: the tensors for the placeholders.
-      wrap: makes of the program, a function of arrays that returns a tuple, the op's function.
+      name: the op's name. Captures of equal programs share one op if they have the same name, so a name must always
+        be used with the same `wrap`.
+      captured: the captured program.
+      tensors: the results that are wanted, as symbolic tensors of the capture.
+      given: the tensors that take the place of the placeholders.
+      wrap: a transformation of the program, which is a function of arrays that returns a tuple, such as
+        `jax.checkpoint`. The op runs the transformed function.
+
+    Returns:
+      The results of the op, one for each of `tensors`.
     """
     key = (name, captured.slots(tensors), len(captured.inputs))
     op = captured.end.memo.get(key)

@@ -1,4 +1,7 @@
-"""`GradientTape`. A tape notes ranges of the recorded stream, not ops: recording costs the same with or without it."""
+"""`GradientTape`. A tape notes which ranges of the recorded ops belong to it, not the single ops.
+
+So recording an op costs the same with and without a tape.
+"""
 
 import contextlib
 import logging
@@ -28,16 +31,27 @@ _log = logging.getLogger("tapejax")
 
 
 class UnconnectedGradients:
-    """What the gradient of a source is that the target does not depend on: NONE, or ZERO."""
+    """What `gradient` returns for a source that the target does not depend on.
+
+    Attributes:
+      NONE: None is returned.
+      ZERO: a tensor of zeros is returned.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/UnconnectedGradients
+
+    >>> UnconnectedGradients.ZERO
+    'zero'
+    """
 
     NONE = "none"
     ZERO = "zero"
 
 
 def catch_up() -> None:
-    """Forward accumulators record the tangents of what was recorded up to here.
+    """Makes all active forward accumulators record the tangents of the ops recorded so far.
 
-    As in TensorFlow, what is around an accumulator sees its tangents, and what was opened inside it does not.
+    As in TensorFlow, a tape or accumulator that was opened before an accumulator records the ops that compute its
+    tangents; one that was opened later does not.
     """
     recorders = [t for t in stream.thread.tapes if isinstance(t, Recorder)]
     while recorders and isinstance(recorders[0], GradientTape):
@@ -55,7 +69,7 @@ class GradientTape(Recorder):
 
     Args:
       persistent: whether `gradient` may be called more than once.
-      watch_accessed_variables: whether trainable variables that are read are watched.
+      watch_accessed_variables: whether trainable variables are watched as soon as they are read.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/GradientTape
 
@@ -73,9 +87,9 @@ class GradientTape(Recorder):
         self._watch_accessed_variables = bool(watch_accessed_variables)
         self._recording = False
         self._record: Record | None = None
-        # Once the record is gone:
+        # These remain when the record has been used up:
         self._watched: tuple[Variable, ...] = ()
-        self._left: Any = None  # what a `History` is made of
+        self._left: Any = None  # the facts from which `explain` and `draw` make a `History`
 
     def __enter__(self) -> "GradientTape":
         if self._recording:
@@ -108,20 +122,23 @@ class GradientTape(Recorder):
         self._close()
 
     def note_read(self, variable: Variable, tensor: Tensor) -> None:
-        """A trainable variable was read while the tape records."""
+        """Called when a trainable variable is read while the tape is active."""
         record = self._record
         assert record is not None
         if self._watch_accessed_variables or id(variable) in record.watched:
             record.read(variable, tensor, stream.current())
 
-    # The user's side
+    # The public methods
 
     def watch(self, tensor: Any) -> None:
-        """Makes gradients with respect to a tensor, a variable, or a structure of them available from here on.
+        """Starts to record what is computed from a tensor, so that gradients with respect to it can be taken.
+
+        Args:
+          tensor: a tensor, a variable, or a structure of them.
 
         Raises:
-          ValueError: something that is neither a tensor nor a variable. AttributeError: the tape has not been
-            entered, or its record is used up.
+          ValueError: `tensor` contains something that is neither a tensor nor a variable.
+          AttributeError: the tape has not been entered, or its gradient has been taken already.
         """
         if self._record is None:
             raise AttributeError("GradientTape.watch: the tape records nothing; call it inside the `with` block")
@@ -146,22 +163,26 @@ class GradientTape(Recorder):
         output_gradients: Any = None,
         unconnected_gradients: str = UnconnectedGradients.NONE,
     ) -> Any:
-        """Derivatives of the sum of `target` with respect to `sources`.
+        """Derivatives of the sum of all elements of `target` with respect to `sources`.
 
         Args:
-          target: tensor, variable, or structure of them.
-          sources: tensor, variable, or structure of them.
-          output_gradients: one tensor for each target, in place of ones: the vector of the product.
-          unconnected_gradients: "none" or "zero", for sources that no target depends on.
+          target: a tensor, a variable, or a structure of them.
+          sources: a tensor, a variable, or a structure of them.
+          output_gradients: one tensor for each target, of its shape. The result then is the product of these tensors
+            and the Jacobian. By default they are ones, which gives the derivatives of the sum.
+          unconnected_gradients: what to return for a source that no target depends on: "none" gives None, "zero" a
+            tensor of zeros.
 
         Returns:
-          A structure like `sources`: tensors of the sources' shapes and dtypes, or None.
+          A structure like `sources`. Its elements are tensors of the shapes and dtypes of the sources, `IndexedSlices`
+          where a source was used in look-ups only, or None.
 
         Raises:
-          RuntimeError: a second call on a tape that is not persistent.
-          ValueError: unknown `unconnected_gradients`. AttributeError: sources that are not tensors. TypeError: a target
-          that is None.
-          InvalidArgumentError: an output gradient of another shape than its target.
+          RuntimeError: this is the second call on a tape that is not persistent.
+          ValueError: `unconnected_gradients` is unknown, or `output_gradients` has another length than `target`.
+          AttributeError: one of the sources is neither a tensor nor a variable.
+          TypeError: one of the targets is None.
+          InvalidArgumentError: one of `output_gradients` has another shape than its target.
         """
         record = self._record
         if record is None:
@@ -210,16 +231,18 @@ class GradientTape(Recorder):
         """Derivatives of every element of `target` with respect to `sources`.
 
         Args:
-          target: tensor. sources: tensor, variable, or structure of them.
-          unconnected_gradients: "none" or "zero".
-          parallel_iterations: how many elements at a time, without `experimental_use_pfor`.
-          experimental_use_pfor: all elements at once, by `jax.vmap`.
+          target: a tensor.
+          sources: a tensor, a variable, or a structure of them.
+          unconnected_gradients: what to return for a source that the target does not depend on: "none" gives None,
+            "zero" a tensor of zeros.
+          parallel_iterations: how many elements are differentiated at a time, if `experimental_use_pfor` is False.
+          experimental_use_pfor: whether all elements are differentiated at once, by `jax.vmap`.
 
         Returns:
-          A structure like `sources`, each of shape ``target.shape + source.shape``.
+          A structure like `sources`, of tensors of shape ``target.shape + source.shape``.
 
         Raises:
-          RuntimeError: a second call on a tape that is not persistent.
+          RuntimeError: the gradient of a tape that is not persistent has been taken already.
         """
         flat = nest.flatten(sources)
         found = self._jacobians(target, flat, False, experimental_use_pfor, parallel_iterations)
@@ -236,16 +259,22 @@ class GradientTape(Recorder):
         parallel_iterations: int | None = None,
         experimental_use_pfor: bool = True,
     ) -> Any:
-        """Derivatives of each batch element of `target` with respect to the same element of `source`.
+        """Derivatives of each batch element of `target` with respect to the same batch element of `source`.
 
         Args:
-          target, source: tensors of shapes ``[b, ...]``. The others as of `jacobian`.
+          target: a tensor of shape ``[b, ...]``.
+          source: a tensor or variable of shape ``[b, ...]``.
+          unconnected_gradients: of no effect: zeros are returned if `target` does not depend on `source`.
+          parallel_iterations: how many elements are differentiated at a time, if `experimental_use_pfor` is False.
+          experimental_use_pfor: whether all elements are differentiated at once, by `jax.vmap`.
 
         Returns:
-          A tensor of shape ``[b, *target.shape[1:], *source.shape[1:]]``; zeros if there is no path.
+          A tensor of shape ``[b, *target.shape[1:], *source.shape[1:]]``.
 
         Raises:
-          ValueError: the first axes differ. IndexError: there is none. RuntimeError: as `jacobian`.
+          ValueError: the first axes have different sizes.
+          IndexError: one of the two is a scalar, which has no first axis.
+          RuntimeError: the gradient of a tape that is not persistent has been taken already.
         """
         if target.shape[0] != source.shape[0]:
             raise ValueError(
@@ -277,7 +306,7 @@ class GradientTape(Recorder):
         self._left = (record.plan, sources) if record.plan is not None else (None, History.facts(record))
 
     def _history(self) -> History:
-        """What happened, for questions about it."""
+        """The recorded computation, in the form that `explain` and `draw` use."""
         if self._record is not None:
             return History(*History.facts(self._record))
         if self._left is None:
@@ -286,17 +315,18 @@ class GradientTape(Recorder):
         return History(*(rest if plan is None else History.facts_of_plan(plan[0], plan[1], rest)))
 
     def explain(self, target: Any, sources: Any) -> Explanation:
-        """Why sources have no gradient: what is in the way, and on which line of your code.
+        """Says why sources have no gradient: what is in the way, and on which line of your code.
 
-        It can be asked before or after `gradient`. After the `gradient` of a tape that is not persistent it knows the
-        sources that this was asked for.
+        It can be called before and after `gradient`. If the tape is not persistent, it then only knows the sources
+        that were passed to `gradient`.
 
         Args:
-          target, sources: as of `gradient`.
+          target: a tensor, a variable, or a structure of them.
+          sources: a tensor, a variable, or a structure of them.
 
         Returns:
-          One or more `Reason` for each source, with the attributes `kind`, `text`, `where` (file, line, function) and
-          `op`; ``print`` shows them as text.
+          One or more `Reason` objects for each source, with the attributes `kind`, `text`, `where` (file, line,
+          function) and `op`. ``print`` shows them as text.
 
         Raises:
           ValueError: the tape has recorded nothing.
@@ -312,13 +342,14 @@ class GradientTape(Recorder):
         return explain(self._history(), self._watch_accessed_variables, targets, nest.flatten(sources))
 
     def draw(self, target: Any, sources: Any) -> Drawing:
-        """The recorded computation from sources to target, with shapes and dtypes.
+        """Draws the recorded computation from sources to target, with shapes and dtypes.
 
         Args:
-          target, sources: as of `gradient`.
+          target: a tensor, a variable, or a structure of them.
+          sources: a tensor, a variable, or a structure of them.
 
         Returns:
-          A `Drawing`: ``print`` shows a tree; its attribute `dot` is Graphviz text.
+          A `Drawing`. ``print`` shows it as a tree; its attribute `dot` is the text of a Graphviz file.
 
         Raises:
           ValueError: the tape has recorded nothing.
@@ -336,17 +367,17 @@ class GradientTape(Recorder):
         return Drawing(self._history(), targets, nest.flatten(sources))
 
     def watched_variables(self) -> tuple[Variable, ...]:
-        """Variables watched so far, in the order of their creation."""
+        """The variables watched so far, in the order in which they were made."""
         if self._record is None:
             return self._watched
         return tuple(sorted((v for v, _ in self._record.reads.values()), key=lambda v: v._number))
 
     @contextlib.contextmanager
     def stop_recording(self) -> Iterator[None]:
-        """Operations in the block are not recorded.
+        """Context manager in which the tape records no operations.
 
         Raises:
-          RuntimeError: if the tape is not recording.
+          RuntimeError: the tape is not recording.
         """
         if not self._recording:
             raise RuntimeError("Tape is not recording.")
@@ -357,7 +388,7 @@ class GradientTape(Recorder):
             self._resume()
 
     def reset(self) -> None:
-        """Forgets everything recorded so far, and goes on as if newly entered."""
+        """Forgets everything recorded so far. If the tape is active, it continues as if it had just been entered."""
         recording = self._recording
         if recording:
             self._pause()
@@ -372,7 +403,7 @@ def _zeros(shape: tuple[int, ...], like: Any) -> Tensor:
 
 def _target(t: Any) -> Tensor:
     if t is None:
-        raise TypeError("a target is None; it must be a tensor or a variable")
+        raise TypeError("`target` of GradientTape must consist of tensors and variables, received None")
     if isinstance(t, IndexedSlices):
         raise AttributeError("'IndexedSlices' object has no attribute '_id': differentiate its values")
     tensor = t._tensor if isinstance(t, Variable) else to_tensor(t)

@@ -1,4 +1,7 @@
-"""Updates of parts of a `Variable`: ``v[1:3].assign(...)`` and the ``scatter_*`` family, attached to the class."""
+"""Methods of `Variable` that update parts of it: ``v[1:3].assign(...)`` and the ``scatter_*`` methods.
+
+They use ops, on which `tapejax._src.core.variable` must not depend. So this file attaches them to the class.
+"""
 
 import weakref
 from collections.abc import Callable
@@ -26,7 +29,9 @@ def _by_slices(how: str, name: str) -> Callable:
         return self
 
     update.__name__ = name
-    update.__doc__ = f"Applies ``{how}`` with `tf.IndexedSlices` to rows of the variable and returns it."
+    update.__doc__ = (
+        f"Applies ``{how}`` to rows of the variable, given as `tf.IndexedSlices`, and returns the variable."
+    )
     return update
 
 
@@ -36,7 +41,10 @@ def _by_indices(how: str, name: str) -> Callable:
         return self
 
     update.__name__ = name
-    update.__doc__ = f"Applies ``{how}`` to the slices at `indices` (last axis: coordinates) and returns the variable."
+    update.__doc__ = (
+        f"Applies ``{how}`` to slices of the variable and returns the variable.\n\n"
+        "The last axis of `indices` holds the coordinates of a slice, as in `tf.scatter_nd`."
+    )
     return update
 
 
@@ -55,12 +63,12 @@ for _name, _how in {"add": "add", "sub": "subtract", "update": "set", "min": "mi
 
 
 def _sparse_read(self: Variable, indices: Any, name: str | None = None) -> Tensor:
-    """The rows at `indices`, as `tf.gather` takes them."""
+    """The rows of the variable at `indices`, like `tf.gather`."""
     return gathering.gather(self, indices)
 
 
 def _gather_nd(self: Variable, indices: Any, name: str | None = None) -> Tensor:
-    """The slices at `indices` (last axis: coordinates), as `tf.gather_nd` takes them."""
+    """The slices of the variable at `indices`, whose last axis holds coordinates, like `tf.gather_nd`."""
     return gathering.gather_nd(self, indices)
 
 
@@ -93,22 +101,22 @@ def _spec(item: Any) -> tuple[tuple, list[Tensor]]:
 
 
 class _SlicedTensor(Tensor):
-    """A slice read from a variable, which can be assigned to."""
+    """A slice that was read from a variable. Assigning to it changes that part of the variable."""
 
     __slots__ = ("_item", "_variable")
     _variable: Variable
     _item: Any
 
     def assign(self, value: Any, name: str | None = None) -> Variable:
-        """Sets this part of the variable and returns the variable."""
+        """Sets this part of the variable to `value` and returns the variable."""
         return self._update("set", value)
 
     def assign_add(self, value: Any, name: str | None = None) -> Variable:
-        """Adds to this part of the variable and returns the variable."""
+        """Adds `value` to this part of the variable and returns the variable."""
         return self._update("add", value)
 
     def assign_sub(self, value: Any, name: str | None = None) -> Variable:
-        """Subtracts from this part of the variable and returns the variable."""
+        """Subtracts `value` from this part of the variable and returns the variable."""
         return self._update("subtract", value)
 
     def _update(self, how: str, value: Any) -> Variable:
@@ -125,7 +133,7 @@ class _SlicedTensor(Tensor):
 
 
 def _getitem(self: Variable, item: Any) -> Tensor:
-    """The slice as a tensor; ``v[...].assign(value)`` changes that part of the variable."""
+    """A slice of the variable as a tensor. ``v[...].assign(value)`` changes that part of the variable."""
     found = indexing.getitem(self._read(), item)
     out = _SlicedTensor.__new__(_SlicedTensor)
     out._value, out._trace, out._slot, out.aval = found._value, found._trace, found._slot, found.aval

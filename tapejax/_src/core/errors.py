@@ -133,7 +133,7 @@ class InvalidArgumentError(_CodedError):
 
     >>> raise InvalidArgumentError(None, None, "Incompatible shapes: [2] vs. [3]")
     Traceback (most recent call last):
-    tapejax.errors.InvalidArgumentError: Incompatible shapes: [2] vs. [3]
+    tapejax._src.core.errors.InvalidArgumentError: Incompatible shapes: [2] vs. [3]
 
     See https://www.tensorflow.org/api_docs/python/tf/errors/InvalidArgumentError.
     """
@@ -275,7 +275,7 @@ class UnsupportedError(NotImplementedError):
 
     >>> raise UnsupportedError("tf.foo", "it needs a cluster", "Use one host.")
     Traceback (most recent call last):
-    tapejax.errors.UnsupportedError: tapejax does not support `tf.foo`: it needs a cluster. Use one host.
+    tapejax._src.core.errors.UnsupportedError: tapejax does not support `tf.foo`: it needs a cluster. Use one host.
     """
 
     def __init__(self, what: str, why: str, instead: str):

@@ -1,6 +1,6 @@
-"""What a tape can tell about a computation: the ops of its traces as a graph of values, for `explain` and `draw`.
+"""The computation that a tape saw, as a graph of ops and values, for `GradientTape.explain` and `draw`.
 
-Nothing is noted for this while ops are recorded: all of it stands in the trie.
+The graph is built from the trie when it is asked for, so recording an op costs nothing more.
 """
 
 import weakref
@@ -19,9 +19,12 @@ class Step:
     """A recorded op.
 
     Attributes:
-      ins, outs: keys of the values it reads and computes.
-      inside: whether the tape was recording; `place` is "before", "inside", "between" or "after" the recording.
-      custom: whether its gradient is the user's function.
+      node: the trie node of the op.
+      ins: the keys of the values that it reads.
+      outs: the keys of the values that it computes.
+      place: whether the op was recorded "before", "inside" or "after" the tape's recording, or "between" two parts
+        of it.
+      custom: whether its gradient is a function of the user (`tf.custom_gradient`).
     """
 
     __slots__ = ("custom", "ins", "node", "outs", "place")
@@ -35,7 +38,7 @@ class Step:
 
     @property
     def passes(self) -> bool:
-        """Whether the tape carries derivatives through it."""
+        """Whether the tape computes derivatives through this op."""
         op = self.node.op
         return (
             self.place == "inside" and op is not None and op.differentiable and any(a.inexact for a in self.node.avals)
@@ -43,13 +46,16 @@ class Step:
 
 
 class History:
-    """The traces that a tape saw.
+    """All ops of the traces that a tape saw.
 
     Args:
-      traces: for each ``(trace, ranges that the tape recorded, where its inputs came from by slot)``.
-      watched: ``(position in `traces`, depth, key)``: what came to be watched, and when.
-      sources: keys that a variable or tensor, known by its id, stands for.
-      reads: where the user's code read values while the tape was recording: ``(position in `traces`, place)``.
+      traces: one tuple for each trace: the trace, the ranges of it that the tape recorded, and the keys of its inputs
+        by slot.
+      watched: one tuple for each watched value: the position of the trace in `traces`, the depth in the trace at which
+        it was watched, and its key.
+      sources: from the `id` of a variable or tensor to the keys of all values read from it.
+      reads: one tuple for each time the user's code read a value while the tape was recording: the position of the
+        trace in `traces`, and the place in the code.
     """
 
     def __init__(
@@ -64,14 +70,14 @@ class History:
         self.reads = reads
         self._sources = sources
         self.steps: list[Step] = []
-        self.input_of: dict[Key, int] = {}  # where a value entered that no known trace computed
+        self.input_of: dict[Key, int] = {}  # for each input of a trace, the position of the first trace that it entered
         for i, (trace, ranges, links) in enumerate(traces):
             self._add(i, trace, ranges, links)
         self.producer = {k: s for s in self.steps for k in s.outs}
 
     @staticmethod
     def facts(record: Record) -> tuple:
-        """What a tape's record says, as arguments of `History`: no tensors, and little work."""
+        """The arguments of `History` for a tape's record. They hold no tensors, and take little time to collect."""
         order = list({id(s.trace): s.trace for s in record.segments}.values())
         at = {id(t): i for i, t in enumerate(order)}
         ranges: list[list] = [[] for _ in order]
@@ -94,7 +100,7 @@ class History:
 
     @staticmethod
     def facts_of_plan(trace: Any, plan: tuple, sources: list[Any]) -> tuple:
-        """The same of a tape whose only `gradient` call was answered from the trie (`backward.backward`)."""
+        """The arguments of `History` for a tape whose only `gradient` call used a plan (see `backward.backward`)."""
         ranges, events, _, _, _, wanted = plan
         known = {
             id(s): [(trace, slot) for slot in slots if slot >= 0] for s, slots in zip(sources, wanted, strict=True)
@@ -121,7 +127,7 @@ class History:
             self.steps.append(Step(node, ins, outs, place, node.op.name == "custom_gradient"))
 
     def keys(self, of: Any) -> list[Key]:
-        """What a variable or tensor is known by; empty for a variable that the tape did not see."""
+        """The keys of the values that a variable or tensor had. Empty for a variable that the tape did not see."""
         found = self._sources.get(id(of))
         if found is not None:
             return found
@@ -130,7 +136,7 @@ class History:
         return [self.key(of)]
 
     def key(self, tensor: Tensor) -> Key:
-        """What a tensor is known by."""
+        """The key of a tensor."""
         trace = tensor._trace
         if any(t is trace for t in self.traces):
             return (trace, tensor._slot)
@@ -140,7 +146,7 @@ class History:
         return id(tensor)
 
     def upstream(self, key: Key) -> set[Key]:
-        """All that a value was computed from, recorded or not, itself included."""
+        """The keys of all values that a value was computed from, and its own key. Unrecorded ops count too."""
         found, todo = {key}, [key]
         while todo:
             step = self.producer.get(todo.pop())
@@ -151,7 +157,12 @@ class History:
         return found
 
     def downstream(self, keys: Iterable[Key], passing: bool) -> set[Key]:
-        """All that was computed from these; `passing`: as far as the tape carries derivatives."""
+        """The keys of all values that were computed from the given ones, and these keys.
+
+        Args:
+          keys: the keys to start from.
+          passing: whether to follow only ops through which the tape computes derivatives.
+        """
         found = set(keys)
         for step in self.steps:
             if found.intersection(step.ins) and (not passing or step.passes):

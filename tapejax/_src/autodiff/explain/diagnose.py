@@ -1,4 +1,4 @@
-"""Why a gradient is None: what stands between the source and the target, and on which line of the user's code."""
+"""Finds out why a gradient is None: what interrupts the way from source to target, on which line of the user's code."""
 
 import threading
 import weakref
@@ -19,17 +19,17 @@ Where = tuple[str, int, str]
 
 @dataclass(frozen=True)
 class Reason:
-    """Why one source has no gradient, or that it has one.
+    """The reason why one source has no gradient, or the statement that it has one.
 
     Attributes:
-      source: its name, or its shape and dtype.
-      kind: "connected", or what is in the way: "value_read", "integer", "stop_gradient", "no_gradient", "assign",
-        "custom_gradient", "function", "before_tape", "after_tape", "stop_recording", "not_trainable", "not_watched",
-        "watched_late", "computed_outside", "unused".
-      text: a sentence.
-      where: (file, line, function) of the user's code, or None. Where several lines record the very same program, it is
-        the one that did so first.
-      op: name of the op there, or None.
+      source: the source's name, or its shape and dtype.
+      kind: "connected" if there is a gradient, otherwise what is in the way: "value_read", "integer", "stop_gradient",
+        "no_gradient", "assign", "custom_gradient", "function", "before_tape", "after_tape", "stop_recording",
+        "not_trainable", "not_watched", "watched_late", "computed_outside" or "unused".
+      text: the reason as a sentence whose subject is the source.
+      where: (file, line, function) of the user's code, or None. If several lines record the same program, this is the
+        line that recorded it first.
+      op: the name of the op on that line, or None.
     """
 
     source: str
@@ -44,7 +44,7 @@ class Reason:
 
 
 class Explanation(Sequence[Reason]):
-    """The reasons, one or more for each source; ``print`` it."""
+    """A sequence of `Reason` objects, one or more for each source. ``print`` shows it as text."""
 
     def __init__(self, reasons: list[Reason]):
         self.reasons = reasons
@@ -65,7 +65,11 @@ class Explanation(Sequence[Reason]):
 
 
 def explain(history: History, watch_accessed: bool, targets: list[Tensor], sources: list[Any]) -> Explanation:
-    """Reasons for every source, for the first of the targets that says something."""
+    """The reasons for every source.
+
+    If one of the targets has a gradient with respect to the source, the reason is "connected". Otherwise the reasons
+    are those of the last target.
+    """
     reasons: list[Reason] = []
     for i, source in enumerate(sources):
         name = getattr(source, "path", None) or (
@@ -83,7 +87,7 @@ def explain(history: History, watch_accessed: bool, targets: list[Tensor], sourc
 
 
 class _Search:
-    """One target and one source."""
+    """Finds the reasons for one target and one source."""
 
     def __init__(self, history: History, watch_accessed: bool, target: Tensor, source: Any, name: str):
         self.history = history
@@ -105,7 +109,7 @@ class _Search:
             return self.reason("integer", f"is {tensor.dtype.name}; only floating and complex values have gradients")
         keys = history.keys(source)
         upstream = history.upstream(self.key)
-        if isinstance(source, Variable):  # all that the tape noted of it is watched
+        if isinstance(source, Variable):  # only reads that the tape noted are watched
             watched_keys = {k for _, _, k in history.watched}
             keys = [k for k in keys if k in watched_keys]
         if isinstance(source, Variable) and not keys:
@@ -258,7 +262,7 @@ def _name(step: Step) -> str:
 
 
 def _where_computed(tensor: Tensor) -> Where | None:
-    """The user's line that recorded the op whose result a tensor is."""
+    """The line of the user's code that recorded the op which computed a tensor, or None if it is not known."""
     if tensor._trace is None:
         return None
     for node in path(tensor._trace.node):
@@ -267,17 +271,18 @@ def _where_computed(tensor: Tensor) -> Where | None:
     return None
 
 
-# So that an optimizer that gets None can say why: the last tape of this thread that answered None, and its targets.
+# For each thread, the last tape whose gradient was None for some source, and its targets. With it, an optimizer that
+# receives None as a gradient can say why.
 _latest = threading.local()
 
 
 def note_missing(tape: Any, targets: list[Tensor]) -> None:
-    """Remembers a tape that answered None, without keeping it."""
+    """Remembers, by weak references, a tape whose gradient was None for some source."""
     _latest.tape, _latest.targets = weakref.ref(tape), [weakref.ref(t) for t in targets]
 
 
 def why_missing(variables: Sequence[Any]) -> str:
-    """What `GradientTape.explain` says about variables whose gradients are None, or "" if the tape is gone."""
+    """The text of `GradientTape.explain` for variables whose gradients are None, or "" if the tape is gone."""
     tape = getattr(_latest, "tape", lambda: None)()
     targets = [t for r in getattr(_latest, "targets", ()) if (t := r()) is not None]
     return str(tape.explain(targets, list(variables))) if tape is not None and targets else ""

@@ -12,10 +12,10 @@ __all__ = ["Drawing"]
 
 
 class Drawing:
-    """The ops between sources and targets; ``print`` it for a tree.
+    """A picture of the ops between sources and targets. ``print`` shows it as a tree.
 
     Attributes:
-      dot: the graph in Graphviz's language (``dot -Tsvg``).
+      dot: the graph as the text of a Graphviz file (for ``dot -Tsvg``).
     """
 
     def __init__(self, history: History, targets: list[Tensor], sources: list[Any]):
@@ -64,7 +64,8 @@ class Drawing:
     def __str__(self) -> str:
         lines: list[str] = []
         seen: set[Key] = set()
-        # (value, what stands before it, what stands before its inputs); a stack, for chains can be long.
+        # A stack of (key of a value, prefix of its line, prefix of the lines of its inputs). It takes the place of
+        # recursion, because chains of ops can be longer than Python's limit.
         todo = [(k, "", "") for k in reversed(self._targets)]
         while todo:
             key, before, below = todo.pop()
@@ -78,7 +79,7 @@ class Drawing:
             inputs = self._inputs(step) if step is not None and not again else []
             for i, k in reversed(list(enumerate(inputs))):
                 last = i == len(inputs) - 1
-                # A single input goes straight down: a chain of ops stays at its column.
+                # A single input is not indented, so that a chain of ops stays in one column.
                 todo.append(
                     (
                         k,
