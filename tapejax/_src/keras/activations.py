@@ -1,4 +1,4 @@
-"""`keras.activations`."""
+"""Activation functions: `tf.keras.activations`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,16 @@ __all__ = [
 
 @op()
 def relu(x: Array, negative_slope=0.0, max_value=None, threshold=0.0):
-    """``max(x, 0)``, or with a slope below `threshold` and a limit.
+    """``max(x, 0)``, optionally with a slope below a threshold and with an upper limit.
+
+    Args:
+      x: a tensor.
+      negative_slope: where ``x <= threshold``, the result is ``negative_slope * (x - threshold)``.
+      max_value: the largest possible result, or None for no limit.
+      threshold: where ``x`` is greater than this number, the result is ``x``.
+
+    Returns:
+      A tensor like `x`.
 
     Source: https://keras.io/api/layers/activations/#relu-function
 
@@ -34,7 +43,7 @@ def relu(x: Array, negative_slope=0.0, max_value=None, threshold=0.0):
 
 @op()
 def elu(x: Array, alpha=1.0):
-    """``x`` where positive, ``alpha * (exp(x) - 1)`` elsewhere."""
+    """``x`` where x is positive, ``alpha * (exp(x) - 1)`` elsewhere."""
     return jnp.where(x > 0, x, jnp.asarray(alpha, x.dtype) * jnp.expm1(jnp.where(x > 0, 0, x)))
 
 
@@ -46,7 +55,7 @@ def sigmoid(x: Array):
 
 @op()
 def tanh(x: Array):
-    """Hyperbolic tangent."""
+    """The hyperbolic tangent of `x`."""
     return jnp.tanh(x)
 
 
@@ -81,27 +90,27 @@ def mish(x: Array):
 
 
 def linear(x: Any) -> Any:
-    """`x` itself."""
+    """Returns `x` unchanged."""
     return x
 
 
 def gelu(x: Any, approximate: bool = False) -> Any:
-    """``x * Phi(x)``; see `tf.nn.gelu`."""
+    """``x * Phi(x)``, where Phi is the distribution function of the standard normal; see `tf.nn.gelu`."""
     return nn.gelu(x, approximate)
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
-    """``x`` where positive, ``negative_slope * x`` elsewhere."""
+    """``x`` where x is positive, ``negative_slope * x`` elsewhere."""
     return nn.leaky_relu(x, negative_slope)
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
-    """``exp(x) / sum(exp(x))`` over `axis`."""
+    """``exp(x) / sum(exp(x))``, where the sum runs over `axis`."""
     return nn.softmax(x, axis)
 
 
 def log_softmax(x: Any, axis: int = -1) -> Any:
-    """Logarithm of `softmax`."""
+    """The logarithm of `softmax`."""
     return nn.log_softmax(x, axis)
 
 
@@ -117,14 +126,20 @@ IN_KERNEL: dict[Any, Callable] = {
     relu: jax.nn.relu, sigmoid: jax.nn.sigmoid, tanh: jnp.tanh, elu: lambda x: elu.op.fn(x),
     linear: lambda x: x, None: lambda x: x,
 }  # fmt: skip
-"""Activations that a layer applies within its own op, as plain JAX functions."""
+"""Activations as plain JAX functions, which a layer applies inside its own op instead of recording a second one."""
 
 
 def get(identifier: Any) -> Callable:
-    """The activation for a name, None (`linear`) or a callable.
+    """Looks up an activation.
+
+    Args:
+      identifier: the activation's name; a callable, which is returned as it is; or None, which gives `linear`.
+
+    Returns:
+      The function.
 
     Raises:
-      ValueError: an unknown name.
+      ValueError: `identifier` is an unknown name, or neither a name nor a callable.
 
     >>> get("relu") is relu
     True
@@ -138,5 +153,5 @@ def get(identifier: Any) -> Callable:
 
 
 def serialize(activation: Callable) -> str:
-    """The name of an activation."""
+    """The name of an activation, from which `get` finds it again."""
     return next((name for name, fn in _BY_NAME.items() if fn is activation), getattr(activation, "__name__", ""))

@@ -1,4 +1,4 @@
-"""What the Keras files share: automatic names, scopes, weights, casts, random seeds that advance on the device."""
+"""What the files of the Keras stack share: automatic names, weights, casts, and generators of random seeds."""
 
 import random
 import re
@@ -37,7 +37,7 @@ def epsilon() -> float:
 
 
 def clear_session() -> None:
-    """Starts automatic names anew: the next `Dense` is called "dense" again.
+    """Resets the counters of automatic names, so that the next unnamed `Dense` is called "dense" again.
 
     >>> clear_session()
     >>> get_uid("dense")
@@ -47,13 +47,13 @@ def clear_session() -> None:
 
 
 def get_uid(prefix: str = "") -> int:
-    """Counts the uses of a prefix, from 1."""
+    """How often this function was called with `prefix`, this call included."""
     _counts[prefix] += 1
     return _counts[prefix]
 
 
 def auto_name(class_name: str) -> str:
-    """A new name made of a class's: "dense", "dense_1", ...
+    """A new unique name made from the name of a class: "dense", "dense_1", ...
 
     >>> clear_session()
     >>> auto_name("MyLayer"), auto_name("MyLayer"), auto_name("ReLU")
@@ -64,26 +64,34 @@ def auto_name(class_name: str) -> str:
 
 
 def unique(name: str) -> str:
-    """`name`, or with a number if it was used before."""
+    """`name`, with a number appended if it was used before."""
     used = _counts[name]
     _counts[name] += 1
     return f"{name}_{used}" if used else name
 
 
 class Weight(Variable):
-    """A variable that a layer or an optimizer made: its `path` says where, such as "sequential/dense/kernel"."""
+    """A variable that a layer or an optimizer made.
+
+    Args:
+      value: the initial value.
+      trainable: whether gradient tapes watch the variable.
+      name: the name within the owner, such as "kernel".
+      path: the names of the owners and of the variable, such as "sequential/dense/kernel".
+      dtype: that of `value` by default.
+    """
 
     path: str
 
     def __init__(self, value: Any, trainable: bool, name: str, path: str, dtype: Any = None):
         super().__init__(value, trainable=trainable, name=name, dtype=dtype)
-        self._name = name  # Keras's names know no scopes
+        self._name = name  # Keras does not put the name scope in front, as `Variable` does
         self.path = path
         self.regularizer: Any = None
 
     @property
     def name(self) -> str:
-        """The name within its owner: "kernel"."""
+        """The name within the owner, such as "kernel"."""
         return self._name
 
     def __repr__(self) -> str:
@@ -105,18 +113,18 @@ _CAST = Op("cast", lambda x, *, dtype: x.astype(dtype))
 
 
 def cast(value: Any, dtype: np.dtype) -> Tensor:
-    """`value` as a tensor of `dtype`, converted if it is of another."""
+    """`value` as a tensor of `dtype`. A tensor of another dtype is cast."""
     tensor = value if type(value) is Tensor else convert.to_tensor(value, None, dtype)
     return tensor if tensor.aval.dtype == dtype else record(_CAST, static(dtype=dtype), (tensor,))
 
 
 def as_dtype(dtype: Any) -> np.dtype:
-    """The NumPy dtype of a Keras `dtype` argument, `floatx` for None."""
+    """The NumPy dtype that a `dtype` argument of Keras means; None means `floatx`."""
     return dtypes.to_numpy(floatx() if dtype is None else dtype)
 
 
 def default_seed() -> int:
-    """A seed from Python's own generator, which `keras.utils.set_random_seed` sets."""
+    """A seed drawn from Python's module `random`, which `keras.utils.set_random_seed` seeds."""
     return random.randint(1, int(1e9))
 
 
@@ -124,14 +132,16 @@ _NEXT = Op("next_seed", lambda state: (state, state + jnp.asarray([0, 1], state.
 
 
 class SeedGenerator:
-    """A sequence of stateless seeds, kept in a variable: it advances inside compiled programs too.
+    """A sequence of seeds for stateless random ops.
+
+    Its state is a variable, so that it also advances inside compiled programs.
 
     Args:
-      seed: integer; by default one that `keras.utils.set_random_seed` fixes.
-      name: of its variable.
+      seed: an integer. By default it is drawn from the generator that `keras.utils.set_random_seed` seeds.
+      name: the name in the path of the state's variable.
 
     Raises:
-      ValueError: `seed` is no integer.
+      ValueError: `seed` is not an integer.
 
     Source: https://keras.io/api/random/seed_generator/
 
@@ -149,7 +159,7 @@ class SeedGenerator:
         )
 
     def next(self) -> Tensor:
-        """The next seed: int64 [2]."""
+        """The next seed, an int64 tensor of shape [2]."""
         seed, after = record(_NEXT, static(), (self.state._tensor,))
         self.state._overwrite(after)
         return seed

@@ -1,4 +1,4 @@
-"""`keras.initializers`: the numbers are Keras's own for the same seed."""
+"""Initializers of weights: `tf.keras.initializers`. The same seed gives the same numbers as Keras on TensorFlow."""
 
 import math
 from collections.abc import Sequence
@@ -18,12 +18,14 @@ __all__ = [
     "random_normal", "random_uniform", "truncated_normal", "variance_scaling", "zeros",
 ]  # fmt: skip
 
-_TRUNCATED_STDDEV = 0.87962566103423978  # of a unit normal cut at two deviations
+_TRUNCATED_STDDEV = (
+    0.87962566103423978  # standard deviation of a standard normal that is truncated at two standard deviations
+)
 SEED_MODULUS = 2**31 - 2
 
 
 class Initializer:
-    """Base class: an object called with a shape and a dtype gives the values.
+    """Base class of initializers. An initializer is called with a shape and a dtype, and returns the initial values.
 
     Source: https://keras.io/api/layers/initializers/
 
@@ -38,17 +40,17 @@ class Initializer:
         raise NotImplementedError("Initializer subclasses must implement the `__call__()` method.")
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """The arguments of the constructor, from which `from_config` makes an equal initializer."""
         return {}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Initializer":
-        """An initializer like the one that gave `config`."""
+        """An initializer made from what `get_config` returned."""
         return cls(**config)
 
 
 class Constant(Initializer):
-    """Every value is `value`, which may be an array that broadcasts.
+    """Sets every element to `value`, which may be an array that broadcasts to the shape.
 
     >>> Constant(2.0)((2,)).numpy().tolist()
     [2.0, 2.0]
@@ -65,7 +67,7 @@ class Constant(Initializer):
 
 
 class Zeros(Initializer):
-    """Zeros.
+    """Sets every element to 0.
 
     >>> Zeros()((2,)).numpy().tolist()
     [0.0, 0.0]
@@ -76,7 +78,7 @@ class Zeros(Initializer):
 
 
 class Ones(Initializer):
-    """Ones.
+    """Sets every element to 1.
 
     >>> Ones()((2,)).numpy().tolist()
     [1.0, 1.0]
@@ -87,7 +89,10 @@ class Ones(Initializer):
 
 
 class _Random(Initializer):
-    """Draws from a seed: an integer gives the same values at every call, a `SeedGenerator` new ones."""
+    """Base class of random initializers.
+
+    With an integer as the seed every call gives the same values. With a `SeedGenerator` every call gives new values.
+    """
 
     def __init__(self, seed: Any = None):
         self._given = seed
@@ -108,12 +113,13 @@ class _Random(Initializer):
 
 
 class RandomNormal(_Random):
-    """Normal values.
+    """Draws from a normal distribution.
 
     Args:
       mean: the mean.
       stddev: the standard deviation.
-      seed: integer or `SeedGenerator`; by default one that `keras.utils.set_random_seed` fixes.
+      seed: an integer, which gives the same values at every call, or a `SeedGenerator`, which gives new ones. The
+        default is an integer drawn from the generator that `keras.utils.set_random_seed` seeds.
 
     >>> RandomNormal(seed=1)((2, 3)).shape
     TensorShape([2, 3])
@@ -133,7 +139,7 @@ class RandomNormal(_Random):
 
 
 class TruncatedNormal(RandomNormal):
-    """Normal values within two standard deviations. Arguments as `RandomNormal`.
+    """Draws from a normal distribution truncated at two standard deviations. The arguments are those of `RandomNormal`.
 
     >>> TruncatedNormal(seed=1)((2, 3)).shape
     TensorShape([2, 3])
@@ -143,7 +149,7 @@ class TruncatedNormal(RandomNormal):
 
 
 class RandomUniform(_Random):
-    """Values uniform in ``[minval, maxval)``.
+    """Draws uniformly from ``[minval, maxval)``. For `seed` see `RandomNormal`.
 
     >>> RandomUniform(seed=1)((2, 3)).shape
     TensorShape([2, 3])
@@ -161,16 +167,17 @@ class RandomUniform(_Random):
 
 
 class VarianceScaling(_Random):
-    """Values of variance ``scale / n``, where n is the number of inputs, of outputs, or their mean.
+    """Draws values of variance ``scale / n``, where n depends on the shape.
 
     Args:
-      scale: positive.
-      mode: "fan_in", "fan_out" or "fan_avg".
+      scale: a positive number.
+      mode: what n is: "fan_in", the number of inputs of a unit; "fan_out", the number of its outputs; or "fan_avg",
+        the mean of both.
       distribution: "truncated_normal", "untruncated_normal" or "uniform".
-      seed: as in `RandomNormal`.
+      seed: see `RandomNormal`.
 
     Raises:
-      ValueError: an argument out of range.
+      ValueError: `scale` is not positive, or `mode` or `distribution` is not one of these.
 
     Source: https://keras.io/api/layers/initializers/#variancescaling-class
 
@@ -212,7 +219,7 @@ class VarianceScaling(_Random):
 
 
 def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """How many inputs and outputs each unit of a weight has; convolutions count their window."""
+    """The numbers of inputs and outputs of each unit of a weight. Those of a convolution include its window."""
     if len(shape) < 2:
         return (shape[0], shape[0]) if shape else (1, 1)
     window = math.prod(shape[:-2])
@@ -227,7 +234,7 @@ def _scaled(name: str, scale: float, mode: str, distribution: str, formula: str)
         return {"seed": self._given}
 
     doc = (
-        f"{formula}\n\n    Args:\n      seed: as in `RandomNormal`.\n\n    >>> {name}(seed=1)((2, 3)).shape\n    "
+        f"{formula}\n\n    Args:\n      seed: see `RandomNormal`.\n\n    >>> {name}(seed=1)((2, 3)).shape\n    "
         "TensorShape([2, 3])\n    "
     )
     return type(
@@ -237,13 +244,13 @@ def _scaled(name: str, scale: float, mode: str, distribution: str, formula: str)
     )
 
 
-GlorotUniform = _scaled("GlorotUniform", 1.0, "fan_avg", "uniform", "Uniform within sqrt(6 / (fan_in + fan_out)).")
+GlorotUniform = _scaled("GlorotUniform", 1.0, "fan_avg", "uniform", "Uniform within +-sqrt(6 / (fan_in + fan_out)).")
 GlorotNormal = _scaled(
     "GlorotNormal", 1.0, "fan_avg", "truncated_normal", "Truncated normal of stddev sqrt(2 / (fan_in + fan_out))."
 )
-HeUniform = _scaled("HeUniform", 2.0, "fan_in", "uniform", "Uniform within sqrt(6 / fan_in).")
+HeUniform = _scaled("HeUniform", 2.0, "fan_in", "uniform", "Uniform within +-sqrt(6 / fan_in).")
 HeNormal = _scaled("HeNormal", 2.0, "fan_in", "truncated_normal", "Truncated normal of stddev sqrt(2 / fan_in).")
-LecunUniform = _scaled("LecunUniform", 1.0, "fan_in", "uniform", "Uniform within sqrt(3 / fan_in).")
+LecunUniform = _scaled("LecunUniform", 1.0, "fan_in", "uniform", "Uniform within +-sqrt(3 / fan_in).")
 LecunNormal = _scaled("LecunNormal", 1.0, "fan_in", "truncated_normal", "Truncated normal of stddev sqrt(1 / fan_in).")
 
 constant, zeros, ones = Constant, Zeros, Ones
@@ -258,10 +265,17 @@ _BY_NAME |= {"uniform": RandomUniform, "normal": RandomNormal, "zero": Zeros, "o
 
 
 def get(identifier: Any) -> Any:
-    """The initializer for a name, a class, a config dict, a number or array, or a callable (returned as it is).
+    """Looks up or makes an initializer.
+
+    Args:
+      identifier: a name; a class; a dictionary with "class_name" and "config"; a number or array, which becomes a
+        `Constant`; a callable, which is returned as it is; or None, which gives None.
+
+    Returns:
+      The initializer.
 
     Raises:
-      ValueError: it is none of these.
+      ValueError: `identifier` is none of these.
 
     >>> type(get("glorot_uniform")).__name__
     'GlorotUniform'

@@ -1,6 +1,7 @@
-"""Spellings of Keras 2 that Keras 3 dropped, and that programs from its time are full of: what works here, and hints.
+"""Keras 2 spellings that Keras 3 dropped and that older programs still use.
 
-Every old spelling that tapejax accepts is in one of the tables below. Using one works, and warns once per process.
+The tables below list every old spelling that tapejax accepts, each with what to write in Keras 3. An old spelling
+works; its first use in a process gives a warning, called a hint here.
 """
 
 import functools
@@ -14,7 +15,8 @@ from tapejax._src.core.views import View
 
 __all__ = ["KEYWORDS", "MEMBERS", "NAMES", "hint", "hint_for"]
 
-# Keyword arguments, by the name of the class or function whose they and its subclasses' are.
+# Old keyword arguments. The outer key names a class or function that takes them; subclasses of the class take them too.
+# The inner dictionary maps each old keyword to what to write in Keras 3.
 KEYWORDS: dict[str, dict[str, str]] = {
     "Optimizer": {
         "lr": "learning_rate=",
@@ -28,7 +30,7 @@ KEYWORDS: dict[str, dict[str, str]] = {
         "dynamic": "leave it out",
     },
 }  # fmt: skip
-# Attributes of instances, by the name of the class.
+# Old attributes and methods of instances. The outer key names a class; its subclasses have them too.
 MEMBERS: dict[str, dict[str, str]] = {
     "Optimizer": {
         "get_weights": "[v.numpy() for v in optimizer.variables]",
@@ -40,7 +42,7 @@ MEMBERS: dict[str, dict[str, str]] = {
     "Layer": {"add_variable": "add_weight(shape=..., name=...)"},
     "Metric": {"reset_states": "reset_state()"},
 }
-# Symbols.
+# Old dotted names, and what replaced them.
 NAMES: dict[str, str] = {
     "tf.keras.losses.Reduction.AUTO": '"sum_over_batch_size"',
     "tf.keras.losses.mean_squared_error": "keras.losses.mse, keras.metrics.mean_squared_error",
@@ -50,7 +52,8 @@ NAMES: dict[str, str] = {
     "tf.keras.layers.experimental.preprocessing": "keras.layers",
     "tf.keras.layers.experimental": "keras.layers",
 }
-# Optimizers of `optimizers.legacy` whose formula is still the same; RMSprop's epsilon and Nadam's schedule are not.
+# The optimizers of `optimizers.legacy` that compute what Keras 3's class of the same name computes. RMSprop does not,
+# because it treated epsilon differently, and Nadam does not, because its momentum followed another schedule.
 LEGACY_OPTIMIZERS = ("Adadelta", "Adagrad", "Adam", "Adamax", "Ftrl", "Optimizer", "SGD")
 
 _hinted: set[str] = set()
@@ -58,10 +61,11 @@ _lock = threading.Lock()
 
 
 def hint(old: str, new: str) -> None:
-    """Warns that a spelling is old, the first time it is used.
+    """Warns that a spelling is old, when it is used for the first time in this process.
 
     Args:
-      old: the spelling. new: what Keras 3 has instead.
+      old: the old spelling.
+      new: what to write in Keras 3.
 
     >>> import warnings
     >>> with warnings.catch_warnings(record=True) as caught:
@@ -79,7 +83,7 @@ def hint(old: str, new: str) -> None:
 
 
 def _user_level() -> int:
-    """How far up the stack the user's code is, for `warnings.warn`."""
+    """The `stacklevel` with which `warnings.warn` names the user's line rather than one of tapejax."""
     package = __name__.partition(".")[0]
     level, frame = 1, sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
@@ -88,12 +92,13 @@ def _user_level() -> int:
 
 
 def take(owner: str, kwargs: dict[str, Any], name: str, default: Any = None) -> Any:
-    """Takes an old keyword argument out of `kwargs`, with a hint if it was there.
+    """Removes an old keyword argument from `kwargs` and returns its value. Gives a hint if the keyword was there.
 
     Args:
-      owner: whose it is in `KEYWORDS`.
-      kwargs: what a caller gave. name: the keyword.
-      default: the value if it was not given.
+      owner: the key of `KEYWORDS` that lists the keyword.
+      kwargs: the keyword arguments of a call. Changed in place.
+      name: the old keyword.
+      default: returned if the keyword is not in `kwargs`.
     """
     if name not in kwargs:
         return default
@@ -102,13 +107,13 @@ def take(owner: str, kwargs: dict[str, Any], name: str, default: Any = None) -> 
 
 
 def member_hint(cls: Any, member: str) -> str | None:
-    """What Keras 3 writes instead of an attribute of a class's instances; None if it is not old."""
+    """What to write in Keras 3 instead of an old attribute of a class's instances, or None if it is not old."""
     names = [base.__name__ for base in cls.__mro__] if isinstance(cls, type) else []
     return next((MEMBERS[n][member] for n in names if member in MEMBERS.get(n, ())), None)
 
 
 def hint_for(function: Any, keyword: str) -> str | None:
-    """What Keras 3 writes instead of a keyword argument of a class or function; None if it is not old."""
+    """What to write in Keras 3 instead of an old keyword argument, or None if the keyword is not old."""
     names = (
         [base.__name__ for base in function.__mro__]
         if isinstance(function, type)
@@ -118,7 +123,7 @@ def hint_for(function: Any, keyword: str) -> str | None:
 
 
 def reduction(value: Any) -> Any:
-    """A loss's `reduction`, which could be "auto"."""
+    """The `reduction` of a loss in Keras 3's terms: Keras 2's "auto" means "sum_over_batch_size"."""
     if value == "auto":
         hint("reduction='auto'", '"sum_over_batch_size"')
         return "sum_over_batch_size"
@@ -126,10 +131,11 @@ def reduction(value: Any) -> Any:
 
 
 def renamed(old: str, new: str) -> Callable[..., Any]:
-    """A method under its old name: it gives a hint and calls the new one.
+    """Makes a method for an old name. It gives a hint and calls the method of the new name.
 
     Args:
-      old, new: names of methods.
+      old: the method's name in Keras 2.
+      new: its name in Keras 3.
     """
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -137,12 +143,16 @@ def renamed(old: str, new: str) -> Callable[..., Any]:
         return getattr(self, new)(*args, **kwargs)
 
     method.__name__ = method.__qualname__ = old
-    method.__doc__ = f"The same as `{new}`: its name in Keras 2."
+    method.__doc__ = f"The name that Keras 2 had for `{new}`."
     return method
 
 
 def name_first(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Lets `Layer.add_weight` take Keras 2's positions too: name, shape, dtype, initializer, ..."""
+    """Wraps `Layer.add_weight` so that it also accepts Keras 2's order of positional arguments.
+
+    Keras 2's order starts with the name, Keras 3's with the shape. A first argument that is a string or None is
+    therefore taken for the name.
+    """
 
     @functools.wraps(method)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -159,7 +169,7 @@ def name_first(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Old(View):
-    """A namespace that is old as a whole: what it holds is elsewhere now."""
+    """A namespace that Keras 3 dropped as a whole. Its names are found, with a hint, in its replacement."""
 
     def _find(self, attribute: str) -> Any:
         found = super()._find(attribute)
@@ -168,7 +178,7 @@ class _Old(View):
 
 
 def __getattr__(name: str) -> Any:
-    """The old namespaces, which others refer to by "tapejax._src.keras.keras2:name"."""
+    """Makes an old namespace on first use. `tapejax/_src/namespaces.py` refers to these namespaces by name."""
     if name not in _OLD:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
     made = globals()[name] = _OLD[name]()

@@ -1,4 +1,4 @@
-"""`keras.models`: `Model` and `Sequential`."""
+"""Models: `Model`, the base class, and `Sequential`, a stack of layers (`tf.keras.models`)."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,13 +11,15 @@ __all__ = ["Model", "Sequential"]
 
 
 class Model(Layer):
-    """Base class of models: a `Layer` made of layers. Subclass it, with layers in attributes and a `call`.
+    """Base class of models: a `Layer` that is made of layers.
+
+    A subclass keeps its layers in attributes and defines `call`.
 
     Args:
-      name, trainable, dtype: as of `Layer`.
+      **kwargs: `name`, `trainable` and `dtype`; see `Layer`.
 
     Raises:
-      UnsupportedError: `Model(inputs, outputs)`: functional models are not supported yet.
+      UnsupportedError: `inputs` and `outputs` are given. Functional models are not supported.
 
     Source: https://keras.io/api/models/model/
 
@@ -36,21 +38,25 @@ class Model(Layer):
         if args or "inputs" in kwargs or "outputs" in kwargs:
             raise errors.UnsupportedError(
                 "keras.Model(inputs, outputs)",
-                "functional models are not there yet",
-                "use Sequential, or subclass Model",
+                "functional models are not supported by the built-in Keras stack",
+                "Use Sequential, or write a subclass of Model.",
             )
         super().__init__(**kwargs)
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers held by attributes."""
+        """The layers that the model holds in its attributes."""
         return self._sublayers()
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """The layer with a name, or at a place in `layers`.
+        """Returns one of `layers`, found by its name or by its index.
+
+        Args:
+          name: the layer's name.
+          index: the layer's place in `layers`, from 0.
 
         Raises:
-          ValueError: there is none.
+          ValueError: there is no such layer, or not exactly one of the arguments is given.
         """
         if (name is None) == (index is None):
             raise ValueError("Provide either a layer name or a layer index, not both and not neither.")
@@ -67,16 +73,17 @@ class Model(Layer):
 
 
 class Sequential(Model):
-    """Layers one after the other.
+    """A stack of layers: the output of each layer is the input of the next.
 
-    It is built at once if its first layer says its input's shape (`Input`, `input_shape=`), else on first call.
+    The weights are made at once if the shape of the input is known, from an `Input` or from the first layer's
+    `input_shape`. Otherwise they are made when the model is first called.
 
     Args:
-      layers: layers; the first may be an `Input`.
-      trainable, name: as of `Layer`.
+      layers: layers or functions. The first may be an `Input`.
+      trainable, name: see `Layer`.
 
     Raises:
-      ValueError: something that is no layer, or a name used twice.
+      ValueError: an item is neither a layer nor callable, two layers have the same name, or an `Input` is not first.
 
     Source: https://keras.io/api/models/sequential/
 
@@ -95,7 +102,7 @@ class Sequential(Model):
         self._build_known()
 
     def add(self, layer: Any) -> None:
-        """Appends a layer."""
+        """Appends a layer to the stack."""
         self._append(layer)
         self._build_known()
 
@@ -133,7 +140,10 @@ class Sequential(Model):
             self.build(self._input.shape)
 
     def build(self, input_shape: Any = None) -> None:
-        """Builds the layers for a shape of the input, as far as they say the shape of their outputs."""
+        """Makes the weights of the layers for inputs of a shape.
+
+        It stops at the first layer whose output shape is not known. The layers after it are built when they are called.
+        """
         shape = tuple(input_shape) if input_shape is not None else None
         for layer in self._stack:
             if shape is None:
@@ -153,24 +163,24 @@ class Sequential(Model):
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers, without an `Input`."""
+        """The layers, without the `Input`."""
         return list(self._stack)
 
     @property
     def inputs(self) -> list[KerasTensor] | None:
-        """The input, where its shape is known."""
+        """A list of one `KerasTensor` that describes the input, or None if its shape is not known."""
         return None if self._input is None else [self._input]
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         if mask is not None:
-            raise errors.UnsupportedError("Sequential.call(`mask`)", "masks are not there yet", "leave it out")
+            raise errors.UnsupportedError("Sequential.call(`mask`)", "layers do not pass masks on", "Leave it out.")
         for layer in self._stack:
             inputs = layer(inputs)
         return inputs
 
 
 class _Function(Layer):
-    """A plain function as a layer."""
+    """A layer that calls a plain function."""
 
     def __init__(self, function: Any):
         super().__init__(name=getattr(function, "__name__", None))

@@ -1,4 +1,4 @@
-"""`keras.utils`: seeds, one-hot labels."""
+"""`tf.keras.utils`: setting all random seeds, and one-hot labels."""
 
 import random as python_random
 from typing import Any
@@ -11,10 +11,13 @@ __all__ = ["set_random_seed", "to_categorical"]
 
 
 def set_random_seed(seed: int) -> None:
-    """Seeds Python's, NumPy's and TensorFlow's random numbers, so that a program can be repeated.
+    """Seeds the random numbers of Python, NumPy and TensorFlow, so that a program gives the same numbers again.
+
+    Args:
+      seed: an integer.
 
     Raises:
-      ValueError: `seed` is no integer.
+      ValueError: `seed` is not an integer.
 
     Source: https://keras.io/api/utils/python_utils/#set_random_seed-function
 
@@ -28,14 +31,14 @@ def set_random_seed(seed: int) -> None:
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
-    """One-hot rows for class numbers.
+    """Turns class numbers into one-hot rows.
 
     Args:
-      x: integers, of any shape; a last axis of size 1 is dropped.
-      num_classes: row length, by default the largest number plus one.
+      x: integers of any shape. A last axis of size 1 is dropped.
+      num_classes: the length of a row, by default the largest class number plus one.
 
     Returns:
-      float64 array of shape ``x.shape + (num_classes,)``.
+      A float64 array of shape ``x.shape + (num_classes,)``.
 
     Source: https://keras.io/api/utils/python_utils/#to_categorical-function
 

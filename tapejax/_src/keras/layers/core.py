@@ -1,4 +1,4 @@
-"""Layers of plain networks: `Dense`, `Embedding`, `Activation`, `Flatten`, `Dropout`, and `Input`."""
+"""The built-in layers: `Dense`, `Embedding`, `Activation`, `ReLU`, `Flatten`, `Dropout`, and `Input`."""
 
 import math
 import warnings
@@ -32,7 +32,7 @@ def _flatten(x: Any) -> Any:
     return x.reshape((x.shape[0], math.prod(x.shape[1:]))) if x.ndim else x.reshape((1, 1))
 
 
-# Product, bias and a common activation are one op: recording costs per op.
+# Matrix product, bias and a common activation are recorded as one op, because each recorded op costs Python time.
 _DENSE = Op("dense", _dense)
 _ACTIVATE = Op("activate", _activate)
 _FUSED = {fn: static(activation=fn) for fn in activations.IN_KERNEL}
@@ -48,17 +48,20 @@ def Input(
     name: str | None = None,
     batch_shape: Sequence[int | None] | None = None,
 ) -> KerasTensor:
-    """The shape and dtype of a model's input, to begin a `Sequential` with.
+    """Describes the shape and dtype of a model's input. It goes in front of the layers of a `Sequential`.
 
     Args:
-      shape: without the batch axis.
-      batch_size: None for any.
+      shape: the shape without the batch axis. None stands for an axis of any size.
+      batch_size: the size of the batch axis, or None for any size.
       dtype: float32 by default.
-      name: of the input.
-      batch_shape: shape with the batch axis, instead of `shape`.
+      name: the name of the input.
+      batch_shape: the shape with the batch axis, to be given instead of `shape`.
+
+    Returns:
+      A `KerasTensor`.
 
     Raises:
-      ValueError: neither shape is given.
+      ValueError: neither `shape` nor `batch_shape` is given, or both are.
 
     Source: https://keras.io/api/layers/core_layers/input/
 
@@ -76,7 +79,7 @@ def Input(
 
 
 class InputLayer(Layer):
-    """`Input` as a layer, for `Sequential`.
+    """`Input` in the form of a layer, for a `Sequential`. The arguments are those of `Input`.
 
     >>> InputLayer((5,)).batch_shape
     (None, 5)
@@ -105,17 +108,18 @@ class Dense(Layer):
     """``activation(inputs @ kernel + bias)`` over the last axis.
 
     Args:
-      units: size of the output's last axis.
-      activation: name or function; None for none.
-      use_bias: whether there is a bias.
-      kernel_initializer: of `kernel` [inputs, units].
-      bias_initializer: of `bias` [units].
-      kernel_constraint: applied to `kernel` after each optimizer step.
-      bias_constraint: likewise to `bias`.
-      **kwargs: as of `Layer`.
+      units: the size of the output's last axis.
+      activation: the name of an activation or a function. None means no activation.
+      use_bias: whether the layer has a bias.
+      kernel_initializer: the initializer of the weight `kernel`, of shape [inputs, units].
+      bias_initializer: the initializer of the weight `bias`, of shape [units].
+      kernel_constraint: a function that is applied to `kernel` after each optimizer step.
+      bias_constraint: a function that is applied to `bias` after each optimizer step.
+      **kwargs: see `Layer`.
 
     Raises:
-      ValueError: `units` is not positive, or an input has another last axis than the layer was built for.
+      ValueError: `units` is not a positive integer, or the last axis of an input is not the one that the layer was
+        built for.
 
     Source: https://keras.io/api/layers/core_layers/dense/
 
@@ -151,7 +155,9 @@ class Dense(Layer):
 
     def build(self, input_shape: Any) -> None:
         if not input_shape or input_shape[-1] is None:
-            raise ValueError(f"Layer '{self.name}' needs an input with a known last axis, got shape {input_shape}")
+            raise ValueError(
+                f"The last axis of the inputs of layer '{self.name}' must be known. Received: input shape {input_shape}"
+            )
         self._inputs = int(input_shape[-1])
         self.kernel = self.add_weight(
             (self._inputs, self.units), self.kernel_initializer, name="kernel", constraint=self.kernel_constraint
@@ -175,7 +181,8 @@ class Dense(Layer):
             )
         fused = _FUSED.get(self.activation)
         inputs = (x, self.kernel._read()) if self.bias is None else (x, self.kernel._read(), self.bias._read())
-        # Under nested tapes gradients that meet before the product are added there, and multiplied once.
+        # Under nested tapes the activation is an op of its own. Two gradients that reach the product's output are then
+        # added first and go through the product's vjp once, instead of once each.
         if fused is not None and open_tapes() < 2:
             return record(_DENSE, fused, inputs)
         out = record(_DENSE, _FUSED[None], inputs)
@@ -188,20 +195,24 @@ class Dense(Layer):
 
 
 class Embedding(Layer):
-    """A row of a table for each integer: ``[...]`` becomes ``[..., output_dim]``. Its gradient is `tf.IndexedSlices`.
+    """Replaces each integer by a row of a table.
+
+    Inputs of shape ``[...]`` give outputs of shape ``[..., output_dim]``. The gradient of the table is a
+    `tf.IndexedSlices`.
 
     Args:
-      input_dim: number of rows: the largest integer and one more.
-      output_dim: length of a row.
-      embeddings_initializer: of `embeddings` [input_dim, output_dim].
-      embeddings_regularizer: not supported yet.
-      embeddings_constraint: applied to `embeddings` after each optimizer step.
-      mask_zero: True is not supported yet: masks are not passed on.
-      weights: initial `embeddings`.
-      **kwargs: as of `Layer`; `input_length`, of no effect, with a warning.
+      input_dim: the number of rows of the table, which is the largest integer plus one.
+      output_dim: the length of a row.
+      embeddings_initializer: the initializer of the weight `embeddings`, of shape [input_dim, output_dim].
+      embeddings_regularizer: must be None. Regularizers are not supported.
+      embeddings_constraint: a function that is applied to `embeddings` after each optimizer step.
+      mask_zero: must be False. Layers do not pass masks on.
+      weights: the initial value of `embeddings`.
+      **kwargs: see `Layer`. `input_length` is accepted too; it has no effect and gives a warning.
 
     Raises:
-      ValueError: a dimension is not a positive integer.
+      ValueError: `input_dim` or `output_dim` is not a positive integer.
+      UnsupportedError: `mask_zero` is True, or `embeddings_regularizer` is given.
 
     Source: https://keras.io/api/layers/core_layers/embedding/
 
@@ -229,8 +240,8 @@ class Embedding(Layer):
         if mask_zero:
             raise errors.UnsupportedError(
                 "Embedding(mask_zero=True)",
-                "layers do not pass masks on yet",
-                "multiply by tf.not_equal(inputs, 0) where the padding must not count",
+                "layers do not pass masks on",
+                "Multiply by tf.not_equal(inputs, 0) where the padding must not count.",
             )
         if kwargs.pop("input_length", None) is not None:
             warnings.warn("Argument `input_length` is deprecated. Just remove it.", stacklevel=2)
@@ -260,11 +271,11 @@ class Embedding(Layer):
 
 
 class Activation(Layer):
-    """An activation function as a layer.
+    """A layer that applies an activation function.
 
     Args:
-      activation: name or function.
-      **kwargs: as of `Layer`.
+      activation: the name of an activation, or a function.
+      **kwargs: see `Layer`.
 
     Source: https://keras.io/api/layers/core_layers/activation_layer/
 
@@ -285,7 +296,7 @@ class Activation(Layer):
 
 
 class ReLU(Layer):
-    """`keras.activations.relu` as a layer.
+    """A layer that applies `keras.activations.relu`, with the arguments of that function.
 
     Source: https://keras.io/api/layers/activation_layers/relu/
 
@@ -308,11 +319,14 @@ class ReLU(Layer):
 
 
 class Flatten(Layer):
-    """Joins all axes but the first.
+    """Joins all axes except the first into one.
 
     Args:
-      data_format: "channels_last" (the default); another is not supported yet.
-      **kwargs: as of `Layer`.
+      data_format: "channels_last" or None, which means the same. Others are not supported.
+      **kwargs: see `Layer`.
+
+    Raises:
+      UnsupportedError: another `data_format`.
 
     Source: https://keras.io/api/layers/reshaping_layers/flatten/
 
@@ -325,7 +339,7 @@ class Flatten(Layer):
         super().__init__(**kwargs)
         if data_format not in (None, "channels_last"):
             raise errors.UnsupportedError(
-                f"Flatten(data_format={data_format!r})", "channels come last here", "transpose first"
+                f"Flatten(data_format={data_format!r})", "only 'channels_last' is there", "Transpose the inputs first."
             )
 
     def call(self, inputs: Any) -> Any:
@@ -338,16 +352,18 @@ class Flatten(Layer):
 
 
 class Dropout(Layer):
-    """Sets inputs to zero with probability `rate` while training, and scales the others by ``1 / (1 - rate)``.
+    """Sets each input to zero with probability `rate`, and scales the others by ``1 / (1 - rate)``.
+
+    It does so only if `training` is true. Otherwise the inputs pass through unchanged.
 
     Args:
-      rate: in [0, 1].
-      noise_shape: shape of the mask, which is broadcast.
-      seed: integer.
-      **kwargs: as of `Layer`.
+      rate: a number in [0, 1].
+      noise_shape: the shape of the mask, which is broadcast to the inputs. By default it is the shape of the inputs.
+      seed: an integer. By default it is drawn from the generator that `keras.utils.set_random_seed` seeds.
+      **kwargs: see `Layer`.
 
     Raises:
-      ValueError: `rate` is out of range.
+      ValueError: `rate` is not in [0, 1].
 
     Source: https://keras.io/api/layers/regularization_layers/dropout/
 

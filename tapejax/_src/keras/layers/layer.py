@@ -1,4 +1,7 @@
-"""`Layer`: state that is built on the first call, found through attributes, and named by where it was made."""
+"""`Layer`, the base class of layers and models.
+
+A layer makes its weights when it is first called. Weights and sublayers are found through its attributes.
+"""
 
 import functools
 import inspect
@@ -21,7 +24,7 @@ __all__ = ["KerasTensor", "Layer"]
 
 
 class _Running(threading.local):
-    """The layers whose `build` or `call` runs in this thread, outermost first, each with its `training` flag."""
+    """The layers whose `build` or `call` runs in this thread, from the outermost in, each with its `training` flag."""
 
     def __init__(self) -> None:
         self.stack: list[tuple[Layer, Any]] = []
@@ -31,7 +34,13 @@ _running = _Running()
 
 
 class KerasTensor:
-    """What `Input` gives: the shape (None for the batch) and dtype of a tensor to come."""
+    """What `Input` returns: the shape and dtype of a future input. It holds no values.
+
+    Args:
+      shape: the shape with the batch axis. None stands for an axis of any size.
+      dtype: float32 by default.
+      name: by default a new unique one.
+    """
 
     def __init__(self, shape: Sequence[int | None], dtype: Any = "float32", name: str | None = None):
         self.shape = tuple(shape)
@@ -45,19 +54,20 @@ class KerasTensor:
 class Layer:
     """Base class of layers and models.
 
-    A subclass makes its weights in `__init__` or `build(input_shape)` and computes in `call(inputs, ...)`. Weights
-    and layers held by attributes, also in lists, tuples and dicts, are found.
+    A subclass makes its weights in `__init__` or `build(input_shape)`, and computes its output in `call(inputs, ...)`.
+    Variables and layers in its attributes belong to it, also those in lists, tuples and dictionaries.
 
     Args:
-      trainable: False keeps its weights, and its sublayers', out of `trainable_variables`.
-      dtype: of weights and computations, float32 by default.
-      name: by default made from the class's, and unique.
-      input_shape, input_dim, batch_input_shape: shape of the input (the first two without the batch), so that
-        a `Sequential` can build at once.
-      **kwargs: Keras 2's `weights` (values to start from) and `dynamic` (of no effect).
+      trainable: False keeps the weights of the layer and of its sublayers out of `trainable_variables`.
+      dtype: the dtype of weights and computations, float32 by default.
+      name: by default a new unique name made from the name of the class.
+      input_shape: the shape of the input without the batch axis. With it a `Sequential` makes the weights at once.
+      input_dim: instead of `input_shape`, the size of the only axis besides the batch axis.
+      batch_input_shape: instead of `input_shape`, the shape with the batch axis.
+      **kwargs: `weights`, the initial values of the weights, and `dynamic`, which has no effect. Both are Keras 2's.
 
     Raises:
-      ValueError: another keyword argument.
+      ValueError: there is another keyword argument.
 
     Source: https://keras.io/api/layers/base_layer/
 
@@ -78,11 +88,13 @@ class Layer:
     _training_position = 1
     _tracked: dict[str, Any]
     _made: list[Any]
-    _trainables: tuple[int, list[Any], list[Any]] | None  # structure number, containers, trainable variables
+    # What `trainable_variables` found last: the value of `_structure` then, the containers with the ids of their
+    # contents, and the variables.
+    _trainables: tuple[int, list[Any], list[Any]] | None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Layer":
         self = object.__new__(cls)
-        # Here, not in __init__: a subclass may set attributes before it calls super().__init__().
+        # Not in __init__, because a subclass may set attributes before it calls super().__init__().
         object.__setattr__(self, "_tracked", {})
         object.__setattr__(self, "_made", [])
         object.__setattr__(self, "built", False)
@@ -110,7 +122,7 @@ class Layer:
         **kwargs: Any,
     ):
         object.__setattr__(self, "_initial_weights", keras2.take("Layer", kwargs, "weights"))
-        keras2.take("Layer", kwargs, "dynamic")  # layers may hold any Python code anyway
+        keras2.take("Layer", kwargs, "dynamic")  # of no effect: `call` may hold any Python code anyway
         if batch_input_shape is not None:
             keras2.hint("batch_input_shape=", keras2.KEYWORDS["Layer"]["batch_input_shape"])
         if kwargs:
@@ -140,12 +152,12 @@ class Layer:
 
     @property
     def name(self) -> str:
-        """The layer's name."""
+        """The name of the layer."""
         return self._name
 
     @property
     def dtype(self) -> str:
-        """Name of the dtype of the weights."""
+        """The name of the dtype of weights and computations."""
         return dtypes.from_numpy(self._dtype).name
 
     compute_dtype = variable_dtype = dtype
@@ -161,26 +173,29 @@ class Layer:
         constraint: Any = None,
         name: str | None = None,
     ) -> Weight:
-        """Makes a variable of this layer.
+        """Makes a variable that belongs to this layer.
 
         Args:
-          shape: () by default.
-          initializer: name, `Initializer` or function of shape and dtype; by default Glorot-uniform for floats,
-            zeros otherwise.
-          dtype: the layer's by default.
-          trainable: whether it is among `trainable_variables`.
-          regularizer: not supported yet.
-          constraint: function applied to the variable after each optimizer step.
-          name: "variable" by default, made unique.
+          shape: the shape, () by default.
+          initializer: a name, an `Initializer`, or a function of shape and dtype. The default is "glorot_uniform" for
+            floating dtypes and "zeros" for others.
+          dtype: by default the dtype of the layer.
+          trainable: whether the variable is among `trainable_variables`.
+          regularizer: must be None. Regularizers are not supported.
+          constraint: a function that is applied to the variable after each optimizer step.
+          name: by default "variable", with a number if needed to make it unique.
 
         Returns:
           The variable.
+
+        Raises:
+          UnsupportedError: `regularizer` is given.
 
         Source: https://keras.io/api/layers/base_layer/#addweight-method
         """
         if regularizer is not None:
             raise errors.UnsupportedError(
-                "add_weight(`regularizer`)", "losses of layers are not collected yet", "add the penalty to the loss"
+                "add_weight(`regularizer`)", "losses of layers are not collected", "Add the penalty to the loss."
             )
         dims = tuple(int(d) for d in (() if shape is None else shape))
         kind = self._dtype if dtype is None else dtypes.to_numpy(dtype)
@@ -205,7 +220,7 @@ class Layer:
         return names if _running.stack and _running.stack[-1][0] is self else [*names, self.name]
 
     def _own(self) -> list[Variable]:
-        """This layer's own variables, the trainable ones first."""
+        """The variables of this layer without those of its sublayers, the trainable ones first."""
         found = {id(v): v for v in self._made}
         found |= {id(v): v for v in _walk(self._tracked) if isinstance(v, Variable)}
         return sorted(found.values(), key=lambda v: not v.trainable)
@@ -220,14 +235,14 @@ class Layer:
 
     @property
     def weights(self) -> list[Any]:
-        """All variables: its own, the trainable ones first, then those of its sublayers."""
+        """All variables: those of the layer itself, the trainable ones first, and then those of its sublayers."""
         return list({id(v): v for layer in self._flatten_layers() for v in layer._own()}.values())
 
     variables = weights
 
     @property
     def trainable_variables(self) -> list[Any]:
-        """The `weights` that training changes: none while `trainable` is False."""
+        """The `weights` that training changes. The list is empty while `trainable` is False."""
         found = self._trainables
         if found is None or found[0] != _structure or any(_ids(c) != ids for c, ids in found[1]):
             layers = list(self._flatten_layers())
@@ -241,7 +256,7 @@ class Layer:
 
     @property
     def non_trainable_variables(self) -> list[Any]:
-        """The other `weights`."""
+        """The `weights` that are not in `trainable_variables`."""
         trained = set(map(id, self.trainable_variables))
         return [v for v in self.weights if id(v) not in trained]
 
@@ -249,7 +264,7 @@ class Layer:
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes the weights. Setting it sets it for all sublayers."""
+        """Whether training changes the weights. Setting it also sets it for all sublayers."""
         return self._trainable
 
     @trainable.setter
@@ -259,14 +274,17 @@ class Layer:
         _changed()
 
     def get_weights(self) -> list[np.ndarray]:
-        """Values of `weights`."""
+        """The values of `weights` as NumPy arrays, in the same order."""
         return [v.numpy() for v in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
-        """Assigns to `weights`.
+        """Assigns new values to `weights`.
+
+        Args:
+          weights: arrays, in the order of `weights`.
 
         Raises:
-          ValueError: the number or a shape does not fit; nothing changes then.
+          ValueError: the number of arrays or one of their shapes does not fit. No weight has changed then.
         """
         own = self.weights
         if len(weights) != len(own):
@@ -284,7 +302,11 @@ class Layer:
             v.assign(value)
 
     def count_params(self) -> int:
-        """How many numbers the weights hold."""
+        """The number of elements of all weights together.
+
+        Raises:
+          ValueError: the layer is not built yet.
+        """
         if not self.built:
             raise ValueError(f"You tried to call `count_params` on layer '{self.name}', but the layer isn't built.")
         return sum(int(np.prod(v.shape.as_list())) for v in self.weights)
@@ -292,18 +314,18 @@ class Layer:
     # Running
 
     def build(self, input_shape: Any) -> None:
-        """Makes the weights; called before the first `call`, with the shape of its first argument."""
+        """Makes the weights. It runs before the first `call`, with the shape of the first argument of that call."""
         self.built = True
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        """Computes the output. To be written by subclasses."""
+        """Computes the output. Subclasses define it."""
         raise NotImplementedError(f"Layer {type(self).__name__} does not have a `call()` method implemented.")
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Shape of the output for a shape of the input.
+        """The shape of the output for an input of shape `input_shape`.
 
         Raises:
-          NotImplementedError: the layer does not say.
+          NotImplementedError: the class of the layer does not define it.
         """
         raise NotImplementedError(f"Layer {type(self).__name__} should implement `compute_output_shape`.")
 
@@ -335,7 +357,7 @@ class Layer:
             stack.pop()
 
     def _enter(self, value: Any) -> Any:
-        """An argument of `call`: arrays become tensors, floating ones of the layer's dtype."""
+        """Prepares an argument of `call`: arrays become tensors, and floating tensors get the dtype of the layer."""
         if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
             return type(value)(map(self._enter, value))
         if isinstance(value, dict):
@@ -343,8 +365,8 @@ class Layer:
         if isinstance(value, KerasTensor):
             raise errors.UnsupportedError(
                 f"{type(self).__name__}(Input(...))",
-                "functional models are not there yet",
-                "use Sequential, or subclass Model",
+                "functional models are not supported by the built-in Keras stack",
+                "Use Sequential, or write a subclass of Model.",
             )
         if isinstance(value, np.ndarray) or (
             not isinstance(value, Tensor)
@@ -362,7 +384,8 @@ class Layer:
                 f"In layer '{type(self).__name__}', you forgot to call `super().__init__()` as the "
                 "first statement in the `__init__()` method. Go add it!"
             )
-        # In a trace of its own: the first step's program is then the same as the second's.
+        # The ops that make the weights go into a program of their own. Otherwise they would become part of the first
+        # training step, which would then need another compiled program than all later steps.
         with isolated():
             self.build(_shapes(args[0] if args else next(iter(kwargs.values()), None)))
         self.built = True
@@ -372,12 +395,12 @@ class Layer:
 
 
 def _scoped(build: Callable) -> Callable:
-    """A `build` method whose weights are named after the layer, and that marks the layer as built."""
+    """Wraps a `build` method: weights that it makes are named after the layer, and the layer is marked as built."""
 
     @functools.wraps(build)
     def wrapper(self: Layer, *args: Any, **kwargs: Any) -> Any:
         stack = _running.stack
-        inner = bool(stack) and stack[-1][0] is self  # super().build(...)
+        inner = bool(stack) and stack[-1][0] is self  # `super().build(...)` within a `build` that is wrapped too
         if not inner:
             stack.append((self, None))
         try:
@@ -407,7 +430,7 @@ _structure = 0
 
 
 def _changed() -> None:
-    """Some layer's attributes changed: what was found by walking them is out of date."""
+    """Notes that an attribute of some layer changed, which makes the cached `_trainables` of all layers out of date."""
     global _structure
     _structure += 1
 
@@ -417,7 +440,7 @@ def _ids(container: Any) -> list[int]:
 
 
 def _containers(tracked: Any) -> Iterator[Any]:
-    """Lists, tuples and dicts in attributes, nested ones too: they change without telling."""
+    """The lists, tuples and dictionaries in attributes, nested ones too: `__setattr__` sees no changes inside them."""
     for value in tracked.values() if isinstance(tracked, dict) else tracked:
         if isinstance(value, (list, tuple, dict)):
             yield value
@@ -425,7 +448,7 @@ def _containers(tracked: Any) -> Iterator[Any]:
 
 
 def _walk(value: Any) -> Iterator[Any]:
-    """Variables and layers in nested lists, tuples and dicts."""
+    """The variables and layers in nested lists, tuples and dictionaries."""
     if isinstance(value, (Variable, Layer)):
         yield value
     elif isinstance(value, dict):

@@ -1,4 +1,7 @@
-"""`keras.losses`: the public names; see `loss_base`, and `regression_losses` and its neighbours."""
+"""The public names of `tf.keras.losses`, and `get`, which finds a loss by its name.
+
+The losses are defined in `regression.py`, `probabilistic.py` and `structure.py` of this folder.
+"""
 
 from typing import Any
 
@@ -66,12 +69,12 @@ MSLE = msle = mean_squared_logarithmic_error
 KLD = kld = kullback_leibler_divergence = kl_divergence
 logcosh = log_cosh
 _BY_NAME = {n: globals()[n] for n in __all__ if n not in ("Reduction", "deserialize", "get", "serialize")}
-# Strings that Keras takes, but no attributes of its module.
+# Keras accepts these as strings, but its module has no attributes of these names.
 _BY_NAME |= {"bce": binary_crossentropy, "BCE": binary_crossentropy}
 
 
 def serialize(loss: Any) -> dict[str, Any]:
-    """A loss object or function as a dictionary of plain values.
+    """Describes a loss object or function by a dictionary of plain values.
 
     >>> serialize(Huber(2.0))["config"]["delta"]
     2.0
@@ -80,10 +83,15 @@ def serialize(loss: Any) -> dict[str, Any]:
 
 
 def deserialize(name: Any, custom_objects: Any = None) -> Any:
-    """The loss object or function of a dictionary that `serialize` gave.
+    """Makes the loss object or function that a dictionary from `serialize` describes.
+
+    Args:
+      name: the dictionary.
+      custom_objects: classes and functions by name, besides those of `tf.keras.losses`.
 
     Raises:
-      ValueError: an unknown name. TypeError: no such dictionary.
+      ValueError: the dictionary names an unknown class or function.
+      TypeError: `name` is not such a dictionary.
 
     >>> deserialize(serialize(Huber(2.0))).delta
     2.0
@@ -92,10 +100,17 @@ def deserialize(name: Any, custom_objects: Any = None) -> Any:
 
 
 def get(identifier: Any) -> Any:
-    """The loss for a name, a class, a dictionary of `serialize`, a callable (returned as it is), or None.
+    """Looks up or makes a loss.
+
+    Args:
+      identifier: a name; a class; a dictionary from `serialize`; a callable, which is returned as it is; or None, which
+        gives None.
+
+    Returns:
+      A loss object or function.
 
     Raises:
-      ValueError: an unknown name.
+      ValueError: `identifier` is an unknown name, or none of these.
 
     >>> get("mse") is mean_squared_error
     True

@@ -1,4 +1,7 @@
-"""Losses of numbers and directions, and hinges. The bodies are formulas on JAX arrays, see `loss_base.formula`."""
+"""Losses for numbers and directions, and hinge losses.
+
+The function bodies compute on JAX arrays; `base.formula` makes the public functions from them.
+"""
 
 from typing import Any
 
@@ -21,12 +24,12 @@ def _mean(x: Any) -> Any:
 
 
 def _size(x: Any) -> Any:
-    """As abs, but of gradient 0 at 0."""
+    """The absolute value, with gradient 0 at 0."""
     return x * jnp.sign(x)
 
 
 def _of_hinge(y_true: Any) -> Any:
-    """Labels 0 and 1 as -1 and 1; others as they are."""
+    """Turns labels 0 and 1 into -1 and 1, and returns other labels unchanged."""
     return jnp.where(jnp.all((y_true == 0) | (y_true == 1)), 2 * y_true - 1, y_true)
 
 
@@ -88,7 +91,9 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
 
 @formula
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
-    """Half the squared error up to `delta`, linear beyond; averaged over the last axis.
+    """The Huber loss, averaged over the last axis.
+
+    It is half the squared error where the error is at most `delta` in size, and grows linearly beyond.
 
     Source: https://keras.io/api/losses/regression_losses/#huber-function
 
@@ -117,7 +122,9 @@ def log_cosh(y_true: Any, y_pred: Any) -> Any:
 
 @formula
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
-    """Minus the cosine of the angle between two vectors: -1 for the same direction, 0 for a right angle.
+    """Minus the cosine of the angle between two vectors.
+
+    It is -1 for the same direction, 0 for a right angle. The vectors lie along `axis`.
 
     Source: https://keras.io/api/losses/regression_losses/#cosine_similarity-function
 
@@ -135,7 +142,7 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
 
 @formula
 def hinge(y_true: Any, y_pred: Any) -> Any:
-    """``mean(max(1 - y_true * y_pred, 0))`` over the last axis; labels are -1 and 1, or 0 and 1.
+    """``mean(max(1 - y_true * y_pred, 0))`` over the last axis. The labels are -1 and 1, or 0 and 1.
 
     Source: https://keras.io/api/losses/hinge_losses/#hinge-function
 
@@ -147,7 +154,7 @@ def hinge(y_true: Any, y_pred: Any) -> Any:
 
 @formula
 def squared_hinge(y_true: Any, y_pred: Any) -> Any:
-    """``mean(max(1 - y_true * y_pred, 0) ** 2)`` over the last axis; labels are -1 and 1, or 0 and 1.
+    """``mean(max(1 - y_true * y_pred, 0) ** 2)`` over the last axis. The labels are -1 and 1, or 0 and 1.
 
     Source: https://keras.io/api/losses/hinge_losses/#squared_hinge-function
 
@@ -159,7 +166,9 @@ def squared_hinge(y_true: Any, y_pred: Any) -> Any:
 
 @formula
 def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
-    """``max(neg - pos + 1, 0)``: neg is the largest prediction for a wrong class, pos that for the true one.
+    """``max(neg - pos + 1, 0)``.
+
+    Here pos is the prediction for the true class and neg the largest prediction for a wrong class.
 
     Source: https://keras.io/api/losses/hinge_losses/#categorical_hinge-function
 
@@ -170,7 +179,7 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
 
 
 class MeanSquaredError(FormulaLoss):
-    """`mean_squared_error`, reduced over the batch. Arguments as of `Loss`.
+    """`mean_squared_error`, reduced over the batch. For the arguments see `Loss`.
 
     Source: https://keras.io/api/losses/regression_losses/#meansquarederror-class
 
@@ -187,7 +196,7 @@ class MeanSquaredError(FormulaLoss):
 
 
 class MeanAbsoluteError(FormulaLoss):
-    """`mean_absolute_error`, reduced over the batch. Arguments as of `Loss`.
+    """`mean_absolute_error`, reduced over the batch. For the arguments see `Loss`.
 
     Source: https://keras.io/api/losses/regression_losses/#meanabsoluteerror-class
 
@@ -204,7 +213,7 @@ class MeanAbsoluteError(FormulaLoss):
 
 
 class MeanAbsolutePercentageError(FormulaLoss):
-    """`mean_absolute_percentage_error`, reduced over the batch. Arguments as of `Loss`.
+    """`mean_absolute_percentage_error`, reduced over the batch. For the arguments see `Loss`.
 
     Source: https://keras.io/api/losses/regression_losses/#meanabsolutepercentageerror-class
 
@@ -224,7 +233,7 @@ class MeanAbsolutePercentageError(FormulaLoss):
 
 
 class MeanSquaredLogarithmicError(FormulaLoss):
-    """`mean_squared_logarithmic_error`, reduced over the batch. Arguments as of `Loss`.
+    """`mean_squared_logarithmic_error`, reduced over the batch. For the arguments see `Loss`.
 
     Source: https://keras.io/api/losses/regression_losses/#meansquaredlogarithmicerror-class
 
@@ -244,7 +253,7 @@ class MeanSquaredLogarithmicError(FormulaLoss):
 
 
 class Huber(FormulaLoss):
-    """`huber`, reduced over the batch. `delta` as of `huber`, others as of `Loss`.
+    """`huber`, reduced over the batch. For `delta` see `huber`, for the other arguments see `Loss`.
 
     Source: https://keras.io/api/losses/regression_losses/#huber-class
 
@@ -265,7 +274,7 @@ class Huber(FormulaLoss):
 
 
 class LogCosh(FormulaLoss):
-    """`log_cosh`, reduced over the batch. Arguments as of `Loss`.
+    """`log_cosh`, reduced over the batch. For the arguments see `Loss`.
 
     Source: https://keras.io/api/losses/regression_losses/#logcosh-class
 
@@ -280,7 +289,11 @@ class LogCosh(FormulaLoss):
 
 
 class CosineSimilarity(FormulaLoss):
-    """`cosine_similarity`, reduced over the batch. `axis` is that of the vectors.
+    """`cosine_similarity`, reduced over the batch.
+
+    Args:
+      axis: the axis along which the vectors lie.
+      reduction, name, dtype: see `Loss`.
 
     Source: https://keras.io/api/losses/regression_losses/#cosinesimilarity-class
 
@@ -301,7 +314,7 @@ class CosineSimilarity(FormulaLoss):
 
 
 class Hinge(FormulaLoss):
-    """`hinge`, reduced over the batch. Arguments as of `Loss`.
+    """`hinge`, reduced over the batch. For the arguments see `Loss`.
 
     Source: https://keras.io/api/losses/hinge_losses/#hinge-class
 
@@ -316,7 +329,7 @@ class Hinge(FormulaLoss):
 
 
 class SquaredHinge(FormulaLoss):
-    """`squared_hinge`, reduced over the batch. Arguments as of `Loss`.
+    """`squared_hinge`, reduced over the batch. For the arguments see `Loss`.
 
     Source: https://keras.io/api/losses/hinge_losses/#squaredhinge-class
 
@@ -331,7 +344,7 @@ class SquaredHinge(FormulaLoss):
 
 
 class CategoricalHinge(FormulaLoss):
-    """`categorical_hinge`, reduced over the batch. Arguments as of `Loss`.
+    """`categorical_hinge`, reduced over the batch. For the arguments see `Loss`.
 
     Source: https://keras.io/api/losses/hinge_losses/#categoricalhinge-class
 

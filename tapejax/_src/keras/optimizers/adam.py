@@ -1,4 +1,4 @@
-"""Adam and its relatives by Keras's formulas (`tapejax._src.keras.optimizers.transforms`)."""
+"""Adam and its relatives. Their formulas are in `tapejax._src.keras.optimizers.transforms`."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -15,7 +15,7 @@ __all__ = ["Adam", "AdamW", "Adamax", "Lamb", "Lion", "Nadam"]
 
 
 class _Moments(Optimizer):
-    """What has first and second moments."""
+    """Base class of the optimizers with a first and a second moment."""
 
     _slot_names: tuple[str, ...] = ("momentum", "velocity")
     _numbers: tuple[str, ...] = ("beta_1", "beta_2", "epsilon")
@@ -33,18 +33,19 @@ class _Moments(Optimizer):
 
 
 class Adam(_Moments):
-    """Adam by TensorFlow's formula (`tapejax._src.keras.optimizers.transforms.adam`).
+    """Adam, as TensorFlow computes it.
 
-    Given `tf.IndexedSlices` it does what Keras 3 does: the moments decay in all rows, and all rows move. Where an
-    index repeats, the second moment takes the sum of the squares, not the square of the sum.
+    Epsilon is added outside the bias correction. For gradients that are `tf.IndexedSlices` it does what Keras 3 does:
+    the moments of all rows decay, and all rows change. Where an index repeats, the second moment gets the sum of the
+    squares, not the square of the sum.
 
     Args:
-      learning_rate: as of `Optimizer`.
-      beta_1: decay of the first moments.
-      beta_2: decay of the second moments.
+      learning_rate: see `Optimizer`.
+      beta_1: the decay of the first moments.
+      beta_2: the decay of the second moments.
       epsilon: added to the root of the second moment, outside the bias correction.
-      amsgrad: divide by the largest second moment so far.
-      **kwargs: as of `Optimizer`.
+      amsgrad: whether to divide by the largest second moment so far.
+      **kwargs: see `Optimizer`.
 
     Source: https://keras.io/api/optimizers/adam/
 
@@ -72,13 +73,13 @@ class Adam(_Moments):
 
 
 class AdamW(Adam):
-    """`Adam` with decay of the weights.
+    """`Adam` with weight decay.
 
     Args:
-      learning_rate: as of `Optimizer`.
-      weight_decay: variables lose this part, times the learning rate, at each step.
-      beta_1, beta_2, epsilon, amsgrad: as of `Adam`.
-      **kwargs: as of `Optimizer`.
+      learning_rate: see `Optimizer`.
+      weight_decay: each step subtracts ``weight_decay * learning_rate * variable`` from each variable.
+      beta_1, beta_2, epsilon, amsgrad: see `Adam`.
+      **kwargs: see `Optimizer`.
 
     Raises:
       ValueError: `weight_decay` is None.
@@ -108,14 +109,14 @@ class AdamW(Adam):
 
 
 class Adamax(_Moments):
-    """Adam with the largest gradient, decayed, in place of the second moment.
+    """Adam that divides by the largest gradient so far, which decays, instead of the root of the second moment.
 
     Args:
-      learning_rate: as of `Optimizer`.
-      beta_1: decay of the first moments.
-      beta_2: decay of the largest gradients.
+      learning_rate: see `Optimizer`.
+      beta_1: the decay of the first moments.
+      beta_2: the decay of the largest gradients.
       epsilon: added to the largest gradient.
-      **kwargs: as of `Optimizer`.
+      **kwargs: see `Optimizer`.
 
     Source: https://keras.io/api/optimizers/adamax/
 
@@ -131,13 +132,13 @@ class Adamax(_Moments):
 
 
 class Lamb(_Moments):
-    """Adam whose steps are scaled to the norm of each variable.
+    """Adam whose step for each variable is scaled to the norm of the variable.
 
     Args:
-      learning_rate: as of `Optimizer`.
-      beta_1, beta_2: decay of the first and second moments.
+      learning_rate: see `Optimizer`.
+      beta_1, beta_2: the decay of the first and second moments.
       epsilon: added to the root of the second moment.
-      **kwargs: as of `Optimizer`.
+      **kwargs: see `Optimizer`.
 
     Source: https://keras.io/api/optimizers/lamb/
 
@@ -152,13 +153,13 @@ class Lamb(_Moments):
 
 
 class Lion(Optimizer):
-    """Steps of one size, with the sign of an average of gradients.
+    """Steps of equal size in the direction of the sign of an average of gradients.
 
     Args:
-      learning_rate: as of `Optimizer`.
-      beta_1: weight of the momentum in the average.
-      beta_2: decay of the momentum.
-      **kwargs: as of `Optimizer`.
+      learning_rate: see `Optimizer`.
+      beta_1: the weight of the momentum in the average.
+      beta_2: the decay of the momentum.
+      **kwargs: see `Optimizer`.
 
     Raises:
       ValueError: `beta_1` is not in (0, 1].
@@ -195,13 +196,13 @@ def _nadam(rate: Any, hyper: list, iterations: Any, grads: tuple, params: tuple,
 
 
 class Nadam(_Moments):
-    """Adam with Nesterov's look ahead.
+    """Adam with Nesterov momentum.
 
     Args:
-      learning_rate: as of `Optimizer`.
-      beta_1, beta_2: decay of the first and second moments.
+      learning_rate: see `Optimizer`.
+      beta_1, beta_2: the decay of the first and second moments.
       epsilon: added to the root of the second moment.
-      **kwargs: as of `Optimizer`.
+      **kwargs: see `Optimizer`.
 
     Source: https://keras.io/api/optimizers/nadam/
 
@@ -224,5 +225,5 @@ class Nadam(_Moments):
 
     @property
     def variables(self) -> list[Weight]:
-        """As of `Optimizer`; then the product of the momenta of all steps."""
+        """The variables of `Optimizer`, followed by the product of the momenta of all steps."""
         return [*super().variables, *([self._product] if self.built else [])]

@@ -1,4 +1,8 @@
-"""The base of Keras's optimizers: slots, arguments, checks. A step is one op over all variables."""
+"""`Optimizer`, the base class of optimizers.
+
+It keeps the slots, checks gradients, and applies clipping and weight decay. A slot is a variable that an optimizer
+keeps for each trained variable, such as its momentum. A step is recorded as one op over all variables.
+"""
 
 import functools
 import re
@@ -28,7 +32,13 @@ _DECAYED = Op("decayed_rate", lambda rate, step, decay: rate / (1 + decay.astype
 
 
 def _clip(grads: list, kind: str, limit: Any) -> list:
-    """Keras's three ways to bound gradients. A norm of slices is that of their values, also where indices repeat."""
+    """Bounds gradients in one of Keras's three ways.
+
+    Args:
+      grads: arrays or `Slices`. The norm of a `Slices` is the norm of its values, also where indices repeat.
+      kind: "value" for each element, "norm" for the norm of each gradient, "global" for the norm of all together.
+      limit: the bound.
+    """
     if kind == "value":
         return [each(lambda g: jnp.clip(g, -limit.astype(g.dtype), limit.astype(g.dtype)), g) for g in grads]
     values = [g.values if isinstance(g, Slices) else g for g in grads]
@@ -41,12 +51,16 @@ def _clip(grads: list, kind: str, limit: Any) -> list:
     dtype = jnp.result_type(*values)
     norm = jnp.sqrt(sum(jnp.sum(jnp.square(g.astype(dtype))) for g in values))
     limit = limit.astype(dtype)
-    scale = limit * jnp.minimum(1 / norm, 1 / limit) + (norm - norm)  # not finite: everything becomes nan
+    # If the norm is not finite, ``norm - norm`` is nan, and so become all gradients.
+    scale = limit * jnp.minimum(1 / norm, 1 / limit) + (norm - norm)
     return [g * scale.astype(g.dtype) for g in map(dense, grads)]
 
 
 def _gradients(flat: list, params: Sequence, sliced: tuple[int, ...]) -> list:
-    """One gradient for each parameter; those at `sliced` came as values and indices."""
+    """The gradients of the parameters, from a flat list in which those at the positions `sliced` are two arrays.
+
+    The two arrays are the values and the indices of a `Slices`.
+    """
     rest = iter(flat)
     grads = []
     for i, p in enumerate(params):
@@ -58,7 +72,9 @@ def _gradients(flat: list, params: Sequence, sliced: tuple[int, ...]) -> list:
             fits, g = g.shape == p.shape, g.astype(p.dtype)
         if not fits:
             shape = g.values.shape if i in sliced else g.shape
-            raise ValueError(f"A gradient of shape {shape} does not fit its variable of shape {p.shape}")
+            raise ValueError(
+                f"A gradient does not fit its variable. Expected: shape {p.shape}. Received: shape {shape}"
+            )
         grads.append(g)
     return grads
 
@@ -74,10 +90,22 @@ def _step(
     decay: tuple[int, ...],
     sliced: tuple[int, ...],
 ) -> tuple:
-    """One step: gradients, variables and slots in, new variables and slots out.
+    """One step of an optimizer, as a function of arrays.
 
-    Static arguments: `advance` is the formula; `count` the number of variables; `numbers` of Python numbers; `clip` how
-    gradients are bounded; `decay` and `sliced` say which variables decay, and which gradients are slices.
+    Args:
+      iterations: the number of steps done.
+      rate: the learning rate.
+      *rest: the optimizer's numbers, the weight decay if any, the clipping limit if any, then the gradients, the
+        variables and the slots.
+      advance: the formula; see `by_formula`.
+      count: how many variables there are.
+      numbers: how many of `rest` are numbers.
+      clip: the kind of clipping (see `_clip`), or "" for none.
+      decay: the positions of the variables with weight decay.
+      sliced: the positions of the gradients that are slices.
+
+    Returns:
+      The new number of steps, the new variables and the new slots.
     """
     hyper, rest = list(rest[:numbers]), rest[numbers:]
     split = count + len(sliced)
@@ -98,11 +126,15 @@ def _step(
 
 @functools.cache
 def by_formula(formula: Callable, **options: Any) -> Callable:
-    """What a step does by a formula of `tapejax._src.keras.optimizers.transforms`.
+    """Makes the attribute `_advance` of an optimizer from a formula of `tapejax._src.keras.optimizers.transforms`.
 
     Args:
-      formula: from the learning rate and the optimizer's numbers to a transformation.
-      **options: its static arguments.
+      formula: a function of the learning rate and the optimizer's numbers that returns an optax transformation.
+      **options: keyword arguments of `formula` that are part of the compiled program.
+
+    Returns:
+      A function of the learning rate, numbers, iterations, gradients, variables and slots. It returns what to add to
+      the variables, and the new slots.
     """
 
     def advance(rate: Any, hyper: list, iterations: Any, grads: tuple, params: tuple, slots: Sequence) -> tuple:
@@ -139,17 +171,17 @@ class Optimizer:
     """Base class of optimizers.
 
     Args:
-      learning_rate: number, `LearningRateSchedule`, or function without arguments.
-      weight_decay: variables lose this part, times the learning rate, at each step.
-      clipnorm: bound for each gradient's norm.
-      clipvalue: bound for each element.
-      global_clipnorm: bound for the norm of all gradients together.
-      name: by default made from the class's.
-      **kwargs: Keras 2's `lr`, now `learning_rate`, and `decay`, which Keras 3 ignores with a warning: the rate is
-        divided by ``1 + decay * iterations``.
+      learning_rate: a number, a `LearningRateSchedule`, or a function without arguments.
+      weight_decay: if given, each step subtracts ``weight_decay * learning_rate * variable`` from each variable.
+      clipnorm: if given, the largest norm that a single gradient may have. Larger gradients are scaled down to it.
+      clipvalue: if given, elements of gradients are clipped to [-clipvalue, clipvalue].
+      global_clipnorm: if given, the largest norm that all gradients together may have.
+      name: by default a new unique name made from the name of the class.
+      **kwargs: Keras 2's `lr`, which is now called `learning_rate`, and `decay`. With `decay` the learning rate is
+        divided by ``1 + decay * iterations``; Keras 3 ignores this argument with a warning.
 
     Raises:
-      ValueError: another argument, or more than one bound.
+      ValueError: there is another keyword argument, or more than one of the three clipping arguments is given.
 
     Source: https://keras.io/api/optimizers/
 
@@ -161,11 +193,12 @@ class Optimizer:
     """
 
     _slot_names: tuple[str, ...] = ()
-    _together = 2  # how many slots Keras makes variable by variable; the others follow, for all variables each
-    _slot_starts: dict[str, float]  # where not zero
-    _numbers: tuple[str, ...] = ()
-    _why: tuple[tuple[int, ...], str] = ((), "")  # last variables without gradients, and the reasons
-    _advance: Callable  # from a step's arrays to what is added to the variables, and the new slots
+    # In `variables` Keras lists this many slots variable by variable. Of each further slot it then lists all variables.
+    _together = 2
+    _slot_starts: dict[str, float]  # by slot name: its initial value, if not 0
+    _numbers: tuple[str, ...] = ()  # the attributes that are arguments of the formula
+    _why: tuple[tuple[int, ...], str] = ((), "")  # the variables that had no gradient last, and the reasons
+    _advance: Callable  # the formula; see `by_formula`
 
     def __init__(
         self,
@@ -203,10 +236,10 @@ class Optimizer:
             self._rate_variable = self._add("learning_rate", np.array(learning_rate, np.float32))
         self._index: dict[int, int] = {}
         self._trained: list[Any] = []
-        self._slots: list[list[Weight]] = []  # by slot name, then by variable
+        self._slots: list[list[Weight]] = []  # indexed by slot name, then by variable
         self._slot_starts = {}
         self._excluded: tuple[set[int], re.Pattern | None] = (set(), None)
-        self._decaying: list[bool] = []  # by variable
+        self._decaying: list[bool] = []  # for each variable, whether it has weight decay
         self._op = _op(type(self).__name__)
 
     def _add(self, name: str, value: np.ndarray) -> Weight:
@@ -214,12 +247,12 @@ class Optimizer:
 
     @property
     def iterations(self) -> Weight:
-        """How many steps were done: an int64 variable."""
+        """The number of steps done, an int64 variable."""
         return self._iterations
 
     @property
     def learning_rate(self) -> Any:
-        """The learning rate: a variable, or what the schedule or function gives now. May be set."""
+        """The learning rate: a variable, or the current value of the schedule or function. It can be set."""
         if self._rate_variable is not None:
             return self._rate_variable
         schedule = self._learning_rate
@@ -243,7 +276,7 @@ class Optimizer:
 
     @property
     def variables(self) -> list[Weight]:
-        """Step counter, learning rate, and the slots of each variable."""
+        """The step counter, the learning rate if it is a variable, and the slots, in Keras's order."""
         rate = [] if self._rate_variable is None else [self._rate_variable]
         first = zip(*self._slots[: self._together], strict=True)
         return [
@@ -254,7 +287,7 @@ class Optimizer:
         ]
 
     def build(self, variables: Iterable[Any]) -> None:
-        """Makes the slots for these variables, the only ones that the optimizer will then accept."""
+        """Makes the slots of these variables. From then on the optimizer accepts no other variables."""
         if self.built:
             return
         if getattr(self, "epsilon", 0) is None:
@@ -266,7 +299,8 @@ class Optimizer:
         self.built = True
 
     def _make_slots(self) -> list[list[Weight]]:
-        starts = [np.float32(self._slot_starts.get(name, 0)) for name in self._slot_names]  # Keras's are float32 first
+        # Keras rounds the initial values to float32, whatever the dtype of the variable.
+        starts = [np.float32(self._slot_starts.get(name, 0)) for name in self._slot_names]
         return [
             [
                 self._add(f"{_label(v)}_{name}", np.full(v.shape.as_list(), start, v.dtype.as_numpy_dtype))
@@ -277,19 +311,19 @@ class Optimizer:
 
     @property
     def weights(self) -> list[Weight]:
-        """Step counter and slots, in Keras 2's order: `variables` has the learning rate too."""
+        """The step counter and the slots, in Keras 2's order. Unlike `variables` it has no learning rate."""
         keras2.hint("optimizer.weights", keras2.MEMBERS["Optimizer"]["weights"])
         return [self._iterations, *(s for of_name in self._slots for s in of_name)]
 
     def get_weights(self) -> list[np.ndarray]:
-        """Values of `weights`, as Keras 2 gave them."""
+        """The values of `weights` as NumPy arrays, as in Keras 2."""
         return [v.numpy() for v in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
-        """Sets what `get_weights` gave.
+        """Assigns new values to `weights`, such as those that `get_weights` returned.
 
         Raises:
-          ValueError: another number of arrays, or another shape.
+          ValueError: the number of arrays or one of their shapes does not fit.
         """
         own = self.weights
         if len(weights) != len(own):
@@ -310,17 +344,18 @@ class Optimizer:
         """Does one step.
 
         Args:
-          grads_and_vars: pairs; gradients are tensors, `tf.IndexedSlices` or None. The first call fixes which
-            variables the optimizer knows.
-          name: of no effect.
-          experimental_aggregate_gradients, skip_gradients_aggregation: of Keras 2; on one device there is nothing
-            to add up.
+          grads_and_vars: pairs of a gradient and its variable. A gradient is a tensor, a `tf.IndexedSlices` or None.
+            The first call makes the slots; later calls accept only the variables of the first.
+          name: has no effect.
+          experimental_aggregate_gradients, skip_gradients_aggregation: Keras 2's. They have no effect, because on one
+            device there are no gradients of other devices to add.
 
         Returns:
-          `iterations`.
+          The variable `iterations`.
 
         Raises:
-          ValueError: no pairs, no gradient at all, an unknown variable, or one given twice.
+          ValueError: there are no pairs, all gradients are None, a variable is unknown or given twice, or the shape of
+            a gradient is not that of its variable.
         """
         for old, given in (
             ("experimental_aggregate_gradients", experimental_aggregate_gradients),
@@ -333,7 +368,16 @@ class Optimizer:
         return self._iterations
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
-        """Does one step with gradients in the order of the variables; see `apply_gradients`."""
+        """Does one step.
+
+        Args:
+          grads: gradients; see `apply_gradients`.
+          trainable_variables: the variables, in the order of the gradients. By default those that the optimizer was
+            built for.
+
+        Raises:
+          ValueError: see `apply_gradients`.
+        """
         if trainable_variables is None:
             if not self.built:
                 raise ValueError(
@@ -360,7 +404,9 @@ class Optimizer:
                 "recreate a new optimizer instance."
             ) from None
         if len(set(places)) < len(places):
-            raise ValueError("A variable is given twice: add its gradients")
+            raise ValueError(
+                "Expected each variable once. Received: a variable twice. Add its gradients to each other."
+            )
         if any(g is None for g in grads):
             grads, places = self._without_none(grads, places)
         self._run([g if type(g) in (Tensor, IndexedSlices) else convert.to_tensor(g) for g in grads], places)
@@ -370,7 +416,7 @@ class Optimizer:
         if not kept:
             raise ValueError("No gradients provided for any variable.")
         without = tuple(i for g, i in zip(grads, places, strict=True) if g is None)
-        if without != self._why[0]:  # the reasons take a walk over all that the tape saw
+        if without != self._why[0]:  # finding the reasons means searching all that the tape recorded
             self._why = (without, why_missing([self._trained[i] for i in without]))
         absent = [getattr(self._trained[i], "path", self._trained[i].name) for i in without]
         warnings.warn(
@@ -446,11 +492,11 @@ class Optimizer:
         return [of_name[i] for of_name in self._slots for i in places]
 
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
-        """Takes variables out of the decay of weights.
+        """Excludes variables from weight decay.
 
         Args:
-          var_list: the variables.
-          var_names: regular expressions that are searched for in the variables' names.
+          var_list: variables to exclude.
+          var_names: regular expressions. A variable is excluded if one of them matches somewhere in its name.
         """
         self._excluded = ({id(v) for v in var_list or ()}, re.compile("|".join(var_names)) if var_names else None)
         self._decaying = []
@@ -461,15 +507,18 @@ class Optimizer:
         return self._decaying
 
     def minimize(self, loss: Any, var_list: Any, tape: Any = None) -> Weight:
-        """Computes gradients and does one step.
+        """Computes gradients and does one step with them.
 
         Args:
-          loss: function without arguments; or a tensor, with the tape that recorded it.
+          loss: a function without arguments that returns the loss, or the loss as a tensor.
           var_list: variables, or a function that returns them.
-          tape: `GradientTape`.
+          tape: the `GradientTape` that recorded the loss. Needed if `loss` is a tensor.
+
+        Returns:
+          The variable `iterations`.
 
         Raises:
-          ValueError: a tensor without a tape, or as `apply_gradients`.
+          ValueError: `loss` is a tensor and there is no tape; see also `apply_gradients`.
         """
         if callable(loss) and not isinstance(loss, Tensor):
             tape = tape or GradientTape()

@@ -1,4 +1,8 @@
-"""`keras.optimizers`: `SGD` and what divides by accumulated gradients; the Adams and optax's come from their files."""
+"""`SGD`, `RMSprop`, `Adagrad`, `Adadelta`, `Ftrl`, and `get`, which finds an optimizer by its name.
+
+Their formulas are in `tapejax._src.keras.optimizers.transforms`. Together with Adam and its relatives (`adam.py`) and
+`from_optax` these are the public names of `tf.keras.optimizers`.
+"""
 
 from typing import Any
 
@@ -28,18 +32,18 @@ __all__ = [
 
 
 class SGD(Optimizer):
-    """Gradient descent with momentum by TensorFlow's formula (`tapejax._src.keras.optimizers.transforms.sgd`).
+    """Gradient descent, optionally with momentum, as TensorFlow computes it.
 
-    Without momentum, `tf.IndexedSlices` touch only their rows.
+    Without momentum a gradient that is a `tf.IndexedSlices` changes only its own rows.
 
     Args:
-      learning_rate: as of `Optimizer`.
-      momentum: in [0, 1].
-      nesterov: look ahead by one step of the momentum.
-      **kwargs: as of `Optimizer`.
+      learning_rate: see `Optimizer`.
+      momentum: a number in [0, 1]. 0 means no momentum.
+      nesterov: whether to use Nesterov momentum.
+      **kwargs: see `Optimizer`.
 
     Raises:
-      ValueError: `momentum` is out of range.
+      ValueError: `momentum` is not in [0, 1].
 
     Source: https://keras.io/api/optimizers/sgd/
 
@@ -62,17 +66,19 @@ class SGD(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """Gradients divided by the root of their average square.
+    """Gradients divided by the root of their mean square.
 
-    Given `tf.IndexedSlices` the averages decay in all rows; without momentum only the slices' rows move.
+    For a gradient that is a `tf.IndexedSlices` the averages of all rows decay. Without momentum only the rows of the
+    slices change.
 
     Args:
-      learning_rate: as of `Optimizer`.
-      rho: decay of the average square.
-      momentum: of the steps; 0 for none.
+      learning_rate: see `Optimizer`.
+      rho: the decay of the mean square.
+      momentum: the momentum of the steps. 0 means no momentum.
       epsilon: added under the root.
-      centered: subtract the squared average gradient: the estimated variance.
-      **kwargs: as of `Optimizer`.
+      centered: whether to divide by the root of the estimated variance, which is the mean square minus the square of
+        the mean.
+      **kwargs: see `Optimizer`.
 
     Source: https://keras.io/api/optimizers/rmsprop/
 
@@ -103,13 +109,15 @@ class RMSprop(Optimizer):
 
 
 class Adagrad(Optimizer):
-    """Gradients divided by the root of the sum of their squares. `tf.IndexedSlices` touch only their rows.
+    """Gradients divided by the root of the sum of their squares.
+
+    A gradient that is a `tf.IndexedSlices` changes only its own rows.
 
     Args:
-      learning_rate: as of `Optimizer`.
-      initial_accumulator_value: what the sums start from.
+      learning_rate: see `Optimizer`.
+      initial_accumulator_value: the initial value of the sums.
       epsilon: added under the root.
-      **kwargs: as of `Optimizer`.
+      **kwargs: see `Optimizer`.
 
     Source: https://keras.io/api/optimizers/adagrad/
 
@@ -133,13 +141,15 @@ class Adagrad(Optimizer):
 
 
 class Adadelta(Optimizer):
-    """Adagrad with averages in place of sums. Of `tf.IndexedSlices` only the rows move.
+    """Adagrad with running averages instead of sums.
+
+    A gradient that is a `tf.IndexedSlices` changes only its own rows.
 
     Args:
-      learning_rate: as of `Optimizer`.
-      rho: decay of the averages.
+      learning_rate: see `Optimizer`.
+      rho: the decay of the averages.
       epsilon: added under the roots.
-      **kwargs: as of `Optimizer`.
+      **kwargs: see `Optimizer`.
 
     Source: https://keras.io/api/optimizers/adadelta/
 
@@ -160,19 +170,21 @@ class Adadelta(Optimizer):
 
 
 class Ftrl(Optimizer):
-    """Follow the regularized leader.
+    """FTRL, "follow the regularized leader".
 
     Args:
-      learning_rate: as of `Optimizer`.
-      learning_rate_power: how the learning rate decays, at most 0.
-      initial_accumulator_value: what the sums of squares start from.
-      l1_regularization_strength, l2_regularization_strength: penalties on the variables.
-      l2_shrinkage_regularization_strength: penalty on the size alone.
-      beta: added to the l2 strength, divided by twice the learning rate.
-      **kwargs: as of `Optimizer`.
+      learning_rate: see `Optimizer`.
+      learning_rate_power: the exponent with which the learning rate decays, at most 0.
+      initial_accumulator_value: the initial value of the sums of squares, at least 0.
+      l1_regularization_strength: the strength of the L1 penalty, at least 0.
+      l2_regularization_strength: the strength of the L2 penalty, at least 0.
+      l2_shrinkage_regularization_strength: the strength, at least 0, of an L2 penalty that acts on the size of the
+        variable only.
+      beta: ``beta / (2 * learning_rate)`` is added to the strength of the L2 penalty.
+      **kwargs: see `Optimizer`.
 
     Raises:
-      ValueError: a number of the wrong sign.
+      ValueError: an argument is out of its range.
 
     Source: https://keras.io/api/optimizers/ftrl/
 
@@ -227,10 +239,17 @@ _BY_NAME = {
 
 
 def get(identifier: Any) -> Optimizer:
-    """The optimizer for a name; an `Optimizer` passes through, an optax transformation is wrapped.
+    """Looks up or makes an optimizer.
+
+    Args:
+      identifier: the name of an optimizer; an `Optimizer`, which is returned as it is; or an optax transformation,
+        which is wrapped by `from_optax`.
+
+    Returns:
+      An `Optimizer`.
 
     Raises:
-      ValueError: it is none of these.
+      ValueError: `identifier` is none of these.
 
     >>> get("adam").name.startswith("adam")
     True

@@ -1,4 +1,4 @@
-"""optax transformations as Keras optimizers."""
+"""`from_optax`: makes a Keras optimizer from an optax transformation."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ __all__ = ["from_optax"]
 
 
 class _Optax(Optimizer):
-    """An optax transformation as an optimizer; see `from_optax`."""
+    """The optimizer that `from_optax` makes."""
 
     @property
     def variables(self) -> list[Weight]:
@@ -33,13 +33,14 @@ class _Optax(Optimizer):
 
     @property
     def learning_rate(self) -> Any:
-        """Inside the transformation.
+        """Not available: the learning rate is part of the transformation.
 
         Raises:
           AttributeError: always.
         """
         raise AttributeError(
-            "The learning rate of an optax transformation is inside it: use a schedule, or optax.inject_hyperparams"
+            "An optimizer made by `from_optax` has no `learning_rate`, because the learning rate is part of the optax "
+            "transformation. To change it, give optax a schedule or use optax.inject_hyperparams."
         )
 
     def _make_slots(self) -> list[list[Weight]]:
@@ -55,7 +56,7 @@ class _Optax(Optimizer):
     def _run(self, grads: list[Any], places: list[int]) -> None:
         grads = [convert.to_tensor(g) for g in grads]
         if len(places) < len(self._trained) or places != sorted(places):
-            # The transformation's state is for all variables: one without a gradient gets zeros.
+            # The state of the transformation covers all variables, so variables without a gradient get zeros.
             given = dict(zip(places, grads, strict=True))
             places = list(range(len(self._trained)))
             grads = [
@@ -80,7 +81,14 @@ class _Optax(Optimizer):
 
 
 def _advance(transformation: optax.GradientTransformation, structure: list) -> Callable:
-    """One step. Holds no optimizer, so that programs keep none alive."""
+    """The formula of a step; see `base.by_formula`.
+
+    It does not refer to the optimizer, because compiled programs keep the formula alive for as long as they are cached.
+
+    Args:
+      transformation: the optax transformation.
+      structure: a list that will hold the tree structure of the transformation's state.
+    """
 
     def advance(rate: Any, hyper: list, iterations: Any, grads: tuple, params: tuple, slots: Sequence) -> tuple:
         updates, state = transformation.update(grads, jax.tree.unflatten(structure[0], slots), params)
@@ -90,14 +98,14 @@ def _advance(transformation: optax.GradientTransformation, structure: list) -> C
 
 
 def from_optax(transformation: optax.GradientTransformation, name: str | None = None) -> Optimizer:
-    """Any optax optimizer as a Keras one.
+    """Makes a Keras optimizer from an optax transformation.
 
     Args:
-      transformation: such as ``optax.adamw(1e-3)``; its state is kept in variables.
-      name: of the optimizer.
+      transformation: the transformation, such as ``optax.adamw(1e-3)``. The optimizer keeps its state in variables.
+      name: the name of the optimizer. By default a new unique one.
 
     Returns:
-      An `Optimizer`. Variables without a gradient count as having a zero one.
+      An `Optimizer`. It treats variables without a gradient as if their gradients were zeros.
 
     >>> import tapejax as tf
     >>> v = tf.Variable(1.0)

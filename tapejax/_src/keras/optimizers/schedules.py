@@ -1,4 +1,4 @@
-"""`keras.optimizers.schedules`: learning rates as functions of the step."""
+"""Learning rates as functions of the step: `tf.keras.optimizers.schedules`."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ __all__ = [
 
 
 class LearningRateSchedule:
-    """Base class: an object called with the step (an int64 tensor) gives the learning rate.
+    """Base class of schedules. A schedule is called with the step, an int64 tensor, and returns the learning rate.
 
     Source: https://keras.io/api/optimizers/learning_rate_schedules/learning_rate_schedule/
 
@@ -34,20 +34,21 @@ class LearningRateSchedule:
         )
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """The arguments of the constructor. Subclasses define it."""
         raise NotImplementedError(f"Learning rate schedule '{type(self).__name__}' must override `get_config()`.")
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "LearningRateSchedule":
-        """A schedule with these arguments."""
+        """Makes a schedule from what `get_config` returned."""
         return cls(**config)
 
 
 class _Formula(LearningRateSchedule):
-    """A schedule that is one op of the step and of numbers, which are inputs: another number is no other program.
+    """A schedule that is recorded as one op.
 
     Attributes:
-      _numbers: the constructor's arguments that are numbers. _options: those that are part of the program.
+      _numbers: the names of the arguments that are inputs of the op. Other numbers need no other compiled program.
+      _options: the names of the arguments that are static. Other values need another compiled program.
     """
 
     _op: Op
@@ -75,7 +76,7 @@ class _Formula(LearningRateSchedule):
 
 
 def _op(fn: Callable) -> Op:
-    """An op of the step as float32."""
+    """Makes an op from a function of the step, which it casts to float32, and of numbers."""
     return Op(
         fn.__name__.strip("_"),
         lambda step, *numbers, **options: fn(step.astype(jnp.float32), *numbers, **options),
@@ -94,8 +95,8 @@ class ExponentialDecay(_Formula):
 
     Args:
       initial_learning_rate, decay_steps, decay_rate: numbers.
-      staircase: whole numbers of turns only.
-      name: of no effect.
+      staircase: whether to round ``step / decay_steps`` down to a whole number.
+      name: has no effect.
 
     Raises:
       ValueError: `decay_steps` is not positive.
@@ -134,7 +135,7 @@ def _inverse_time_decay(step: Any, initial: Any, steps: Any, rate: Any, *, stair
 
 
 class InverseTimeDecay(_Formula):
-    """``initial_learning_rate / (1 + decay_rate * step / decay_steps)``. Arguments as of `ExponentialDecay`.
+    """``initial_learning_rate / (1 + decay_rate * step / decay_steps)``. For the arguments see `ExponentialDecay`.
 
     Source: https://keras.io/api/optimizers/learning_rate_schedules/inverse_time_decay/
 
@@ -172,12 +173,13 @@ def _polynomial_decay(step: Any, initial: Any, steps: Any, end: Any, power: Any,
 
 
 class PolynomialDecay(_Formula):
-    """From `initial_learning_rate` to `end_learning_rate` as ``(1 - step / decay_steps) ** power``, then constant.
+    """Decays from one learning rate to another by ``(1 - step / decay_steps) ** power``, then stays constant.
 
     Args:
       initial_learning_rate, decay_steps, end_learning_rate, power: numbers.
-      cycle: begin anew at the end, each time with as many steps more.
-      name: of no effect.
+      cycle: whether to continue after `decay_steps` steps instead of staying constant. The decay then takes the next
+        whole multiple of `decay_steps` steps.
+      name: has no effect.
 
     Raises:
       ValueError: `decay_steps` is not positive.
@@ -224,13 +226,15 @@ def _cosine_decay(step: Any, initial: Any, steps: Any, alpha: Any, *warmup: Any)
 
 
 class CosineDecay(_Formula):
-    """Half a cosine from `initial_learning_rate` down to `alpha` times that, then constant; perhaps after a rise.
+    """Decays along half a cosine, then stays constant. A linear rise (warm-up) may come first.
 
     Args:
-      initial_learning_rate, decay_steps, alpha: numbers.
-      name: of no effect.
-      warmup_target: the learning rate that a straight line leads to first, and that the cosine starts from.
-      warmup_steps: how many steps that takes.
+      initial_learning_rate: the learning rate at the first step.
+      decay_steps: the number of steps of the decay.
+      alpha: the last learning rate, as a fraction of the one that the decay starts from.
+      name: has no effect.
+      warmup_target: the learning rate that the warm-up ends with and the decay starts from, or None for no warm-up.
+      warmup_steps: the number of steps of the warm-up.
 
     Raises:
       ValueError: `decay_steps` is not positive.
@@ -269,7 +273,7 @@ class CosineDecay(_Formula):
 def _cosine_decay_restarts(step: Any, initial: Any, steps: Any, t_mul: Any, m_mul: Any, alpha: Any) -> Any:
     turns = step / steps
     equal = t_mul == 1
-    ratio = jnp.where(equal, 2.0, t_mul)  # a geometric sum of equal terms has another formula
+    ratio = jnp.where(equal, 2.0, t_mul)  # the formula of a geometric sum divides by 1 - ratio
     restarts = jnp.where(equal, jnp.floor(turns), jnp.floor(jnp.log(1 - turns * (1 - ratio)) / jnp.log(ratio)))
     grown = jnp.power(ratio, restarts)
     part = jnp.where(equal, turns - restarts, (turns - (1 - grown) / (1 - ratio)) / grown)
@@ -277,11 +281,15 @@ def _cosine_decay_restarts(step: Any, initial: Any, steps: Any, t_mul: Any, m_mu
 
 
 class CosineDecayRestarts(_Formula):
-    """`CosineDecay` that begins anew each time it ends, with `t_mul` times the steps and `m_mul` times the height.
+    """A cosine decay that restarts each time it ends.
 
     Args:
-      initial_learning_rate, first_decay_steps, t_mul, m_mul, alpha: numbers.
-      name: of no effect.
+      initial_learning_rate: the learning rate at the first step.
+      first_decay_steps: the number of steps until the first restart.
+      t_mul: each decay takes `t_mul` times as many steps as the one before.
+      m_mul: each decay starts from `m_mul` times the learning rate that the one before started from.
+      alpha: the lowest learning rate, as a fraction of `initial_learning_rate`.
+      name: has no effect.
 
     Raises:
       ValueError: `first_decay_steps` is not positive.
@@ -329,11 +337,12 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     """``values[0]`` up to and including step ``boundaries[0]``, then ``values[1]``, and so on.
 
     Args:
-      boundaries: increasing numbers. values: numbers, one more of them.
-      name: of no effect.
+      boundaries: increasing numbers.
+      values: numbers, one more than there are boundaries.
+      name: has no effect.
 
     Raises:
-      ValueError: another number of values.
+      ValueError: the number of values does not fit.
 
     Source: https://keras.io/api/optimizers/learning_rate_schedules/piecewise_constant_decay/
 
@@ -373,7 +382,7 @@ _BY_NAME = {
 
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
-    """A schedule as a dictionary of plain values.
+    """Describes a schedule by a dictionary of plain values.
 
     >>> serialize(ExponentialDecay(1.0, 2, 0.25))["config"]["decay_rate"]
     0.25
@@ -382,10 +391,15 @@ def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
 
 
 def deserialize(config: Any, custom_objects: Any = None) -> LearningRateSchedule:
-    """The schedule of a dictionary that `serialize` gave.
+    """Makes the schedule that a dictionary from `serialize` describes.
+
+    Args:
+      config: the dictionary.
+      custom_objects: classes by name, besides those of `tf.keras.optimizers.schedules`.
 
     Raises:
-      ValueError: an unknown name. TypeError: no such dictionary.
+      ValueError: the dictionary names an unknown class.
+      TypeError: `config` is not such a dictionary.
 
     >>> deserialize(serialize(ExponentialDecay(1.0, 2, 0.25))).decay_rate
     0.25

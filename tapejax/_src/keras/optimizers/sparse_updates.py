@@ -1,8 +1,8 @@
-"""Gradients inside an optimizer's step: dense ones, and slices, which are applied without making the dense one.
+"""Functions for gradients inside an optimizer's step, which may be whole arrays or slices of rows.
 
-The formulas of `transforms` are written with these functions and do for both. For slices they do what Keras does on
-TensorFlow: each slice is squared, clipped or divided by itself, also where indices repeat, and what
-decays decays in all rows.
+Slices are applied without making a whole gradient of them. The formulas of `transforms.py` are written with these
+functions, so that they work for both kinds. For slices they do what Keras does on TensorFlow: each slice is squared,
+clipped or divided by itself, also where indices repeat. Running averages decay in all rows.
 """
 
 from collections.abc import Callable
@@ -14,12 +14,13 @@ __all__ = ["Slices", "added", "blended", "dense", "each"]
 
 
 class Slices:
-    """Rows of a gradient: a leaf in JAX's trees.
+    """A gradient of which only some rows are given. JAX treats it as a leaf of a pytree.
 
     Args:
-      values: array of shape ``[n, ...]``.
-      indices: integer array of shape ``[n]``; repeated ones add up, those out of range count as nothing.
-      shape: of the whole.
+      values: the rows, an array of shape ``[n, ...]``.
+      indices: the rows' places, an integer array of shape ``[n]``. Rows of the same index add up. Rows whose index is
+        out of range have no effect.
+      shape: the shape of the whole gradient.
     """
 
     __slots__ = ("indices", "shape", "values")
@@ -31,7 +32,7 @@ class Slices:
 
 
 def each(f: Callable, gradient: Any, *others: Any) -> Any:
-    """``f(gradient, *others)``, elementwise; of slices, with the same rows of the others.
+    """``f(gradient, *others)`` for an elementwise function. For slices only the same rows of `others` are used.
 
     >>> rows = each(jnp.multiply, Slices(jnp.ones((1, 2)), jnp.array([1]), (2, 2)), jnp.array([[1, 2], [3, 4]]))
     >>> rows.values.tolist()
@@ -44,7 +45,7 @@ def each(f: Callable, gradient: Any, *others: Any) -> Any:
 
 
 def added(x: Any, gradient: Any) -> Any:
-    """``x + gradient``, in the dtype of x. With slices a scatter, which reuses the buffer of x where it may.
+    """``x + gradient``, in the dtype of x. Slices are scattered into x, in its own buffer where XLA allows.
 
     >>> added(jnp.zeros(2), Slices(jnp.ones(3), jnp.array([1, 1, 5]), (2,))).tolist()
     [0.0, 2.0]
@@ -55,7 +56,7 @@ def added(x: Any, gradient: Any) -> Any:
 
 
 def blended(x: Any, gradient: Any, rate: Any) -> Any:
-    """``x + (gradient - x) * rate``: the running average of gradients.
+    """``x + (gradient - x) * rate``, one step of a running average of gradients.
 
     >>> blended(jnp.ones(2), Slices(jnp.ones(1), jnp.array([1]), (2,)), 0.5).tolist()
     [0.5, 1.0]
@@ -67,7 +68,7 @@ def blended(x: Any, gradient: Any, rate: Any) -> Any:
 
 
 def dense(gradient: Any) -> Any:
-    """The gradient as one array."""
+    """The gradient as one whole array."""
     return (
         added(jnp.zeros(gradient.shape, gradient.values.dtype), gradient) if isinstance(gradient, Slices) else gradient
     )

@@ -1,6 +1,8 @@
-"""Keras's optimizer formulas on TensorFlow, as optax transformations: where they differ from optax's own, these are it.
+"""The formulas of Keras's optimizers, as optax transformations.
 
-They work in any optax code. Every number may be a traced value, and a gradient `Slices`.
+They compute what Keras computes on TensorFlow, which optax's own transformations of the same names do not always do.
+They can be used in any optax code. Learning rates and other numbers may be traced values, and a gradient may be a
+`Slices` (see `sparse_updates.py`).
 """
 
 from collections.abc import Callable
@@ -29,18 +31,18 @@ __all__ = [
 
 
 class State(NamedTuple):
-    """Steps done, and for each slot (first moment, say) a tree like the parameters."""
+    """The number of steps done, and for each slot (such as the first moment) a tree like that of the parameters."""
 
     count: Any
     slots: tuple[Any, ...]
 
 
 def _by_parameter(rule: Callable, *starts: Any) -> optax.GradientTransformation:
-    """A transformation made of the formula for one parameter.
+    """Makes a transformation from a formula for a single parameter.
 
     Args:
-      rule: ``rule(step, gradient, parameter, *slots) -> (what is added to the parameter, *new slots)``.
-      starts: initial values of the slots.
+      rule: ``rule(step, gradient, parameter, *slots)`` returns what to add to the parameter, and the new slots.
+      starts: the initial value of each slot.
     """
 
     def init(params: Any) -> State:
@@ -61,12 +63,15 @@ def _by_parameter(rule: Callable, *starts: Any) -> optax.GradientTransformation:
 
 
 def _to(x: Any, like: Any) -> Any:
-    """A number in the dtype of a parameter's slot or gradient."""
+    """A number cast to the dtype of an array."""
     return jnp.asarray(x).astype(like.dtype)
 
 
 def single(x: Any, like: Any) -> Any:
-    """A number as Keras casts it where it does so by hand: by way of float32, which shows in float64 only."""
+    """A number rounded to float32, then cast to the dtype of an array.
+
+    Keras casts some of its numbers this way. The rounding makes a difference for float64 only.
+    """
     return _to(jnp.asarray(x).astype(jnp.float32), like)
 
 
@@ -88,11 +93,14 @@ def adam(
 ) -> optax.GradientTransformation:
     """Adam as TensorFlow computes it: epsilon is added outside the bias correction ("epsilon hat").
 
-    At a gradient of 1e-6 the first step is a quarter of optax.adam's.
+    For a gradient of 1e-6 the first step is a quarter as long as that of optax.adam.
 
     Args:
-      learning_rate, b1, b2, eps: numbers.
-      amsgrad: divide by the largest second moment so far.
+      learning_rate: a number.
+      b1: the decay of the first moment.
+      b2: the decay of the second moment.
+      eps: added to the root of the second moment.
+      amsgrad: whether to divide by the largest second moment so far.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/keras/optimizers/Adam (Kingma and Ba 2014, before section 2.1)
 
@@ -113,7 +121,7 @@ def adam(
 
 
 def adamax(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-7) -> optax.GradientTransformation:
-    """Adam with the largest decayed gradient in place of the root of the second moment.
+    """Adam that divides by the largest gradient so far, which decays, instead of the root of the second moment.
 
     Source: https://keras.io/api/optimizers/adamax/
     """
@@ -129,11 +137,11 @@ def adamax(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-7) 
 def nadam(
     learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-7, *, product: Any
 ) -> optax.GradientTransformation:
-    """Adam with Nesterov's look ahead.
+    """Adam with Nesterov momentum.
 
     Args:
-      learning_rate, b1, b2, eps: numbers.
-      product: of the factors `nadam_factor` of all steps, this one included.
+      learning_rate, b1, b2, eps: see `adam`.
+      product: the product of `nadam_factor` over all steps so far, this one included.
 
     Source: https://keras.io/api/optimizers/nadam/
     """
@@ -150,13 +158,21 @@ def nadam(
 
 
 def nadam_factor(b1: Any, count: Any, like: Any, exact: bool = False) -> Any:
-    """Nadam's momentum at a step, in the dtype of `like`; Keras's product of them takes its numbers unrounded."""
+    """Nadam's momentum at a step.
+
+    Args:
+      b1: the decay of the first moment.
+      count: the number of the step, from 1.
+      like: an array; the result has its dtype.
+      exact: False rounds the numbers to float32 first, as Keras does in the step. True does not, as Keras does in the
+        product over all steps.
+    """
     cast = _to if exact else single
     return cast(b1, like) * (1 - 0.5 * cast(0.96, like) ** _to(count, like))
 
 
 def lamb(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-7) -> optax.GradientTransformation:
-    """Adam whose step is scaled to the norm of the parameter.
+    """Adam whose step for each parameter is scaled to the norm of the parameter.
 
     Source: https://keras.io/api/optimizers/lamb/
     """
@@ -173,7 +189,7 @@ def lamb(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-7) ->
 
 
 def lion(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.99) -> optax.GradientTransformation:
-    """The sign of an average of gradients.
+    """Steps of equal size in the direction of the sign of an average of gradients.
 
     Source: https://keras.io/api/optimizers/lion/
     """
@@ -187,12 +203,14 @@ def lion(learning_rate: Any, b1: Any = 0.9, b2: Any = 0.99) -> optax.GradientTra
 def rmsprop(
     learning_rate: Any, rho: Any = 0.9, eps: Any = 1e-7, momentum: Any = None, centered: bool = False
 ) -> optax.GradientTransformation:
-    """Gradients divided by the root of their average square.
+    """Gradients divided by the root of their mean square.
 
     Args:
-      learning_rate, rho, eps: numbers.
-      momentum: number, or None for none: then slices move only their own rows.
-      centered: subtract the square of the average.
+      learning_rate: a number.
+      rho: the decay of the averages.
+      eps: added under the root.
+      momentum: a number, or None for no momentum. Without momentum slices change only their own rows.
+      centered: whether to subtract the square of the mean gradient from the mean square.
 
     Source: https://keras.io/api/optimizers/rmsprop/
     """
@@ -214,11 +232,12 @@ def rmsprop(
 
 
 def adagrad(learning_rate: Any, start: Any = 0.1, eps: Any = 1e-7) -> optax.GradientTransformation:
-    """Gradients divided by the root of the sum of their squares; slices touch only their own rows.
+    """Gradients divided by the root of the sum of their squares. Slices change only their own rows.
 
     Args:
-      learning_rate, eps: numbers.
-      start: of the sums.
+      learning_rate: a number.
+      start: the initial value of the sums.
+      eps: added under the root.
 
     Source: https://keras.io/api/optimizers/adagrad/
     """
@@ -231,7 +250,9 @@ def adagrad(learning_rate: Any, start: Any = 0.1, eps: Any = 1e-7) -> optax.Grad
 
 
 def adadelta(learning_rate: Any, rho: Any = 0.95, eps: Any = 1e-7) -> optax.GradientTransformation:
-    """Adagrad with averages in place of sums, and steps in the unit of the parameter; slices move only their rows.
+    """Adagrad with running averages instead of sums, and steps in the unit of the parameter.
+
+    Slices change only their own rows of the parameter.
 
     Source: https://keras.io/api/optimizers/adadelta/
     """
@@ -256,13 +277,16 @@ def ftrl(
     beta: Any = 0.0,
     start: Any = 0.1,
 ) -> optax.GradientTransformation:
-    """Follow the regularized leader.
+    """FTRL, "follow the regularized leader".
 
     Args:
-      learning_rate: number.
-      power: of the learning rate's decay, at most 0.
-      l1, l2: strengths of the penalties. shrinkage: of the penalty on the size only. beta: added to `l2`, halved.
-      start: of the accumulator.
+      learning_rate: a number.
+      power: the exponent with which the learning rate decays, at most 0.
+      l1: the strength of the L1 penalty.
+      l2: the strength of the L2 penalty.
+      shrinkage: the strength of an L2 penalty that acts on the size of the parameter only.
+      beta: ``beta / (2 * learning_rate)`` is added to `l2`.
+      start: the initial value of the accumulator of squares.
 
     Source: https://keras.io/api/optimizers/ftrl/
     """
@@ -280,14 +304,15 @@ def ftrl(
 
 
 def sgd(learning_rate: Any, momentum: Any = None, nesterov: bool = False) -> optax.GradientTransformation:
-    """Gradient descent as TensorFlow computes it: the learning rate is inside the momentum.
+    """Gradient descent as TensorFlow computes it.
 
-    So a change of the rate acts on later gradients only (optax scales what has accumulated, too).
+    Gradients are multiplied by the learning rate before they enter the momentum. A changed learning rate thus acts on
+    later gradients only; in optax it also scales the momentum that has accumulated.
 
     Args:
-      learning_rate: number.
-      momentum: number, or None for plain descent: then slices move only their own rows.
-      nesterov: look ahead by one step of the momentum.
+      learning_rate: a number.
+      momentum: a number, or None for plain descent. Without momentum slices change only their own rows.
+      nesterov: whether to use Nesterov momentum.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/keras/optimizers/SGD
 
