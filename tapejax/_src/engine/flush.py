@@ -12,6 +12,7 @@ import numpy as np
 
 from tapejax._src.engine import explain, trie
 from tapejax._src.engine.graph import Node, path
+from tapejax._src.engine.interrupts import finish, raised_by_handler
 from tapejax._src.engine.program import OpError, Program, is_concrete, run_op_by_op
 
 __all__ = ["forget_families", "run_pending", "set_error_translator"]
@@ -68,8 +69,19 @@ def run_pending(trace: Any, reason: str, only: Any = None) -> None:
         trace.done = only is None
         return
     explain.stats.note_flush(reason, node.depth - len(trace.inputs))
+    run = _Run()
+
+    def store() -> None:
+        values = run.values()
+        _settle(tensors, values)
+        trace.done = only is None
+        for w in watchers:
+            w.keep(trace, values)
+        run.stored = True
+
     try:
-        values = _run(trace, node, slots, reason, only is None)
+        _run(trace, node, slots, reason, only is None, run)
+        finish(store)
     except OpError as failure:
         if only is not None:
             raise _user_error(failure) from failure.cause
@@ -78,10 +90,35 @@ def run_pending(trace: Any, reason: str, only: Any = None) -> None:
         trace.done = True
         trace.error = _user_error(failure)
         raise trace.error from failure.cause
-    _settle(tensors, values)
-    trace.done = only is None
-    for w in watchers:
-        w.keep(trace, values)
+    finally:
+        if run.finished and not run.stored:  # an interrupt came before the end of `store`
+            finish(store)
+
+
+class _Run:
+    """The results of a program, from the moment on when it has run. An interrupt may come right after it."""
+
+    __slots__ = ("box", "inputs", "known", "program", "stored")
+
+    def __init__(self) -> None:
+        self.box: list[Any] = []  # what the program returned
+        self.inputs: list[Any] = []
+        self.program: Program | None = None
+        self.known: dict[int, Any] | None = None  # values by slot, where no program was compiled
+        self.stored = False  # whether tensors and tapes have them
+
+    @property
+    def finished(self) -> bool:
+        """Whether there are results."""
+        return bool(self.box) or self.known is not None
+
+    def values(self) -> dict[int, Any]:
+        """Values by slot."""
+        if self.known is None:
+            assert self.program is not None
+            outs = self.program.results(self.inputs, self.box[0])
+            self.known = dict(zip(self.program.outputs, outs, strict=True))
+        return self.known
 
 
 def _user_error(failure: OpError) -> Exception:
@@ -104,15 +141,17 @@ def _settle(tensors: list[Any], values: dict[int, Any]) -> None:
             t._value = value
 
 
-def _run(trace: Any, node: Node, slots: tuple[int, ...], reason: str, may_donate: bool) -> dict[int, Any]:
-    """Values by slot."""
+def _run(trace: Any, node: Node, slots: tuple[int, ...], reason: str, may_donate: bool, run: _Run) -> None:
+    """Runs the pending program, compiled or op by op, and leaves its results in `run`."""
     arrays = [t._value for t in trace.inputs]
     if trace.immediate:
         concrete = all(map(is_concrete, arrays))
         with jax.enable_x64(True):
-            return run_op_by_op(node, arrays, trace.scalars, slots, compiled=concrete)
+            run.known = run_op_by_op(node, arrays, trace.scalars, slots, compiled=concrete)
+        return
     if node.acts and not may_donate:
-        return _run_beside(node, arrays, trace.scalars, slots)
+        run.known = _run_beside(node, arrays, trace.scalars, slots)
+        return
     donated = _donatable(trace, node) if may_donate and not node.may_fail else ()
     program = _find(node, slots, donated)
     if program is None:
@@ -122,12 +161,17 @@ def _run(trace: Any, node: Node, slots: tuple[int, ...], reason: str, may_donate
             node.seen += 1
             explain.stats.op_by_op += 1
             with jax.enable_x64(True):
-                return run_op_by_op(node, arrays, trace.scalars, slots, wait=node.may_fail)
+                run.known = run_op_by_op(node, arrays, trace.scalars, slots, wait=node.may_fail)
+            return
+    run.program, run.inputs = program, arrays
     try:
-        outs = _call(program, node, arrays, trace.scalars)
+        outs = _call(program, node, arrays, trace.scalars, run.box)
         if node.may_fail:
             jax.block_until_ready(outs)
     except Exception as error:
+        if raised_by_handler(error):
+            raise
+        run.box.clear()
         explain.stats.note_failure(program)
         if program in node.programs and not program.first_seconds:
             node.programs.remove(program)
@@ -135,8 +179,7 @@ def _run(trace: Any, node: Node, slots: tuple[int, ...], reason: str, may_donate
             raise OpError(node, {}, error) from error  # the buffers are gone: no second try
         # Find the op that failed, and save what comes before it.
         with jax.enable_x64(True):
-            return run_op_by_op(node, arrays, trace.scalars, slots, wait=True)
-    return dict(zip(program.outputs, outs, strict=True))
+            run.known = run_op_by_op(node, arrays, trace.scalars, slots, wait=True)
 
 
 def _run_beside(node: Node, arrays: list[Any], scalars: list[Any], slots: tuple[int, ...]) -> dict[int, Any]:
@@ -145,10 +188,10 @@ def _run_beside(node: Node, arrays: list[Any], scalars: list[Any], slots: tuple[
         return run_op_by_op(node, arrays, scalars, slots, acting=False)
 
 
-def _call(program: Program, node: Node, arrays: list[Any], scalars: list[Any]) -> list[Any]:
+def _call(program: Program, node: Node, arrays: list[Any], scalars: list[Any], box: list[Any]) -> list[Any]:
     compiled = program.compilations if program.runs else 0
     with jax.enable_x64(True):
-        outs = program(arrays, scalars)
+        outs = program(arrays, scalars, box)
     if program.compilations != compiled:
         explain.stats.note_compile(program)
     return outs

@@ -12,6 +12,7 @@ from jax import lax
 
 from tapejax._src.engine.compiler import jit
 from tapejax._src.engine.graph import Graph, Node, needed, path
+from tapejax._src.engine.interrupts import FIRST_CALLS, call_into, raised_by_handler, spare
 from tapejax._src.engine.op import VjpOp, jitted
 
 __all__ = [
@@ -40,19 +41,27 @@ def is_concrete(x: Any) -> bool:
     return kind is _concrete_type or kind is np.ndarray
 
 
-def call_now(jitted: Any, args: Sequence[Any]) -> Any:
-    """Calls a jitted function, also inside one of JAX's transformations, which would record the call on arrays."""
+def call_now(jitted: Any, args: Sequence[Any], box: list[Any] | None = None) -> Any:
+    """Calls a jitted function, also inside one of JAX's transformations, which would record the call on arrays.
+
+    Args:
+      jitted: what `jax.jit` returned.
+      args: its arguments.
+      box: an empty list. The results are in it as soon as the function has run; see `interrupts`.
+    """
+    box = [] if box is None else box
     try:
-        outs = jitted(*args)
+        outs = call_into(box, jitted, args)
         if not outs or is_concrete(outs[0]):
             return outs
+        box.clear()  # tracers: nothing has run
     except ValueError:  # compiler options are for outermost programs
         if is_concrete(jnp.zeros(())):
             raise
     if not all(map(is_concrete, args)):
         return jitted.__wrapped__(*args)  # on tracers it is to be recorded
     with jax.ensure_compile_time_eval():
-        return jitted(*args)
+        return call_into(box, jitted, args)
 
 
 def on_device(array: Any) -> Any:
@@ -180,7 +189,7 @@ class Program:
         self._places = where if len(found) < len(outs) else None
         return found
 
-    def _spread(self, inputs: list[Any], outs: list[Any]) -> list[Any]:
+    def results(self, inputs: list[Any], outs: list[Any]) -> list[Any]:
         """All outputs, of those that the compiled program returns: negative places are inputs'."""
         places = self._places
         if places is None:
@@ -190,8 +199,13 @@ class Program:
                 _note_shared(outs[i] if i >= 0 else inputs[i])
         return [outs[i] if i >= 0 else on_device(inputs[i]) for i in places]
 
-    def __call__(self, inputs: list[Any], scalars: list[Any]) -> list[Any]:
-        """Runs on concrete arrays. The first call compiles, and one with numbers that were equal and are not any more."""
+    def __call__(self, inputs: list[Any], scalars: list[Any], box: list[Any] | None = None) -> list[Any]:
+        """Runs on concrete arrays. The first call compiles, and one with numbers that were equal and are not any more.
+
+        Args:
+          inputs, scalars: the arrays and the Python numbers.
+          box: an empty list. What `results` takes is in it as soon as the program has run; see `interrupts`.
+        """
         args = inputs
         before = self.compilations
         if self._vectors:
@@ -203,13 +217,18 @@ class Program:
                 vectors = [numbers.pack(scalars) for numbers in self._vectors]
             args = [*inputs, *vectors]
         self.runs += 1
-        if self.runs > 1 and before == self.compilations:
-            outs = call_now(self._call, args)
-            return outs if self._places is None else self._spread(inputs, outs)
+        if self.runs > FIRST_CALLS and before == self.compilations:
+            outs = call_now(self._call, args, box)
+            return outs if self._places is None else self.results(inputs, outs)
+        if self.donated:
+            args = list(args)
+            for i in self.donated:
+                args[i] = spare(args[i])
         start = time.perf_counter()
-        outs = call_now(self._call, args)
-        self.first_seconds = time.perf_counter() - start
-        return self._spread(inputs, outs)
+        outs = call_now(self._call, args, box)
+        if self.runs == 1 or before != self.compilations:
+            self.first_seconds = time.perf_counter() - start
+        return self.results(inputs, outs)
 
 
 # From this many on, numbers that are equal and enter by the same op share an input: kernels that read
@@ -337,6 +356,8 @@ def run_op_by_op(
             if wait:
                 jax.block_until_ready(outs)
         except Exception as e:
+            if raised_by_handler(e):
+                raise
             raise OpError(node, {i: env[i] for i in outputs if i in env}, e) from e
         env.update(zip(range(node.slot, node.end), outs, strict=True))
         for slot in (*node.inputs, *range(node.slot, node.end)):

@@ -13,13 +13,25 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from tapejax._src.engine import explain, trie
-from tapejax._src.engine.aval import Aval, ScalarKind
+from tapejax._src.engine.aval import Aval
 from tapejax._src.engine.flush import run_pending
-from tapejax._src.engine.graph import Node
+from tapejax._src.engine.graph import Node, path
 from tapejax._src.engine.op import Op, Static
 from tapejax._src.engine.program import is_concrete, on_device, on_host
 
-__all__ = ["Lazy", "Trace", "Watcher", "assign", "current", "host", "record", "set_tensor_type", "sync", "thread"]
+__all__ = [
+    "HostOnlyError",
+    "Lazy",
+    "Trace",
+    "Watcher",
+    "assign",
+    "current",
+    "host",
+    "record",
+    "set_tensor_type",
+    "sync",
+    "thread",
+]
 
 # A program longer than this is cut and runs op by op: no training step is that long, a loop that never reads a
 # value is. In op-by-op mode (TAPEJAX_EAGER=1) the limit is 0.
@@ -62,6 +74,10 @@ class Watcher(Protocol):
     def keep(self, trace: "Trace", values: dict[int, Any]) -> None:
         """`trace` ran; `values` are those of the needed slots that were not inputs."""
         ...
+
+
+class HostOnlyError(TypeError):
+    """A string tensor came to an op that computes on devices."""
 
 
 class NeedsImmediate(Exception):
@@ -127,7 +143,7 @@ class Trace:
             raise NeedsImmediate
         if type(value) is np.ndarray:
             if value.dtype == object:
-                raise TypeError("string tensors live on the host; this op has no string kernel")
+                raise HostOnlyError("string tensors live on the host; this op has no string kernel")
             use_host_array(t)
         return self._add_input(t)
 
@@ -135,10 +151,23 @@ class Trace:
         child = self.node.get(t.aval)
         if child is None:
             child = trie.extend_input(self.node, t.aval)
-        self.inputs.append(t)
-        self.entered[id(t)] = child.slot
-        self.node = child
+        try:
+            self.inputs.append(t)
+            self.entered[id(t)] = child.slot
+            self.node = child
+        except BaseException:  # an interrupt
+            self.mend()
+            raise
         return child.slot
+
+    def mend(self) -> None:
+        """After an interrupt: forgets inputs and numbers that were noted for a node that was not added."""
+        nodes = path(self.node)
+        count = sum(node.op is None for node in nodes)
+        for t in self.inputs[count:]:
+            self.entered.pop(id(t), None)
+        del self.inputs[count:]
+        del self.scalars[sum(len(node.scalars) for node in nodes) :]
 
     def assigning(self, cell: Cell) -> None:
         """`cell` is about to get another tensor."""
@@ -278,10 +307,11 @@ def record(op: Op, static: Static, inputs: tuple[Any, ...]) -> Any:
     """
     trace = thread.trace
     key = [op, static]
+    numbers = []
     try:
         for t in inputs:
             if t.__class__ is tuple:
-                trace.scalars.append(t[0])
+                numbers.append(t[0])
                 key.append(t[1])
             elif t._trace is trace:
                 key.append(t._slot)
@@ -290,17 +320,19 @@ def record(op: Op, static: Static, inputs: tuple[Any, ...]) -> Any:
                 if trace.done:  # a value was read on the way in: start over in the new trace
                     return record(op, static, inputs)
     except NeedsImmediate:
-        _drop_scalars(trace, key)
         return run_now(op, static, inputs)
     node = trace.node
     key = tuple(key)
     child = node.get(key)
     if child is None:
+        avals = tuple(t[1].aval if t.__class__ is tuple else t.aval for t in inputs)
+        child = trie.extend(node, key, avals)
+    if numbers:
         try:
-            avals = tuple(t[1].aval if t.__class__ is tuple else t.aval for t in inputs)
-            child = trie.extend(node, key, avals)
-        except BaseException:
-            _drop_scalars(trace, key)
+            trace.scalars += numbers
+            trace.node = child
+        except BaseException:  # an interrupt
+            trace.mend()
             raise
     trace.node = child
     new = _tensor_type.__new__
@@ -329,45 +361,51 @@ def place(trace: Trace, slot: int, aval: Aval) -> Any:
     return out
 
 
-def _drop_scalars(trace: Trace, key: Iterable[Any]) -> None:
-    count = sum(type(k) is ScalarKind for k in key)
-    if count:
-        del trace.scalars[-count:]
-
-
 def run_now(op: Op, static: Static, inputs: tuple[Any, ...]) -> Any:
     """Runs one op on JAX tracers, in a trace of its own, so that tapes see it like any other."""
     for t in inputs:
         if t.__class__ is not tuple and t._value is None:
             realize(t)
     trace = Trace(immediate=True)
-    thread.below.append(thread.trace)
-    thread.tapes_below.append(thread.tapes)
-    thread.trace = trace
-    for tape in thread.tapes:
-        tape.begin(trace)
+    depth = len(thread.below)
     try:
+        _push(trace, thread.tapes)
+        for tape in thread.tapes:
+            tape.begin(trace)
         out = record(op, static, inputs)
         trace.flush("inside a JAX transformation")
     finally:
-        thread.trace = thread.below.pop()
-        thread.tapes_below.pop()
+        _pop(depth)
     return out
+
+
+def _push(trace: Trace, tapes: list[Any]) -> None:
+    """Records in `trace`, followed by `tapes`, until `_pop`."""
+    thread.below.append(thread.trace)
+    thread.tapes_below.append(thread.tapes)
+    thread.trace, thread.tapes = trace, tapes
+
+
+def _pop(depth: int) -> None:
+    """Goes on where `_push` was called with `depth` traces below. An interrupt may have cut that call short."""
+    if len(thread.tapes_below) > depth:
+        thread.tapes = thread.tapes_below[depth]
+        del thread.tapes_below[depth:]
+    if len(thread.below) > depth:
+        thread.trace = thread.below[depth]
+        del thread.below[depth:]
 
 
 @contextlib.contextmanager
 def isolated(trace: "Trace | None" = None) -> Iterator[None]:
     """Context for code that records in a trace of its own (by default a new one), unseen by tapes."""
-    scope, trie.scope.path = trie.scope.path, ""
-    thread.below.append(thread.trace)
-    thread.tapes_below.append(thread.tapes)
-    thread.tapes = []
-    thread.trace = Trace() if trace is None else trace
+    scope, depth = trie.scope.path, len(thread.below)
     try:
+        trie.scope.path = ""
+        _push(Trace() if trace is None else trace, [])
         yield
     finally:
-        thread.trace = thread.below.pop()
-        thread.tapes = thread.tapes_below.pop()
+        _pop(depth)
         trie.scope.path = scope
 
 

@@ -1,0 +1,88 @@
+"""Interrupts: exceptions that a signal handler raises while a program runs, such as Ctrl-C's KeyboardInterrupt.
+
+A program may overwrite the buffers of variables. JAX deletes the old arrays when the program is called, and the new
+ones are its results. Python runs signal handlers between two bytecodes, so an exception can come after the call and
+before the results are stored. The variables' values would then be lost. This file closes that gap:
+
+- `call_into` calls the program and stores its results in one step of C code, in which no handler runs.
+- `finish` stores the results in the variables, and starts again if a handler's exception cuts it short.
+- `spare` makes the copy that a program overwrites in its first calls. JAX runs those in Python code, where a handler
+  may run between the deletion of the old array and the return of the new one.
+"""
+
+import functools
+import itertools
+import signal
+from collections.abc import Callable, Sequence
+from types import CodeType
+from typing import Any, Final
+
+import jax
+import numpy as np
+
+__all__ = ["FIRST_CALLS", "call_into", "finish", "raised_by_handler", "spare"]
+
+FIRST_CALLS: Final = 3
+"""How many calls of a program may take JAX's Python path: its inputs are NumPy arrays at first, JAX's own later."""
+
+
+def call_into(box: list[Any], fn: Callable[..., Any], args: Sequence[Any]) -> Any:
+    """Appends ``fn(*args)`` to `box` and returns it. Once `fn` has returned, the result is in `box`, whatever comes."""
+    box.extend(itertools.starmap(fn, (args,)))
+    return box[-1]
+
+
+def finish(fn: Callable[[], None]) -> None:
+    """Calls `fn` until it comes to its end. `fn` must do no harm when it is called again from the start.
+
+    Raises:
+      The last exception that a signal handler raised meanwhile, after `fn` came to its end.
+    """
+    raised: BaseException | None = None
+    while True:
+        try:
+            fn()
+            break
+        except BaseException as error:
+            if not raised_by_handler(error):
+                raise
+            raised = error
+    if raised is not None:
+        raise raised
+
+
+def spare(array: Any) -> Any:
+    """A copy of a JAX array for a program to overwrite. No program is compiled for it. A NumPy array stays as it is."""
+    return array if type(array) is np.ndarray else jax.device_put(array, may_alias=False)
+
+
+def raised_by_handler(error: BaseException) -> bool:
+    """Whether a signal handler raised the exception, rather than the code that was running.
+
+    Python's own handler for Ctrl-C is C code: KeyboardInterrupt is told by its class, as are SystemExit and the like.
+    """
+    if not isinstance(error, Exception):
+        return True
+    codes = _handlers()
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code in codes:
+            return True
+        trace = trace.tb_next
+    return False
+
+
+def _handlers() -> set[CodeType]:
+    """The code of all signal handlers that are written in Python."""
+    found = set()
+    for number in signal.valid_signals():
+        handler = signal.getsignal(number)
+        while isinstance(handler, functools.partial):
+            handler = handler.func
+        if not callable(handler):
+            continue  # a default of the operating system
+        for function in (handler, type(handler).__call__):
+            code = getattr(getattr(function, "__func__", function), "__code__", None)
+            if isinstance(code, CodeType):
+                found.add(code)
+    return found
