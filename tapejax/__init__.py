@@ -81,8 +81,8 @@ __getattr__, __dir__, __all__ = lazy.attach(__name__, {
         "equal greater greater_equal less less_equal logical_and logical_not logical_or not_equal"
     ),
     "ops.math.elementwise": (
-        "abs=absolute add divide floordiv floormod maximum minimum multiply negative pow=power realdiv=divide sign "
-        "square subtract truediv=divide truncatediv truncatemod"
+        "abs=absolute add divide maximum minimum multiply negative pow=power realdiv=divide sign square subtract "
+        "truediv=divide truncatediv truncatemod"
     ),
     "ops.math.histograms": "histogram_fixed_width histogram_fixed_width_bins",
     "ops.math.reduction": (

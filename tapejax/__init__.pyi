@@ -293,8 +293,6 @@ from tapejax._src.ops.math.elementwise import (
     absolute as _abs,
     add as add,
     divide as divide,
-    floordiv as floordiv,
-    floormod as floormod,
     maximum as maximum,
     minimum as minimum,
     multiply as multiply,

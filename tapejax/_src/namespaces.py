@@ -108,7 +108,7 @@ NAMESPACES: dict[str, tuple[str, dict[str, str]]] = {
     "keras": (
         "``tf.keras``: layers, models, losses and optimizers whose eager loop runs as one compiled program.",
         {
-            "keras.layers.core": "Input InputLayer",
+            "keras.layers.core": "Input",
             "keras.layers.layer": "KerasTensor Layer",
             "keras.losses.base": "Loss",
             "keras.models": "Model Sequential",

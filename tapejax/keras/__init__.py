@@ -6,7 +6,7 @@
 from tapejax._src import lazy
 
 __getattr__, __dir__, __all__ = lazy.attach(__name__, {
-    "keras.layers.core": "Input InputLayer",
+    "keras.layers.core": "Input",
     "keras.layers.layer": "KerasTensor Layer",
     "keras.losses.base": "Loss",
     "keras.models": "Model Sequential",

@@ -3,7 +3,6 @@
 
 from tapejax._src.keras.layers.core import (
     Input as Input,
-    InputLayer as InputLayer,
 )
 from tapejax._src.keras.layers.layer import (
     KerasTensor as KerasTensor,

@@ -17,7 +17,7 @@ from tapejax._src.core.errors import UnsupportedError
 from tapejax._src.core.tensor import Tensor, from_value
 from tapejax._src.core.variable import Variable
 from tapejax._src.engine import stream
-from tapejax._src.engine.capture import Captured, SymbolicValueError
+from tapejax._src.engine.capture import Captured, Reads, SymbolicValueError
 from tapejax._src.engine.graph import path
 from tapejax._src.engine.op import NO_STATIC, Op, static
 from tapejax._src.engine.program import is_concrete
@@ -27,20 +27,6 @@ __all__ = ["custom_gradient", "grad_pass_through"]
 # The op returns its last `count` inputs, which are the results of the user's function; its other inputs are the
 # arguments. So tapes see a single op from arguments to results, and call the user's gradient function for it.
 _CUSTOM = Op("custom_gradient", lambda *arrays, count: tuple(arrays[-count:]))
-
-
-class _VariableWatcher:
-    """Collects the trainable variables that a function reads. It is in the list of tapes while the function runs."""
-
-    def __init__(self) -> None:
-        self.variables: dict[int, Variable] = {}
-
-    def begin(self, trace: Any) -> None:
-        """Called by the engine when a trace begins. Nothing is needed from traces."""
-
-    def note_read(self, variable: Variable, tensor: Tensor) -> None:
-        """Called when a trainable variable is read."""
-        self.variables.setdefault(id(variable), variable)
 
 
 def custom_gradient(f: Callable | None = None) -> Callable:
@@ -89,7 +75,7 @@ def custom_gradient(f: Callable | None = None) -> Callable:
 
 
 def _call(f: Callable, arguments: list[Any], inputs: tuple[Tensor, ...], given: Any, kwargs: dict[str, Any]) -> Any:
-    watcher = _VariableWatcher()
+    watcher = Reads()
     stream.thread.tapes.append(watcher)
     try:
         result, grad_fn = f(*given, **kwargs)

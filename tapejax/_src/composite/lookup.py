@@ -1,4 +1,7 @@
-"""``tf.lookup``: tables from keys to values. They live on the host; integer tables are also part of programs."""
+"""``tf.lookup``: tables from keys to values.
+
+A table is a Python dictionary on the host. A static table of numbers is also looked up by an op, inside programs.
+"""
 
 from typing import Any
 
@@ -6,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from tapejax._src.core import dtypes, errors
+from tapejax._src.core.checks import invalid
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.tensor import Tensor, from_value
 from tapejax._src.core.texts import objects
 from tapejax._src.engine import stream
-from tapejax._src.ops.array.layout import invalid
 from tapejax._src.ops.registry import Array, op
 from tapejax._src.ops.strings.farmhash import fingerprint64
 
@@ -19,7 +22,11 @@ __all__ = ["KeyValueTensorInitializer", "StaticHashTable", "StaticVocabularyTabl
 
 
 class TextFileIndex:
-    """What of a text file's line `TextFileInitializer` takes, other than a column.
+    """Tells `TextFileInitializer` to use whole lines, or the numbers of lines, instead of a column.
+
+    Attributes:
+      WHOLE_LINE: the whole line.
+      LINE_NUMBER: the number of the line, counted from 0.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/lookup/TextFileIndex
 
@@ -32,13 +39,13 @@ class TextFileIndex:
 
 
 class KeyValueTensorInitializer:
-    """Keys and values for a table.
+    """Gives a table its keys and values from two tensors.
 
     Args:
-      keys: tensor.
-      values: tensor of the same shape.
-      key_dtype: dtype of the keys, if it does not follow from them.
-      value_dtype: dtype of the values, likewise.
+      keys: a tensor, or a value that converts to one.
+      values: a tensor of the same shape, or a value that converts to one.
+      key_dtype: the dtype of the keys; by default that of `keys`.
+      value_dtype: the dtype of the values; by default that of `values`.
       name: of no effect.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/lookup/KeyValueTensorInitializer
@@ -63,22 +70,24 @@ class KeyValueTensorInitializer:
 
 
 class TextFileInitializer:
-    """Keys and values for a table from the lines of a file.
+    """Gives a table its keys and values from the lines of a text file.
 
     Args:
-      filename: its path.
-      key_dtype: `tf.string` or an integer dtype.
-      key_index: which column holds the keys, or one of `TextFileIndex`.
-      value_dtype: likewise, of the values.
-      value_index: which column holds the values.
-      vocab_size: how many lines there are; only so many are read.
-      delimiter: what stands between columns.
+      filename: the path of the file.
+      key_dtype: the dtype of the keys, `tf.string` or an integer dtype.
+      key_index: the column that holds the keys, or an attribute of `TextFileIndex`.
+      value_dtype: the dtype of the values, `tf.string` or a numeric dtype.
+      value_index: the column that holds the values, or an attribute of `TextFileIndex`.
+      vocab_size: the number of lines to use; by default all.
+      delimiter: the text between two columns.
       name: of no effect.
-      value_index_offset: added to line numbers.
+      value_index_offset: a number that is added to line numbers.
 
     Raises:
-      ValueError: a dtype that does not go with an index. InvalidArgumentError: a line without such a column, or fewer
-      lines than `vocab_size`. NotFoundError: no such file.
+      ValueError: a dtype cannot be used with an index, an index is out of range, or `vocab_size` is not positive.
+      NotFoundError: there is no such file. This and the next error are raised when a table is made.
+      InvalidArgumentError: a line does not have the column, a field is not a number, or there are fewer lines than
+        `vocab_size`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/lookup/TextFileInitializer
 
@@ -161,7 +170,7 @@ def _find(keys: Array, known: Array, values: Array, default: Array):
 
 
 class _Table:
-    """What the tables share: a dictionary from keys to values, and a default value."""
+    """The base class of tables: a dictionary from keys to values, and a default value."""
 
     def __init__(self, key_dtype: Any, value_dtype: Any, default_value: Any):
         self._key_dtype, self._value_dtype = dtypes.as_dtype(key_dtype), dtypes.as_dtype(value_dtype)
@@ -172,18 +181,21 @@ class _Table:
     value_dtype = property(lambda self: self._value_dtype, doc="The dtype of the values.")
 
     def size(self, name: str | None = None) -> Tensor:
-        """How many entries there are, an int64 scalar."""
+        """The number of entries, as an int64 scalar tensor."""
         return from_value(np.array(len(self._known), np.int64))
 
     def lookup(self, keys: Any, name: str | None = None) -> Any:
-        """The value for each key, or the default.
+        """Looks up the value for each key.
 
         Args:
-          keys: tensor of the keys' dtype; sparse and ragged ones give the same kind.
+          keys: a tensor, sparse tensor or ragged tensor of the dtype of the keys.
           name: of no effect.
 
+        Returns:
+          A tensor of the same kind, with the default value for keys that are not in the table.
+
         Raises:
-          TypeError: keys of another dtype.
+          TypeError: `keys` has another dtype.
         """
         if hasattr(keys, "with_flat_values"):
             return keys.with_flat_values(self.lookup(keys.flat_values))
@@ -210,16 +222,16 @@ class _Table:
 
 
 class StaticHashTable(_Table):
-    """A table that does not change.
+    """A table that cannot be changed.
 
     Args:
-      initializer: its keys and values.
-      default_value: the value for other keys.
+      initializer: a `KeyValueTensorInitializer` or `TextFileInitializer`, which gives the keys and values.
+      default_value: the value for keys that are not in the table.
       name: of no effect.
-      experimental_is_anonymous: of no effect here: tables are never shared by name.
+      experimental_is_anonymous: of no effect, because tables are never shared by name.
 
     Raises:
-      FailedPreconditionError: a key with two values.
+      FailedPreconditionError: a key has two different values.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/lookup/StaticHashTable
 
@@ -249,7 +261,7 @@ class StaticHashTable(_Table):
 
     @property
     def default_value(self) -> Tensor:
-        """The value for keys that the table lacks."""
+        """The value for keys that are not in the table."""
         return self._default
 
     def export(self, name: str | None = None) -> tuple[Tensor, Tensor]:
@@ -272,17 +284,22 @@ def _tensors(known: dict[Any, Any], key_dtype: dtypes.DType, value_dtype: dtypes
 
 
 class StaticVocabularyTable:
-    """A table from words to their int64 numbers, with buckets for the words that it lacks.
+    """A table that assigns int64 numbers to words, also to unknown words.
+
+    Unknown words, which are not in the vocabulary, are distributed to buckets by a hash. Each bucket has a number.
 
     Args:
-      initializer: words and numbers, or None: all words go to buckets.
-      num_oov_buckets: how many buckets; a word that the table lacks gets ``size + fingerprint % num_oov_buckets``.
-      lookup_key_dtype: dtype of the keys of `lookup`, if not the initializer's (`tf.string` without one).
+      initializer: an initializer that gives the words of the vocabulary and their numbers; or None for an empty
+        vocabulary.
+      num_oov_buckets: the number of buckets. An unknown word gets the number ``size + fingerprint % num_oov_buckets``,
+        where the size is that of the vocabulary.
+      lookup_key_dtype: the dtype of the keys of `lookup`; by default that of the initializer, or `tf.string`.
       name: of no effect.
-      experimental_is_anonymous: of no effect here: tables are never shared by name.
+      experimental_is_anonymous: of no effect, because tables are never shared by name.
 
     Raises:
-      ValueError: no buckets. TypeError: values that are not int64, or keys that are neither strings nor integers.
+      ValueError: `num_oov_buckets` is not positive.
+      TypeError: the values are not int64, or the keys are neither strings nor integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/lookup/StaticVocabularyTable
 
@@ -318,12 +335,23 @@ class StaticVocabularyTable:
     value_dtype = property(lambda self: dtypes.int64, doc="The dtype of the values, int64.")
 
     def size(self, name: str | None = None) -> Tensor:
-        """How many numbers there are, buckets included: an int64 scalar."""
+        """The size of the vocabulary plus the number of buckets, as an int64 scalar tensor."""
         known = 0 if self._table is None else int(self._table.size())
         return from_value(np.array(known + self._buckets, np.int64))
 
     def lookup(self, keys: Any, name: str | None = None) -> Any:
-        """The number of each key. Arguments and errors as of `StaticHashTable.lookup`."""
+        """Looks up the number of each key.
+
+        Args:
+          keys: a tensor, sparse tensor or ragged tensor of the dtype of the keys.
+          name: of no effect.
+
+        Returns:
+          An int64 tensor of the same kind.
+
+        Raises:
+          TypeError: `keys` has another dtype.
+        """
         if hasattr(keys, "with_flat_values"):
             return keys.with_flat_values(self.lookup(keys.flat_values))
         if hasattr(keys, "dense_shape") and hasattr(keys, "with_values"):
@@ -345,15 +373,18 @@ class StaticVocabularyTable:
 
 
 class MutableHashTable(_Table):
-    """A table that changes.
+    """A table that can be changed.
 
     Args:
-      key_dtype: dtype of the keys.
-      value_dtype: dtype of the values.
-      default_value: the value for keys that it lacks; of the shape that values have.
+      key_dtype: the dtype of the keys.
+      value_dtype: the dtype of the values.
+      default_value: the value for keys that are not in the table. All values must have its shape.
       name: of no effect.
-      checkpoint: must be True: the table is part of what checkpoints see.
-      experimental_is_anonymous: of no effect here: tables are never shared by name.
+      checkpoint: must be True.
+      experimental_is_anonymous: of no effect, because tables are never shared by name.
+
+    Raises:
+      ValueError: `checkpoint` is False.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/lookup/experimental/MutableHashTable
 
@@ -373,7 +404,7 @@ class MutableHashTable(_Table):
         experimental_is_anonymous: bool = False,
     ):
         if not checkpoint:
-            raise ValueError("checkpoint=False is not supported")
+            raise ValueError("`checkpoint` must be True, received False: a table is always part of checkpoints")
         super().__init__(key_dtype, value_dtype, default_value)
 
     def _keys_of(self, keys: Any) -> Tensor:
@@ -387,14 +418,24 @@ class MutableHashTable(_Table):
         return stream.host(k), stream.host(v)
 
     def insert(self, keys: Any, values: Any, name: str | None = None) -> None:
-        """Adds entries, or replaces those with the same keys."""
+        """Adds entries to the table. Entries with the same keys are replaced.
+
+        Args:
+          keys: a tensor of keys.
+          values: a tensor with one value for each key.
+          name: of no effect.
+
+        Raises:
+          ValueError: `keys` or `values` is a tensor of another dtype.
+          InvalidArgumentError: the shapes do not fit.
+        """
         k, v = self._arrays(keys, values)
         for key, value in zip(k.ravel().tolist(), v.reshape(k.size, *v.shape[k.ndim :]), strict=True):
             self._check_key(key)
             self._known[key] = np.array(value)
 
     def remove(self, keys: Any, name: str | None = None) -> None:
-        """Takes entries out; keys that the table lacks are let be."""
+        """Removes the entries with the given keys. Keys that are not in the table are ignored."""
         for key in stream.host(to_tensor(keys, dtypes.to_numpy(self._key_dtype))).ravel().tolist():
             self._check_key(key)
             self._known.pop(key, None)
@@ -410,21 +451,24 @@ class MutableHashTable(_Table):
 
 
 class DenseHashTable(MutableHashTable):
-    """A `MutableHashTable` with two keys that are never used.
+    """A table that can be changed, with two reserved keys that cannot be used.
+
+    In TensorFlow the reserved keys mark empty and deleted entries. Here they are only refused.
 
     Args:
-      key_dtype: dtype of the keys.
-      value_dtype: dtype of the values.
-      default_value: the value for keys that it lacks.
-      empty_key: a key that cannot be inserted.
-      deleted_key: another one.
-      initial_num_buckets: of no effect: the size follows from what is in it.
+      key_dtype: the dtype of the keys.
+      value_dtype: the dtype of the values.
+      default_value: the value for keys that are not in the table. All values must have its shape.
+      empty_key: the first reserved key.
+      deleted_key: the second reserved key.
+      initial_num_buckets: of no effect: the table grows as needed.
       name: of no effect.
       checkpoint: must be True.
-      experimental_is_anonymous: of no effect here: tables are never shared by name.
+      experimental_is_anonymous: of no effect, because tables are never shared by name.
 
     Raises:
-      InvalidArgumentError: the two keys are equal, or (when inserting) one of them.
+      InvalidArgumentError: the two reserved keys are equal. When a reserved key is inserted or removed, this error is
+        raised too.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/lookup/experimental/DenseHashTable
 

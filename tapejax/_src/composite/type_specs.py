@@ -1,4 +1,4 @@
-"""`tf.type_spec_from_value`, and the spec of indexed slices."""
+"""`tf.type_spec_from_value` and `tf.IndexedSlicesSpec`."""
 
 from typing import Any
 
@@ -16,12 +16,14 @@ __all__ = ["IndexedSlicesSpec", "type_spec_from_value"]
 
 
 class IndexedSlicesSpec(TypeSpec):
-    """What is known of `tf.IndexedSlices` that are to come.
+    """Describes `tf.IndexedSlices` by shapes and dtypes.
 
     Args:
-      shape: of the whole. dtype: of the values. indices_dtype: int32 or int64.
-      dense_shape_dtype: of the tensor `dense_shape`, or None if there is none.
-      indices_shape: how many slices there are.
+      shape: the shape of the whole tensor.
+      dtype: the `DType` of the values.
+      indices_dtype: the `DType` of the indices, int32 or int64.
+      dense_shape_dtype: the `DType` of the tensor `dense_shape`, or None if there is no such tensor.
+      indices_shape: the shape of the indices, which is the number of slices.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/IndexedSlicesSpec
 
@@ -79,14 +81,14 @@ class IndexedSlicesSpec(TypeSpec):
 
 
 def type_spec_from_value(value: Any) -> TypeSpec:
-    """The spec of a tensor, of a value made of tensors, or of what becomes a tensor.
+    """The spec of a value: of a tensor, of a composite of tensors, or of a value that converts to a tensor.
 
     Args:
-      value: tensor, variable (its tensor's spec is given), sparse or ragged tensor, indexed slices, number, string,
-        array, or list of them.
+      value: a tensor, variable, sparse tensor, ragged tensor, `tf.IndexedSlices`, number, string, array, or a list of
+        such values. For a variable, the spec of its tensor is returned.
 
     Raises:
-      TypeError: a value of another kind.
+      TypeError: `value` is of another kind.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/type_spec_from_value
 

@@ -17,6 +17,7 @@ __all__ = [
     "convert_to_tensor",
     "match",
     "refuse_conversion",
+    "is_tensor_like",
     "register_conversion",
     "register_tensor_conversion_function",
     "to_tensor",
@@ -138,6 +139,11 @@ def _site(array: np.ndarray) -> Any:
     frame = trie.user_frame()
     outer = frame.f_back if frame is not None else None
     return (array.shape, array.dtype, *((f.f_code, f.f_lasti) for f in (frame, outer) if f is not None))
+
+
+def is_tensor_like(value: Any) -> bool:
+    """Whether a value is a tensor, an array of JAX, or an object of a class with its own conversion to a tensor."""
+    return type(value) in _converters or isinstance(value, jax.Array)
 
 
 def _holds_tensors(value: Any) -> bool:

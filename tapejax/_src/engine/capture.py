@@ -12,7 +12,7 @@ from tapejax._src.engine.aval import Aval, ScalarKind
 from tapejax._src.engine.graph import Graph, Node, path
 from tapejax._src.engine.op import NO_STATIC, Op
 
-__all__ = ["Capture", "Captured", "SymbolicValueError", "capture", "lifted", "read_as"]
+__all__ = ["Capture", "Captured", "Reads", "SymbolicValueError", "capture", "lifted", "read_as"]
 
 
 class SymbolicValueError(TypeError):
@@ -90,8 +90,8 @@ class Capture(stream.Trace):
         raise error
 
 
-class _Reads:
-    """Stands among the tapes during a capture: which trainable variables does the code read?"""
+class Reads:
+    """Collects the trainable variables that code reads. It is in the list of tapes while the code runs."""
 
     def __init__(self) -> None:
         self.variables: dict[int, Any] = {}
@@ -175,7 +175,7 @@ class Captured:
 def capture(fn: Callable[..., Any], avals: Sequence[Aval]) -> Captured:
     """Calls `fn` with one symbolic tensor for each aval and captures what it records. Tapes outside do not see it."""
     trace = Capture()
-    reads = _Reads()
+    reads = Reads()
     placeholders = []
     for a in avals:
         t = stream.place(trace, -1, a)

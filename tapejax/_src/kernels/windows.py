@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from tapejax._src.core import errors
-from tapejax._src.core.checks import final
+from tapejax._src.core.checks import final, invalid, need_text
 
 __all__ = [
     "Window",
@@ -66,8 +66,8 @@ def channels_last(data_format: Any, n: int, where: str) -> bool:
     if data_format is None or data_format == last:
         return True
     if data_format != first:
-        raise errors.InvalidArgumentError(
-            message=f"Value for attr 'data_format' of \"{data_format}\" is not in the "
+        raise invalid(
+            f"Value for attr 'data_format' of \"{data_format}\" is not in the "
             f"list of allowed values: {last}, {first} [Op:{where}]"
         )
     return False
@@ -147,18 +147,18 @@ def window(
     _refuse(min(strides) < 1, f"Row and column strides should be larger than 0. Received: {list(strides)}", where)
     _refuse(min(dilations) < 1, f"Dilated rates should be larger than 0. Received: {list(dilations)}", where)
     reach = [(k - 1) * d + 1 for k, d in zip(size, dilations, strict=True)]
+    if not isinstance(padding, (tuple, list)):
+        need_text(padding, "padding")
     if isinstance(padding, (tuple, list)):
         pads = _explicit(padding, n, last, where)
-    elif not isinstance(padding, str):
-        raise final(TypeError(f"Expected string for argument 'padding' not {padding}."))
     elif padding == "VALID":
         pads = ((0, 0),) * n
     elif padding == "SAME":
         missing = [max((-(-i // s) - 1) * s + r - i, 0) for i, s, r in zip(spatial, strides, reach, strict=True)]
         pads = tuple((m // 2, m - m // 2) for m in missing)
     else:
-        raise errors.InvalidArgumentError(
-            message=f"Value for attr 'padding' of \"{padding}\" is not in the list of "
+        raise invalid(
+            f"Value for attr 'padding' of \"{padding}\" is not in the list of "
             f'allowed values: "SAME", "VALID", "EXPLICIT" [Op:{where}]'
         )
     output = tuple((i + sum(p) - r) // s + 1 for i, p, r, s in zip(spatial, pads, reach, strides, strict=True))
@@ -174,7 +174,7 @@ def window(
 
 def _refuse(bad: bool, text: str, where: str) -> None:
     if bad:
-        raise errors.InvalidArgumentError(message=f"{text} [Op:{where}]")
+        raise invalid(text, where)
 
 
 def _explicit(padding: Sequence[Any], n: int, last: bool, where: str) -> tuple[tuple[int, int], ...]:

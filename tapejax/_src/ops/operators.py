@@ -6,13 +6,14 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from tapejax._src.core.checks import invalid
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import versions
 from tapejax._src.core.shape import TensorShape, broadcast_static_shape
 from tapejax._src.core.tensor import Tensor, from_value
 from tapejax._src.ops.array.indexing import getitem
 from tapejax._src.ops.array.joining import unstack
-from tapejax._src.ops.array.layout import host_value, invalid
+from tapejax._src.ops.array.layout import host_value
 from tapejax._src.ops.linalg.products import matmul
 from tapejax._src.ops.math import comparison, elementwise
 from tapejax._src.ops.registry import Same, op

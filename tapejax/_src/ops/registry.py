@@ -12,19 +12,21 @@ arrays and the others Python values; outside, the function takes whatever conver
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, ParamSpec, Protocol, cast
 
 import numpy as np
 
 from tapejax._src.core import dtypes, errors
-from tapejax._src.core.checks import invalid
+from tapejax._src.core.checks import final, invalid
 from tapejax._src.core.convert import NotATensor, match, to_tensor
 from tapejax._src.core.public import public, version
 from tapejax._src.core.tensor import Tensor, from_value
+from tapejax._src.core.translation import raised_by_jax, unfiltered_tracebacks
 from tapejax._src.engine import stream
+from tapejax._src.engine.aval import Aval
 from tapejax._src.engine.op import NO_STATIC, Op, Static, static
 
-__all__ = ["Array", "Arrays", "Axis", "DType", "Same", "Shape", "op"]
+__all__ = ["Array", "Arrays", "Axis", "DType", "OpFunction", "Same", "Shape", "op", "static_shape"]
 
 Array = Annotated[Any, "array"]  # a tensor
 Same = Annotated[Any, "same"]  # a tensor of the dtype that all `Same` parameters share; a Python number takes it
@@ -34,6 +36,25 @@ Shape = Annotated[Any, "shape"]  # a tuple of ints; static
 DType = Annotated[Any, "dtype"]  # a NumPy dtype or None; static
 _TENSORS = ("array", "same", "arrays")
 
+P = ParamSpec("P")
+
+
+class OpFunction(Protocol[P]):
+    """What `op` makes of a JAX function: a function of the same parameters that takes and returns tensors.
+
+    Attributes:
+      op: What it records.
+      __wrapped__: The JAX function.
+    """
+
+    op: Op
+    __name__: str
+    __wrapped__: Callable[P, Any]
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """Records the op."""
+        ...
+
 
 def op(
     *public_names: str,
@@ -41,7 +62,7 @@ def op(
     host: Callable | None = None,
     may_fail: bool = False,
     flat: bool = False,
-) -> Callable[[Callable], Callable]:
+) -> Callable[[Callable[P, Any]], OpFunction[P]]:
     """Makes a TensorFlow function of a pure JAX function.
 
     Args:
@@ -50,15 +71,19 @@ def op(
       host: a NumPy function of the same signature (without `name`): used when all inputs are small host
         integers, so that arithmetic on shapes costs no device program and gives values at once.
       may_fail, flat: see `tapejax._src.engine.op.Op`.
+
+    The function refuses its inputs with the errors of `core.checks`. An error that JAX raises about their shapes and
+    dtypes reaches the user as TensorFlow's InvalidArgumentError too. Any other error is a bug in the function, and
+    keeps its class and its traceback.
     """
 
-    def decorate(fn: Callable) -> Callable:
+    def decorate(fn: Callable[P, Any]) -> OpFunction[P]:
         call = _Caller(fn, host, differentiable=differentiable, may_fail=may_fail, flat=flat)
 
         the_op, plain, short_of = call.op, call.default_static, call.n if call.short else -1
 
         @functools.wraps(fn)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
             # The common calls first: one tensor, or two of one dtype, that go to no host twin.
             if len(args) == short_of and not kwargs:
                 x = args[0]
@@ -69,8 +94,10 @@ def op(
                         return call(args, kwargs)
                     try:
                         return stream.record(the_op, plain, args)
-                    except _OP_ERRORS as e:
-                        raise call.error(e) from None
+                    except _REFUSALS as e:
+                        if (refusal := call.refusal(e, plain, args)) is None:
+                            raise
+                        raise refusal from None
             try:
                 return call(args, kwargs)
             except NotATensor as e:
@@ -78,7 +105,7 @@ def op(
             return other(*args, **kwargs)
 
         wrapper.op = call.op  # type: ignore[attr-defined]
-        return public(*public_names)(wrapper)
+        return cast(OpFunction[P], public(*public_names)(wrapper))
 
     return decorate
 
@@ -92,7 +119,8 @@ def _static_axis(value: Any) -> Any:
     return int(array) if array.ndim == 0 else tuple(int(v) for v in array)
 
 
-def _static_shape(value: Any) -> Any:
+def static_shape(value: Any) -> Any:
+    """A shape as ops take it: a tuple of ints made of a list, an array or a `TensorShape`; None stays."""
     if value is None:
         return None
     if isinstance(value, (list, tuple)) or not hasattr(value, "as_list"):
@@ -113,11 +141,12 @@ def _static_value(value: Any) -> Any:
 
 _STATIC: dict[str, Callable[[Any], Any]] = {
     "axis": _static_axis,
-    "shape": _static_shape,
+    "shape": static_shape,
     "dtype": _static_dtype,
     "value": _static_value,
 }
-_OP_ERRORS = (
+# The classes that an op's own refusals and JAX's errors about shapes and dtypes have. A bug may have them too.
+_REFUSALS = (
     TypeError,
     ValueError,
     ZeroDivisionError,
@@ -232,23 +261,25 @@ class _Caller:
         if self.n > 1 and self.same[0]:
             self._check_dtypes(inputs)
         if self.host is not None and inputs and all(map(_on_host, inputs)):
-            arrays = [np.asarray(t[0], t[1].dtype) if t.__class__ is tuple else t._value for t in inputs]
-            kwargs = {k: v for k, v in kept.kwargs.items() if k != "_layout"}
-            with np.errstate(all="ignore"):
-                try:
-                    value = np.asarray(
-                        self.host(arrays if kept.kwargs.get("_layout") else arrays[0], **kwargs)
-                        if kept.kwargs.get("_layout")
-                        else self.host(*arrays, **kwargs)
-                    )
-                    want = self.op.infer(kept, tuple(t[1].aval if t.__class__ is tuple else t.aval for t in inputs))
-                    return from_value(value.astype(want.avals[0].dtype, copy=False).reshape(want.avals[0].shape))
-                except _OP_ERRORS as e:
-                    raise self.error(e) from None
+            run = self._on_host
+        else:
+            run = stream.record
         try:
-            return stream.record(self.op, kept, inputs)
-        except _OP_ERRORS as e:
-            raise self.error(e) from None
+            return run(self.op, kept, inputs)
+        except _REFUSALS as e:
+            if (refusal := self.refusal(e, kept, inputs)) is None:
+                raise
+            raise refusal from None
+
+    def _on_host(self, op: Op, kept: Static, inputs: tuple) -> Tensor:
+        """What `stream.record` would give, computed by the host twin at once."""
+        assert self.host is not None
+        want = op.infer(kept, _avals(inputs)).avals[0]  # first: JAX says what is wrong with the shapes
+        arrays = [np.asarray(t[0], t[1].dtype) if t.__class__ is tuple else t._value for t in inputs]
+        kwargs = {k: v for k, v in kept.kwargs.items() if k != "_layout"}
+        with np.errstate(all="ignore"):
+            value = self.host(arrays, **kwargs) if kept.kwargs.get("_layout") else self.host(*arrays, **kwargs)
+        return from_value(np.asarray(value).astype(want.dtype, copy=False).reshape(want.shape))
 
     def _check_dtypes(self, inputs: tuple) -> None:
         dtype = None
@@ -265,13 +296,40 @@ class _Caller:
                     f"[Op:{self.op.name}]"
                 )
 
-    def error(self, e: Exception) -> Exception:
-        """What the user sees when the op refuses its inputs: TensorFlow's class."""
+    def refusal(self, e: Exception, kept: Static, inputs: tuple) -> Exception | None:
+        """What the user sees of an error that the op raised.
+
+        Returns:
+          An error of TensorFlow's class if the op refused its inputs on purpose (see `checks`), or if JAX cannot
+          compute with their shapes and dtypes. None for a bug in the op: the error should stay as it is.
+        """
+        name = self.op.name
         if getattr(e, "is_final", False):
-            return e
+            getattr(e, "__notes__", []).clear()  # JAX's remark on its tracebacks
+            return final(type(e)(f"{e} [Op:{name}]")) if getattr(e, "is_unnamed", False) else e
         if isinstance(e, errors.OpError):
+            if type(e) is errors.InvalidArgumentError and "[Op:" not in str(e):
+                e = errors.InvalidArgumentError(message=f"{e} [Op:{name}]")
             return invalid(str(e)) if stream.current().symbolic else e
-        return invalid(f"{{{{function_node __wrapped__{self.op.name}}}}} {e} [Op:{self.op.name}]")
+        if isinstance(e, stream.HostOnlyError) or self._jax_refuses(kept, inputs):
+            return invalid(f"{{{{function_node __wrapped__{name}}}}} {e} [Op:{name}]")
+        return None
+
+    def _jax_refuses(self, kept: Static, inputs: tuple) -> bool:
+        """Whether JAX itself, not the op's function, raises an error on inputs of these shapes and dtypes.
+
+        Runs the shape inference that failed again, since only a traceback with JAX's own frames shows it.
+        """
+        with unfiltered_tracebacks():
+            try:
+                self.op.infer(kept, _avals(inputs))
+            except _REFUSALS as e:
+                return raised_by_jax(e, self.fn)
+        return False
+
+
+def _avals(inputs: tuple) -> tuple[Aval, ...]:
+    return tuple(t[1].aval if t.__class__ is tuple else t.aval for t in inputs)
 
 
 def _on_host(t: Any) -> bool:

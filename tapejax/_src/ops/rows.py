@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from tapejax._src.core.checks import need
+from tapejax._src.engine.op import Op
 from tapejax._src.ops.registry import Array, Same, op
 
 __all__ = ["binary", "described", "unary"]
@@ -13,9 +14,29 @@ _KINDS = {"b": "Booleans", "f": "Floating dtypes", "fc": "Floating and complex d
           "fiuc": "Numeric dtypes", "fiucb": "Numeric and boolean dtypes", "iu": "Integers"}  # fmt: skip
 
 
+class Unary(Protocol):
+    """A TensorFlow function of one tensor."""
+
+    op: Op
+
+    def __call__(self, x: Any, name: str | None = None) -> Any:
+        """Records the op."""
+        ...
+
+
+class Binary(Protocol):
+    """A TensorFlow function of two tensors."""
+
+    op: Op
+
+    def __call__(self, x: Any, y: Any, name: str | None = None) -> Any:
+        """Records the op."""
+        ...
+
+
 def unary(
     fn: Callable[[Any], Any], text: str, example: str, result: str, *names: str, kinds: str = "fc", **nature: Any
-) -> Callable[..., Any]:
+) -> Unary:
     """The op of one tensor that computes `fn`.
 
     Args:
@@ -23,7 +44,7 @@ def unary(
       text: what it computes, for the docstring.
       example: an argument, and `result`, what comes out, as lists.
       *names: every name TensorFlow exposes it under; the last of them is documented there.
-      kinds: the element types, as letters; see `kinds.need`.
+      kinds: the element types, as letters; see `checks.need`.
       **nature: as of `registry.op`.
     """
 
@@ -36,7 +57,7 @@ def unary(
 
 def binary(
     fn: Callable[[Any, Any], Any], text: str, example: str, result: str, *names: str, kinds: str = "fiuc", **nature: Any
-) -> Callable[..., Any]:
+) -> Binary:
     """The op of two tensors of one dtype that computes `fn`, which broadcasts. Arguments as of `unary`."""
 
     def apply(x: Same, y: Same, name=None):

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 
 from tapejax._src.core import dtypes
+from tapejax._src.core.checks import invalid
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor, from_value
 from tapejax._src.engine import stream
-from tapejax._src.ops.array.layout import invalid
 
 __all__ = ["difference", "intersection", "size", "union"]
 

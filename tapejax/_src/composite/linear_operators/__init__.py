@@ -1,4 +1,4 @@
-"""The ``tf.linalg.LinearOperator`` classes: matrices that know their structure."""
+"""The ``tf.linalg.LinearOperator`` classes: matrices with a known structure, on which linear algebra is faster."""
 
 from tapejax._src.composite.linear_operators.base import LinearOperator, LinearOperatorAdjoint, LinearOperatorInversion
 from tapejax._src.composite.linear_operators.combinations import (

@@ -1,18 +1,23 @@
-"""`LinearOperator`: a matrix, or a batch of them, given by what it does. Subclasses say more where they know better."""
+"""`LinearOperator`, the base class of matrices, and batches of matrices, that are given by their structure.
+
+The base class computes everything from the dense matrix. Subclasses override what they can compute faster.
+"""
 
 from typing import Any
 
 import numpy as np
 
 from tapejax._src.core import dtypes
+from tapejax._src.core.checks import invalid
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.dimension import Dimension
 from tapejax._src.core.module import Module
 from tapejax._src.core.shape import TensorShape
-from tapejax._src.core.tensor import Tensor, from_value
+from tapejax._src.core.tensor import Tensor
 from tapejax._src.ops.array.creation import eye
 from tapejax._src.ops.array.diagonals import diag_part
-from tapejax._src.ops.array.layout import expand_dims, invalid, squeeze
+from tapejax._src.ops.array.layout import expand_dims, squeeze
+from tapejax._src.ops.array.shapes import counts
 from tapejax._src.ops.linalg import decompositions, matrix_functions, solves
 from tapejax._src.ops.linalg.products import adjoint as adjoint_dense
 from tapejax._src.ops.math.elementwise import absolute, add, divide
@@ -23,25 +28,28 @@ __all__ = ["LinearOperator", "LinearOperatorAdjoint", "LinearOperatorInversion",
 
 
 def both(*flags: bool | None) -> bool | None:
-    """True if all are, None otherwise: a hint that is not known."""
+    """Combines hints: True if all of them are True, otherwise None, which means that it is not known."""
     return True if all(flags) else None
 
 
 class LinearOperator(Module):
-    """A matrix, or a batch of them, given by what it does.
+    """Base class of linear operators: matrices, or batches of matrices, that are not necessarily stored as such.
 
-    A subclass defines `_shape`, `_matmul`, and whatever it can do better than by its dense form.
+    A subclass defines `_shape` and `_matmul`. It may override other methods, which otherwise use the dense matrix.
+
+    The arguments `is_non_singular` and so on are hints about the matrix: True, False, or None if it is not known. Hints
+    are not checked.
 
     Args:
-      dtype: `DType` of the entries.
-      is_non_singular: whether it has an inverse: True, False, or None if that is not known. Hints are trusted.
-      is_self_adjoint: likewise, whether it equals its adjoint.
-      is_positive_definite: likewise.
-      is_square: likewise.
-      name: a name.
+      dtype: the `DType` of the entries.
+      is_non_singular: whether the matrix has an inverse.
+      is_self_adjoint: whether the matrix equals its adjoint.
+      is_positive_definite: whether the matrix is positive definite.
+      is_square: whether the matrix has as many rows as columns.
+      name: the name of the operator.
 
     Raises:
-      ValueError: hints that contradict each other.
+      ValueError: the hints contradict each other.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/LinearOperator
     """
@@ -66,13 +74,15 @@ class LinearOperator(Module):
         self._hints = (is_non_singular, is_self_adjoint, is_positive_definite, is_square)
         self._label = name or type(self).__name__
 
-    # What it is
+    # Properties
 
     name = property(lambda self: self._label, doc="The name.")  # type: ignore[assignment]
-    dtype = property(lambda self: self._dtype, doc="`DType` of the entries.")
-    is_non_singular = property(lambda self: self._hints[0], doc="Whether it has an inverse; None: not known.")
-    is_self_adjoint = property(lambda self: self._hints[1], doc="Whether it is its own adjoint; None: not known.")
-    is_positive_definite = property(lambda self: self._hints[2], doc="Whether it is; None: not known.")
+    dtype = property(lambda self: self._dtype, doc="The `DType` of the entries.")
+    is_non_singular = property(lambda self: self._hints[0], doc="The hint whether the matrix has an inverse, or None.")
+    is_self_adjoint = property(lambda self: self._hints[1], doc="The hint whether it equals its adjoint, or None.")
+    is_positive_definite = property(
+        lambda self: self._hints[2], doc="The hint whether it is positive definite, or None."
+    )
     shape = property(lambda self: TensorShape(self._shape()), doc="The `TensorShape`.")
     batch_shape = property(lambda self: TensorShape(self._shape()[:-2]), doc="The shape without the last two axes.")
     tensor_rank = property(lambda self: len(self._shape()), doc="The number of axes.")
@@ -81,29 +91,29 @@ class LinearOperator(Module):
 
     @property
     def is_square(self) -> bool:
-        """Whether it has as many rows as columns."""
+        """Whether the matrix has as many rows as columns."""
         rows, columns = self._shape()[-2:]
         return rows == columns
 
     def shape_tensor(self, name: str = "shape_tensor") -> Tensor:
-        """The shape, int32."""
-        return _counts(self._shape())
+        """The shape, as an int32 tensor."""
+        return counts(self._shape())
 
     def batch_shape_tensor(self, name: str = "batch_shape_tensor") -> Tensor:
-        """The shape without the last two axes, int32."""
-        return _counts(self._shape()[:-2])
+        """The shape without the last two axes, as an int32 tensor."""
+        return counts(self._shape()[:-2])
 
     def tensor_rank_tensor(self, name: str = "tensor_rank_tensor") -> Tensor:
-        """The number of axes, int32."""
-        return _counts(len(self._shape()))
+        """The number of axes, as an int32 tensor."""
+        return counts(len(self._shape()))
 
     def domain_dimension_tensor(self, name: str = "domain_dimension_tensor") -> Tensor:
-        """The number of columns, int32."""
-        return _counts(self._shape()[-1])
+        """The number of columns, as an int32 tensor."""
+        return counts(self._shape()[-1])
 
     def range_dimension_tensor(self, name: str = "range_dimension_tensor") -> Tensor:
-        """The number of rows, int32."""
-        return _counts(self._shape()[-2])
+        """The number of rows, as an int32 tensor."""
+        return counts(self._shape()[-2])
 
     # For subclasses
 
@@ -130,7 +140,7 @@ class LinearOperator(Module):
         return LinearOperatorAdjoint(self)
 
     def _broadcast_dense(self, rhs: Tensor) -> Tensor:
-        """The dense form with the batch axes of `rhs`."""
+        """The dense matrix, broadcast to the batch axes of `rhs`."""
         from tapejax._src.ops.array.layout import broadcast_to
 
         dense, batch = self.to_dense(), rhs.aval.shape[:-2]
@@ -138,23 +148,27 @@ class LinearOperator(Module):
             return dense
         return broadcast_to(dense, np.broadcast_shapes(dense.aval.shape[:-2], batch) + dense.aval.shape[-2:])
 
-    # What it does
+    # Operations
 
     def to_dense(self, name: str = "to_dense") -> Tensor:
-        """The matrix as a tensor."""
+        """The matrix as a dense tensor."""
         return self._to_dense()
 
     def matmul(self, x: Any, adjoint: bool = False, adjoint_arg: bool = False, name: str = "matmul") -> Any:
-        """The product with a matrix, or with another operator (that is an operator too).
+        """The product of this operator and a matrix, or of two operators.
 
         Args:
-          x: of shape (.., columns, n), or a `LinearOperator`.
-          adjoint: whether to take this operator's adjoint.
-          adjoint_arg: whether to take the adjoint of `x`.
+          x: a tensor of shape (..., columns, n), or a `LinearOperator`.
+          adjoint: whether to use the adjoint of this operator.
+          adjoint_arg: whether to use the adjoint of `x`.
           name: of no effect.
 
+        Returns:
+          A tensor of shape (..., rows, n), or a `LinearOperator` if `x` is one.
+
         Raises:
-          ValueError: shapes that do not fit.
+          TypeError: `x` has another dtype.
+          ValueError: the shapes do not fit.
         """
         if isinstance(x, LinearOperator):
             from tapejax._src.composite.linear_operators.combinations import composed
@@ -167,14 +181,38 @@ class LinearOperator(Module):
         return self.matmul(other)
 
     def matvec(self, x: Any, adjoint: bool = False, name: str = "matvec") -> Tensor:
-        """The product with a vector of shape (.., columns)."""
+        """The product of this operator and a vector.
+
+        Args:
+          x: a tensor of shape (..., columns).
+          adjoint: whether to use the adjoint of this operator.
+          name: of no effect.
+
+        Returns:
+          A tensor of shape (..., rows).
+
+        Raises:
+          TypeError: `x` has another dtype.
+          ValueError: the shapes do not fit.
+        """
         return squeeze(self.matmul(expand_dims(self._tensor(x), -1), adjoint), -1)
 
     def solve(self, rhs: Any, adjoint: bool = False, adjoint_arg: bool = False, name: str = "solve") -> Any:
-        """X with ``self @ X = rhs``. Arguments as of `matmul`.
+        """Solves the system of linear equations ``self @ X = rhs``.
+
+        Args:
+          rhs: a tensor of shape (..., rows, n), or a `LinearOperator`.
+          adjoint: whether to use the adjoint of this operator.
+          adjoint_arg: whether to use the adjoint of `rhs`.
+          name: of no effect.
+
+        Returns:
+          The solution X, a tensor of shape (..., columns, n), or a `LinearOperator` if `rhs` is one.
 
         Raises:
-          NotImplementedError: the operator is not square, or known to be singular.
+          NotImplementedError: the operator is not square, or is known to be singular.
+          TypeError: `rhs` has another dtype.
+          ValueError: the shapes do not fit.
         """
         self._need_inverse("Exact solve")
         if isinstance(rhs, LinearOperator):
@@ -184,7 +222,19 @@ class LinearOperator(Module):
         return self._solve(self._argument(rhs, adjoint_arg, self._shape()[-1]), bool(adjoint))
 
     def solvevec(self, rhs: Any, adjoint: bool = False, name: str = "solve") -> Tensor:
-        """x with ``self @ x = rhs`` for vectors."""
+        """Solves the system of linear equations ``self @ x = rhs`` for a vector.
+
+        Args:
+          rhs: a tensor of shape (..., rows).
+          adjoint: whether to use the adjoint of this operator.
+          name: of no effect.
+
+        Returns:
+          The solution x, a tensor of shape (..., columns).
+
+        Raises:
+          NotImplementedError: the operator is not square, or is known to be singular.
+        """
         return squeeze(self.solve(expand_dims(self._tensor(rhs), -1), adjoint), -1)
 
     def adjoint(self, name: str = "adjoint") -> "LinearOperator":
@@ -200,7 +250,7 @@ class LinearOperator(Module):
         """The inverse, as an operator.
 
         Raises:
-          ValueError: the operator is not square, or known to be singular.
+          ValueError: the operator is not square, or is known to be singular.
         """
         if not self.is_square:
             raise ValueError("Cannot take the Inverse: This operator represents a non square matrix.")
@@ -209,7 +259,7 @@ class LinearOperator(Module):
         return self._inverse()
 
     def cholesky(self, name: str = "cholesky") -> "LinearOperator":
-        """The lower triangular L with ``L @ L^H = self``, as an operator.
+        """The Cholesky factor as an operator: the lower triangular matrix L with ``L @ L^H = self``.
 
         Raises:
           ValueError: the operator is not known to be positive definite and self-adjoint.
@@ -221,7 +271,7 @@ class LinearOperator(Module):
         return LinearOperatorLowerTriangular(decompositions.cholesky(self.to_dense()), is_non_singular=True)
 
     def determinant(self, name: str = "det") -> Tensor:
-        """The determinant."""
+        """The determinant. Raises NotImplementedError if the operator is not square."""
         self._need_square("Determinant")
         return matrix_functions.det(self.to_dense())
 
@@ -251,35 +301,35 @@ class LinearOperator(Module):
         return decompositions.eigvalsh(self.to_dense())
 
     def cond(self, name: str = "cond") -> Tensor:
-        """The condition number: the largest singular value over the smallest."""
+        """The condition number: the greatest singular value divided by the smallest."""
         values = (
             absolute(self.eigvals()) if self.is_self_adjoint else decompositions.svd(self.to_dense(), compute_uv=False)
         )
         return divide(reduce_max(values, -1), reduce_min(values, -1))
 
     def add_to_tensor(self, x: Any, name: str = "add_to_tensor") -> Tensor:
-        """The dense sum with a tensor."""
+        """The sum of the matrix and a tensor, as a dense tensor."""
         return add(self.to_dense(), x)
 
     def assert_non_singular(self, name: str = "assert_non_singular") -> None:
-        """InvalidArgumentError if it is singular, as far as its dtype can tell."""
+        """Raises InvalidArgumentError if the matrix is singular within the precision of its dtype."""
         limit = 1 / np.finfo(dtypes.to_numpy(self.dtype)).eps
         if not (np.asarray(self.cond()) < limit).all():
             raise invalid("Singular matrix up to precision epsilon.")
 
     def assert_self_adjoint(self, name: str = "assert_self_adjoint") -> None:
-        """InvalidArgumentError if it is not its own adjoint."""
+        """Raises InvalidArgumentError if the matrix is not equal to its adjoint."""
         dense = np.asarray(self.to_dense())
         if not (dense == np.conj(np.swapaxes(dense, -1, -2))).all():
             raise invalid("Matrix was not equal to its adjoint.")
 
     def assert_positive_definite(self, name: str = "assert_positive_definite") -> None:
-        """InvalidArgumentError if it is not positive definite."""
+        """Raises InvalidArgumentError if the matrix is not positive definite."""
         if not np.isfinite(np.asarray(decompositions.cholesky(self.to_dense()))).all():
             raise invalid("Operator was not positive definite.")
 
     def _tensor(self, value: Any) -> Tensor:
-        """A tensor, of this operator's dtype unless it is one already."""
+        """Converts a value to a tensor. Values that are not tensors get this operator's dtype."""
         return to_tensor(value, None, dtypes.to_numpy(self.dtype))
 
     def _argument(self, x: Any, adjoint: bool, size: int) -> Tensor:
@@ -303,12 +353,8 @@ class LinearOperator(Module):
             raise NotImplementedError(f"{what} not implemented for an operator that is expected to be singular.")
 
 
-def _counts(value: Any) -> Tensor:
-    return from_value(np.array(value, np.int32))
-
-
 class _Derived(LinearOperator):
-    """An operator made from another of the same kind of hints."""
+    """An operator that is derived from another operator. Hints that are not given are taken from that operator."""
 
     def __init__(
         self,
@@ -330,6 +376,14 @@ class _Derived(LinearOperator):
 
 class LinearOperatorAdjoint(_Derived):
     """The adjoint of an operator.
+
+    Args:
+      operator: the operator.
+      is_non_singular: a hint, see `LinearOperator`. By default hints are those of `operator`.
+      is_self_adjoint: a hint, see `LinearOperator`.
+      is_positive_definite: a hint, see `LinearOperator`.
+      is_square: a hint, see `LinearOperator`.
+      name: the name of the operator.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/LinearOperatorAdjoint
     """
@@ -353,6 +407,14 @@ class LinearOperatorAdjoint(_Derived):
 
 class LinearOperatorInversion(_Derived):
     """The inverse of an operator.
+
+    Args:
+      operator: the operator.
+      is_non_singular: a hint, see `LinearOperator`. By default hints are those of `operator`.
+      is_self_adjoint: a hint, see `LinearOperator`.
+      is_positive_definite: a hint, see `LinearOperator`.
+      is_square: a hint, see `LinearOperator`.
+      name: the name of the operator.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/LinearOperatorInversion
     """

@@ -1,4 +1,4 @@
-"""Operators made of others: products, blocks on a diagonal, Kronecker products, a correction of low rank."""
+"""Operators that are made of other operators: products, block diagonals, Kronecker products and low-rank updates."""
 
 from collections.abc import Callable, Sequence
 from functools import reduce
@@ -28,7 +28,7 @@ Hint = bool | None
 
 
 def composed(a: LinearOperator, b: LinearOperator) -> LinearOperator:
-    """The product of two operators, of a simple kind if possible."""
+    """The product of two operators. It is simplified if one of them is the identity, or both are diagonal."""
     if a.shape[-1] != b.shape[-2]:
         raise ValueError(f"Operators are incompatible: shapes {a.shape} and {b.shape}")
     if isinstance(a, LinearOperatorIdentity):
@@ -41,7 +41,15 @@ def composed(a: LinearOperator, b: LinearOperator) -> LinearOperator:
 
 
 class _Several(LinearOperator):
-    """An operator made of a list of others, whose common hints it has."""
+    """Base class of operators that are made of a list of operators.
+
+    Args:
+      operators: the operators.
+      hints: the four hints given by the user, see `LinearOperator`.
+      inherited: how many of the hints, counted from the first, hold if they hold for all operators.
+      joint: the text between the operators' names in the name of this operator.
+      name: the name of this operator, or None.
+    """
 
     def __init__(
         self, operators: Sequence[LinearOperator], hints: tuple[Hint, ...], inherited: int, joint: str, name: str | None
@@ -67,12 +75,15 @@ class _Several(LinearOperator):
 
 
 class LinearOperatorComposition(_Several):
-    """The product of operators: the last one acts first.
+    """The product of several operators. It applies the last operator first.
 
     Args:
-      operators: a list of operators of one dtype whose shapes fit.
-      is_non_singular, is_self_adjoint, is_positive_definite, is_square: hints, see `LinearOperator`.
-      name: a name.
+      operators: a list of operators of the same dtype, whose shapes fit each other.
+      is_non_singular: a hint, see `LinearOperator`.
+      is_self_adjoint: a hint, see `LinearOperator`.
+      is_positive_definite: a hint, see `LinearOperator`.
+      is_square: a hint, see `LinearOperator`.
+      name: the name of the operator.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/LinearOperatorComposition
 
@@ -120,12 +131,15 @@ class LinearOperatorComposition(_Several):
 
 
 class LinearOperatorBlockDiag(_Several):
-    """Operators as blocks on the diagonal; all else is zero.
+    """A block diagonal matrix, whose blocks are operators.
 
     Args:
-      operators: a list of operators of one dtype.
-      is_non_singular, is_self_adjoint, is_positive_definite, is_square: hints, see `LinearOperator`.
-      name: a name.
+      operators: a list of operators of the same dtype.
+      is_non_singular: a hint, see `LinearOperator`.
+      is_self_adjoint: a hint, see `LinearOperator`.
+      is_positive_definite: a hint, see `LinearOperator`.
+      is_square: a hint, see `LinearOperator`.
+      name: the name of the operator.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/LinearOperatorBlockDiag
 
@@ -152,7 +166,7 @@ class LinearOperatorBlockDiag(_Several):
         return (*self._batch(), sum(s[-2] for s in shapes), sum(s[-1] for s in shapes))
 
     def _each(self, x: Tensor, axis: int, act: Callable[[LinearOperator, Tensor], Tensor]) -> Tensor:
-        """Each block acts on its rows of `x`."""
+        """Applies a function to each block and its rows of `x`. Returns the results one below the other."""
         parts = split(x, [o._shape()[axis] for o in self._operators], -2)
         done = [act(o, part) for o, part in zip(self._operators, parts, strict=True)]
         batch = np.broadcast_shapes(*(d.aval.shape[:-2] for d in done))
@@ -173,13 +187,13 @@ class LinearOperatorBlockDiag(_Several):
         return LinearOperatorBlockDiag([o.adjoint() for o in self._operators], *self._hints[:3])
 
     def cholesky(self, name: str = "cholesky") -> LinearOperator:
-        """The factors of the blocks, as an operator."""
+        """The Cholesky factor as an operator, made of the factors of the blocks."""
         if not (self.is_positive_definite and self.is_self_adjoint):
             return super().cholesky()
         return LinearOperatorBlockDiag([o.cholesky() for o in self._operators], is_non_singular=True)
 
     def diag_part(self, name: str = "diag_part") -> Tensor:
-        """The diagonals, one after the other."""
+        """The main diagonal: those of the blocks, one after the other."""
         return concat([o.diag_part() for o in self._operators], -1)
 
     def determinant(self, name: str = "det") -> Tensor:
@@ -192,12 +206,15 @@ class LinearOperatorBlockDiag(_Several):
 
 
 class LinearOperatorKronecker(_Several):
-    """The Kronecker product of operators.
+    """The Kronecker product of several operators.
 
     Args:
-      operators: a list of operators of one dtype.
-      is_non_singular, is_self_adjoint, is_positive_definite, is_square: hints, see `LinearOperator`.
-      name: a name.
+      operators: a list of operators of the same dtype.
+      is_non_singular: a hint, see `LinearOperator`.
+      is_self_adjoint: a hint, see `LinearOperator`.
+      is_positive_definite: a hint, see `LinearOperator`.
+      is_square: a hint, see `LinearOperator`.
+      name: the name of the operator.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/LinearOperatorKronecker
 
@@ -222,7 +239,10 @@ class LinearOperatorKronecker(_Several):
         return (*self._batch(), int(np.prod([s[-2] for s in shapes])), int(np.prod([s[-1] for s in shapes])))
 
     def _each(self, x: Tensor, axis: int, act: Callable[[LinearOperator, Tensor], Tensor]) -> Tensor:
-        """Operator i acts on axis i of `x`, whose rows are taken apart into one axis for each."""
+        """Applies a function to each operator and its part of the row index of `x`.
+
+        The rows of `x` are reshaped to one axis for each operator, and operator i is applied along axis i.
+        """
         batch, columns = x.aval.shape[:-2], x.aval.shape[-1]
         sizes = [o._shape()[axis] for o in self._operators]
         for i, o in enumerate(self._operators):
@@ -250,23 +270,26 @@ class LinearOperatorKronecker(_Several):
         return LinearOperatorKronecker([o.adjoint() for o in self._operators], *self._hints[:3])
 
     def cholesky(self, name: str = "cholesky") -> LinearOperator:
-        """The Kronecker product of the factors, as an operator."""
+        """The Cholesky factor as an operator: the Kronecker product of the operators' factors."""
         if not (self.is_positive_definite and self.is_self_adjoint):
             return super().cholesky()
         return LinearOperatorKronecker([o.cholesky() for o in self._operators], is_non_singular=True)
 
 
 class LinearOperatorLowRankUpdate(LinearOperator):
-    """``L + U @ D @ V^H`` with few columns in U and V.
+    """An operator plus a matrix of low rank: ``L + U @ D @ V^H``, where U and V have few columns and D is diagonal.
 
     Args:
-      base_operator: L, of shape (.., m, n).
-      u: of shape (.., m, k).
-      diag_update: the diagonal of D, of shape (.., k); ones by default.
-      v: of shape (.., n, k); `u` by default.
-      is_diag_update_positive: a hint.
-      is_non_singular, is_self_adjoint, is_positive_definite, is_square: hints, see `LinearOperator`.
-      name: a name.
+      base_operator: L, an operator of shape (..., m, n).
+      u: U, a tensor of shape (..., m, k).
+      diag_update: the diagonal of D, a tensor of shape (..., k); by default ones.
+      v: V, a tensor of shape (..., n, k); by default U.
+      is_diag_update_positive: a hint: whether all elements of `diag_update` are positive.
+      is_non_singular: a hint, see `LinearOperator`.
+      is_self_adjoint: a hint, see `LinearOperator`.
+      is_positive_definite: a hint, see `LinearOperator`.
+      is_square: a hint, see `LinearOperator`.
+      name: the name of the operator.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/LinearOperatorLowRankUpdate
 
@@ -303,17 +326,17 @@ class LinearOperatorLowRankUpdate(LinearOperator):
         self._base, self._u, self._d, self._v = base_operator, u, diag_update, v
         self._positive = is_diag_update_positive
 
-    base_operator = property(lambda self: self._base, doc="L.")
-    is_diag_update_positive = property(lambda self: self._positive, doc="Whether D is positive; None: not known.")
+    base_operator = property(lambda self: self._base, doc="The operator L.")
+    is_diag_update_positive = property(lambda self: self._positive, doc="Whether D is positive, or None.")
 
     @property
     def u(self) -> Tensor:
-        """U."""
+        """The matrix U."""
         return self._tensor(self._u)
 
     @property
     def v(self) -> Tensor:
-        """V."""
+        """The matrix V."""
         return self.u if self._v is None else self._tensor(self._v)
 
     @property
@@ -326,7 +349,7 @@ class LinearOperatorLowRankUpdate(LinearOperator):
         return (*np.broadcast_shapes(own[:-2], self.u.aval.shape[:-2]), *own[-2:])
 
     def _small(self) -> LinearOperator:
-        """D."""
+        """D as an operator."""
         k = self.u.aval.shape[-1]
         return LinearOperatorIdentity(k, dtype=self.dtype) if self._d is None else LinearOperatorDiag(self.diag_update)
 
@@ -336,7 +359,7 @@ class LinearOperatorLowRankUpdate(LinearOperator):
         return self._base._matmul(x, adjoint) + matmul_dense(left, inner)
 
     def _capacitance(self, adjoint: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """``D^-1 + V^H L^-1 U``, ``L^-1 U`` and V (of the adjoint, if asked)."""
+        """The matrices ``D^-1 + V^H L^-1 U``, ``L^-1 U`` and V, of this operator or of its adjoint."""
         left, right = (self.v, self.u) if adjoint else (self.u, self.v)
         solved = self._base._solve(left, adjoint)
         inverse = self._small().inverse()
@@ -344,7 +367,7 @@ class LinearOperatorLowRankUpdate(LinearOperator):
         return inverse + matmul_dense(right, solved, adjoint_a=True), solved, right
 
     def _solve(self, rhs: Tensor, adjoint: bool) -> Tensor:
-        # Woodbury's identity.
+        # By Woodbury's identity.
         small, solved, right = self._capacitance(adjoint)
         first = self._base._solve(rhs, adjoint)
         inner = matmul_dense(right, first, adjoint_a=True)
@@ -360,7 +383,7 @@ class LinearOperatorLowRankUpdate(LinearOperator):
         return matrix_functions.det(small) * self._small().determinant() * self._base.determinant()
 
     def log_abs_determinant(self, name: str = "log_abs_det") -> Tensor:
-        """The logarithm of the determinant's absolute value, likewise."""
+        """The logarithm of the determinant's absolute value, by the matrix determinant lemma."""
         small, _, _ = self._capacitance(False)
         return (
             matrix_functions.slogdet(small).log_abs_determinant

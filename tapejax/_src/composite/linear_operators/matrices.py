@@ -1,4 +1,4 @@
-"""Operators given by numbers: a full matrix, a diagonal, a triangle, multiples of the identity, zeros."""
+"""Operators given by their entries: full, triangular and diagonal matrices, multiples of the identity, and zeros."""
 
 from typing import Any
 
@@ -32,18 +32,24 @@ Hint = bool | None
 
 
 def _given(value: Any) -> tuple[Any, Any]:
-    """What to keep of an argument (a variable stays one, so that it is read when used), and it as a tensor."""
+    """The object to keep for an argument, and the argument as a tensor.
+
+    A variable is kept as it is, so that it is read each time the operator is used. Other values are kept as tensors.
+    """
     t = to_tensor(value)
     return (value if hasattr(value, "assign") else t), t
 
 
 class LinearOperatorFullMatrix(LinearOperator):
-    """A matrix of any entries.
+    """A matrix without special structure.
 
     Args:
-      matrix: of shape (.., m, n), floating or complex.
-      is_non_singular, is_self_adjoint, is_positive_definite, is_square: hints, see `LinearOperator`.
-      name: a name.
+      matrix: the matrix, a floating or complex tensor of shape (..., m, n).
+      is_non_singular: a hint, see `LinearOperator`.
+      is_self_adjoint: a hint, see `LinearOperator`.
+      is_positive_definite: a hint, see `LinearOperator`.
+      is_square: a hint, see `LinearOperator`.
+      name: the name of the operator.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/LinearOperatorFullMatrix
 
@@ -78,10 +84,10 @@ class LinearOperatorFullMatrix(LinearOperator):
 
 
 class _WithEigenvaluesOnDiagonal(LinearOperator):
-    """What is the same for triangles, diagonals and multiples of the identity."""
+    """Base class of triangular and diagonal matrices, whose eigenvalues are the entries of the main diagonal."""
 
     def determinant(self, name: str = "det") -> Tensor:
-        """The product of the diagonal."""
+        """The determinant: the product of the entries of the main diagonal."""
         return reduce_prod(self.diag_part(), -1)
 
     def log_abs_determinant(self, name: str = "log_abs_det") -> Tensor:
@@ -89,17 +95,20 @@ class _WithEigenvaluesOnDiagonal(LinearOperator):
         return cast(reduce_sum(log(absolute(self.diag_part())), -1), self.dtype)
 
     def eigvals(self, name: str = "eigvals") -> Tensor:
-        """The diagonal."""
+        """The eigenvalues: the entries of the main diagonal."""
         return self.diag_part()
 
 
 class LinearOperatorLowerTriangular(_WithEigenvaluesOnDiagonal):
-    """A lower triangular matrix; what is above the diagonal counts as zero.
+    """A lower triangular matrix.
 
     Args:
-      tril: of shape (.., n, n), floating or complex.
-      is_non_singular, is_self_adjoint, is_positive_definite, is_square: hints, see `LinearOperator`.
-      name: a name.
+      tril: the matrix, a floating or complex tensor of shape (..., n, n). Entries above the diagonal count as zero.
+      is_non_singular: a hint, see `LinearOperator`.
+      is_self_adjoint: a hint, see `LinearOperator`.
+      is_positive_definite: a hint, see `LinearOperator`.
+      is_square: a hint, see `LinearOperator`.
+      name: the name of the operator.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/LinearOperatorLowerTriangular
 
@@ -142,9 +151,12 @@ class LinearOperatorDiag(_WithEigenvaluesOnDiagonal):
     """A diagonal matrix.
 
     Args:
-      diag: of shape (.., n).
-      is_non_singular, is_self_adjoint, is_positive_definite, is_square: hints, see `LinearOperator`.
-      name: a name.
+      diag: the main diagonal, a tensor of shape (..., n).
+      is_non_singular: a hint, see `LinearOperator`.
+      is_self_adjoint: a hint, see `LinearOperator`.
+      is_positive_definite: a hint, see `LinearOperator`.
+      is_square: a hint, see `LinearOperator`.
+      name: the name of the operator.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/LinearOperatorDiag
 
@@ -202,25 +214,32 @@ class LinearOperatorDiag(_WithEigenvaluesOnDiagonal):
         )
 
     def cholesky(self, name: str = "cholesky") -> LinearOperator:
-        """The square roots, as an operator. ValueError unless it is known to be positive definite."""
+        """The Cholesky factor as an operator: the square roots of the entries.
+
+        Raises:
+          ValueError: the operator is not known to be positive definite and self-adjoint.
+        """
         if not (self.is_positive_definite and self.is_self_adjoint):
             return super().cholesky()
         return LinearOperatorDiag(sqrt(self._diag), is_self_adjoint=True, is_positive_definite=True)
 
     def diag_part(self, name: str = "diag_part") -> Tensor:
-        """The diagonal."""
+        """The main diagonal."""
         return to_tensor(self._diag)
 
 
 class LinearOperatorScaledIdentity(_WithEigenvaluesOnDiagonal):
-    """A multiple of the identity.
+    """A multiple of the identity matrix.
 
     Args:
-      num_rows: its size.
-      multiplier: of the batch's shape; () for one matrix.
-      is_non_singular, is_self_adjoint, is_positive_definite, is_square: hints, see `LinearOperator`.
-      assert_proper_shapes: shapes are always checked.
-      name: a name.
+      num_rows: the number of rows.
+      multiplier: the factor, a scalar for one matrix, or a tensor of the batch shape.
+      is_non_singular: a hint, see `LinearOperator`.
+      is_self_adjoint: a hint, see `LinearOperator`.
+      is_positive_definite: a hint, see `LinearOperator`.
+      is_square: a hint, see `LinearOperator`.
+      assert_proper_shapes: of no effect, because shapes are always checked.
+      name: the name of the operator.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/LinearOperatorScaledIdentity
 
@@ -247,7 +266,7 @@ class LinearOperatorScaledIdentity(_WithEigenvaluesOnDiagonal):
             is_self_adjoint = True
         super().__init__(t.dtype, is_non_singular, is_self_adjoint, is_positive_definite, True, name)
 
-    multiplier = property(lambda self: self._multiplier, doc="The factor.")
+    multiplier = property(lambda self: self._multiplier, doc="The factor of the identity.")
 
     def _shape(self) -> tuple[int, ...]:
         return (*self._multiplier.shape, self._rows, self._rows)
@@ -272,20 +291,23 @@ class LinearOperatorScaledIdentity(_WithEigenvaluesOnDiagonal):
         )
 
     def diag_part(self, name: str = "diag_part") -> Tensor:
-        """The diagonal."""
+        """The main diagonal."""
         return multiply(expand_dims(self._multiplier, -1), ones([self._rows], self.dtype))
 
 
 class LinearOperatorIdentity(LinearOperatorScaledIdentity):
-    """The identity.
+    """The identity matrix.
 
     Args:
-      num_rows: its size.
-      batch_shape: of a batch of them.
-      dtype: float32 by default.
-      is_non_singular, is_self_adjoint, is_positive_definite, is_square: must be true.
-      assert_proper_shapes: shapes are always checked.
-      name: a name.
+      num_rows: the number of rows.
+      batch_shape: the batch shape; by default it is one matrix.
+      dtype: the `DType` of the entries, by default float32.
+      is_non_singular: must be true.
+      is_self_adjoint: must be true.
+      is_positive_definite: must be true.
+      is_square: must be true.
+      assert_proper_shapes: of no effect, because shapes are always checked.
+      name: the name of the operator.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/LinearOperatorIdentity
 
@@ -331,13 +353,16 @@ class LinearOperatorZeros(LinearOperator):
     """A matrix of zeros.
 
     Args:
-      num_rows: rows. num_columns: columns, as many by default.
-      batch_shape: of a batch of them.
-      dtype: float32 by default.
-      is_non_singular, is_self_adjoint, is_positive_definite, is_square: hints; it is singular. One that is not square
-        needs ``is_square=False, is_self_adjoint=False``.
-      assert_proper_shapes: shapes are always checked.
-      name: a name.
+      num_rows: the number of rows.
+      num_columns: the number of columns, by default that of the rows.
+      batch_shape: the batch shape; by default it is one matrix.
+      dtype: the `DType` of the entries, by default float32.
+      is_non_singular: must not be true.
+      is_self_adjoint: a hint, see `LinearOperator`. It must be False for a matrix that is not square.
+      is_positive_definite: must not be true.
+      is_square: a hint, see `LinearOperator`. It must be False for a matrix that is not square.
+      assert_proper_shapes: of no effect, because shapes are always checked.
+      name: the name of the operator.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/LinearOperatorZeros
 
@@ -384,6 +409,6 @@ class LinearOperatorZeros(LinearOperator):
         return zeros(self._size, self.dtype)
 
     def determinant(self, name: str = "det") -> Tensor:
-        """Zero."""
+        """The determinant, which is zero."""
         self._need_square("Determinant")
         return zeros(self._size[:-2], self.dtype)

@@ -1,4 +1,4 @@
-"""Ragged tensors: tensors whose rows differ in length. Importing any file of this folder teaches the ops about them."""
+"""Ragged tensors, whose rows differ in length. Importing any file of this folder makes `tf.add` etc. accept them."""
 
 from tapejax._src.composite.ragged import building, elementwise, indexing, joining, masking, reduction
 from tapejax._src.composite.ragged.spec import RaggedTensorSpec

@@ -1,4 +1,4 @@
-"""Ragged tensors from and to Python lists, dense and sparse tensors; ranges; segment ids."""
+"""Conversion of ragged tensors from and to Python lists, dense and sparse tensors; ranges and segment ids."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,12 +10,12 @@ from tapejax._src.composite.ragged.making import integers, row_ids, splits_from_
 from tapejax._src.composite.ragged.tensor import RaggedTensor, ragged
 from tapejax._src.composite.sparse.tensor import SparseTensor, host_indices, reshape, shape_of, sparse, take
 from tapejax._src.core import dtypes
+from tapejax._src.core.checks import invalid
 from tapejax._src.core.convert import constant as constant_dense
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor, from_value
 from tapejax._src.engine import stream
-from tapejax._src.ops.array.layout import invalid
 from tapejax._src.ops.registry import Array, Same, Shape, op
 
 __all__ = [
@@ -37,7 +37,7 @@ __all__ = [
 
 
 def from_tensor(tensor: Any, lengths: Any, padding: Any, ragged_rank: int, kind: np.dtype) -> RaggedTensor:
-    """`RaggedTensor.from_tensor`."""
+    """The implementation of `RaggedTensor.from_tensor`."""
     t = to_tensor(tensor)
     several = isinstance(lengths, (list, tuple)) and bool(lengths) and not isinstance(lengths[0], (int, np.integer))
     nested: list[Any] = list(lengths) if several else []
@@ -67,7 +67,7 @@ def from_tensor(tensor: Any, lengths: Any, padding: Any, ragged_rank: int, kind:
 
 
 def _lengths(t: Tensor, padding: Any) -> np.ndarray:
-    """How long the rows are without the padding at their ends."""
+    """The lengths of the rows without the padding at their ends."""
     pad = to_tensor(padding, t.aval.dtype)
     if pad.aval.shape != t.aval.shape[2:]:
         raise ValueError(f"Shapes {pad.aval.shape} and {t.aval.shape[2:]} are incompatible")
@@ -86,7 +86,7 @@ def _cut(t: Tensor, lengths: np.ndarray, kind: np.dtype) -> RaggedTensor:
 
 
 def from_sparse(st_input: Any, kind: np.dtype) -> RaggedTensor:
-    """`RaggedTensor.from_sparse`."""
+    """The implementation of `RaggedTensor.from_sparse`."""
     if not isinstance(st_input, SparseTensor):
         raise TypeError(f"Argument `st_input` must be of type SparseTensor, but is of type {type(st_input).__name__}.")
     shape, indices = shape_of(st_input), host_indices(st_input)
@@ -100,7 +100,7 @@ def from_sparse(st_input: Any, kind: np.dtype) -> RaggedTensor:
 
 
 def coordinates(rt: RaggedTensor) -> np.ndarray:
-    """For each row of the flat values its position on the first axis and the ragged ones."""
+    """The coordinates of each row of the flat values, along the first axis and all ragged axes."""
     found = np.arange(len(rt._splits()) - 1)[:, None]
     for level in rt._levels():
         splits = level._splits()
@@ -116,7 +116,7 @@ def _place(values: Same, default_value: Same, at: Array, shape: Shape):
 
 
 def to_dense(rt: RaggedTensor, default_value: Any, shape: Any) -> Tensor:
-    """`RaggedTensor.to_tensor`."""
+    """The implementation of `RaggedTensor.to_tensor`."""
     values = rt.flat_values
     at = coordinates(rt)
     outer = np.asarray(rt.bounding_shape())[: at.shape[1]].tolist()
@@ -143,7 +143,7 @@ def to_dense(rt: RaggedTensor, default_value: Any, shape: Any) -> Tensor:
 
 
 def to_sparse(rt: RaggedTensor) -> SparseTensor:
-    """`RaggedTensor.to_sparse`."""
+    """The implementation of `RaggedTensor.to_sparse`."""
     at, values = coordinates(rt), rt.flat_values
     inner = values.aval.shape[1:]
     if inner:
@@ -155,7 +155,7 @@ def to_sparse(rt: RaggedTensor) -> SparseTensor:
 
 
 def merge_dims(rt: Any, outer: int, inner: int) -> Any:
-    """`RaggedTensor.merge_dims`."""
+    """The implementation of `RaggedTensor.merge_dims`."""
     rank = rt.shape.rank
     outer, inner = (a + rank if a < 0 else a for a in (outer, inner))
     if not 0 <= outer <= inner < rank:
@@ -166,7 +166,7 @@ def merge_dims(rt: Any, outer: int, inner: int) -> Any:
 
 
 def _merged(x: Any, axis: int) -> Any:
-    """`axis` and the next as one."""
+    """Merges `axis` and the next axis into one."""
     if isinstance(x, Tensor):
         shape = x.aval.shape
         return reshape(x, (*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :]))
@@ -191,21 +191,22 @@ def constant(
     name: str | None = None,
     row_splits_dtype: Any = dtypes.int64,
 ) -> Any:
-    """A ragged tensor of nested lists.
+    """Makes a ragged tensor from nested lists.
 
     Args:
-      pylist: nested lists, tuples or arrays; all numbers or strings equally deep.
-      dtype: of the values, by default what `tf.constant` makes of them.
-      ragged_rank: how many axes are ragged; by default all but the first, and those of `inner_shape`.
-      inner_shape: the shape of the innermost values, which is the same for all.
-      name: as in TensorFlow, of no effect when eager.
-      row_splits_dtype: int64 or int32.
+      pylist: nested lists, tuples or arrays. All numbers or strings in them must be nested equally deep.
+      dtype: the `DType` of the values; by default the one that `tf.constant` chooses.
+      ragged_rank: the number of ragged axes. By default all axes are ragged, except the first and those of
+        `inner_shape`.
+      inner_shape: the shape of the innermost values, which must be the same for all.
+      name: of no effect.
+      row_splits_dtype: the `DType` of the row splits, int64 or int32.
 
     Returns:
-      A ragged tensor; a dense one if the list is not nested.
+      A ragged tensor, or a dense tensor if the list is not nested.
 
     Raises:
-      ValueError: values of different depth, or a rank or shape that does not fit.
+      ValueError: the values are not nested equally deep, or do not fit `ragged_rank` or `inner_shape`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/ragged/constant
 
@@ -257,7 +258,7 @@ def _depth(value: Any) -> int:
 
 
 def _depths(value: Any, depth: int = 0) -> Iterator[int]:
-    """The depth of each scalar."""
+    """The nesting depth of each scalar in nested lists."""
     if isinstance(value, list):
         for v in value:
             yield from _depths(v, depth + 1)
@@ -277,18 +278,19 @@ def range_(
     name: str | None = None,
     row_splits_dtype: Any = dtypes.int64,
 ) -> RaggedTensor:
-    """Row i is ``range(starts[i], limits[i], deltas[i])``.
+    """A ragged tensor of ranges: row i is ``range(starts[i], limits[i], deltas[i])``.
 
     Args:
-      starts: scalar or vector; if `limits` is None, the limits, and the rows start at 0.
-      limits: scalar or vector.
-      deltas: scalar or vector, not 0.
-      dtype: of the values, by default the arguments'.
-      name: as in TensorFlow, of no effect when eager.
-      row_splits_dtype: int64 or int32.
+      starts: the first numbers, a scalar or vector. If `limits` is None, this argument gives the limits, and all rows
+        start at 0.
+      limits: the numbers before which the rows end, a scalar or vector.
+      deltas: the differences between neighbouring numbers, a scalar or vector. They must not be 0.
+      dtype: the `DType` of the values, by default that of the arguments.
+      name: of no effect.
+      row_splits_dtype: the `DType` of the row splits, int64 or int32.
 
     Raises:
-      InvalidArgumentError: a delta of 0, or vectors of different sizes.
+      InvalidArgumentError: a delta is 0, or vectors have different sizes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/ragged/range
 
@@ -320,7 +322,15 @@ def range_(
 
 @public("ragged.row_splits_to_segment_ids")
 def row_splits_to_segment_ids(splits: Any, name: str | None = None, out_type: Any = None) -> Tensor:
-    """For each value the row it is in.
+    """The number of its row, for each value of a ragged tensor.
+
+    Args:
+      splits: the row splits.
+      name: of no effect.
+      out_type: the `DType` of the result, by default that of `splits`.
+
+    Raises:
+      ValueError: `splits` is empty, or does not hold integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/ragged/row_splits_to_segment_ids
 
@@ -337,7 +347,13 @@ def row_splits_to_segment_ids(splits: Any, name: str | None = None, out_type: An
 def segment_ids_to_row_splits(
     segment_ids: Any, num_segments: Any = None, out_type: Any = None, name: str | None = None
 ) -> Tensor:
-    """Where the rows begin and end, given for each value the row it is in.
+    """The row splits of a ragged tensor, given the number of its row for each value.
+
+    Args:
+      segment_ids: a sorted vector of row numbers.
+      num_segments: the number of rows, by default one more than the greatest id.
+      out_type: the `DType` of the result, by default that of `segment_ids`.
+      name: of no effect.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/ragged/segment_ids_to_row_splits
 
@@ -352,13 +368,17 @@ def segment_ids_to_row_splits(
 
 @public("ragged.stack_dynamic_partitions")
 def stack_dynamic_partitions(data: Any, partitions: Any, num_partitions: Any, name: str | None = None) -> RaggedTensor:
-    """Row p holds the slices of `data` where `partitions` is p, in order.
+    """A ragged tensor whose row p holds the slices of `data` for which `partitions` is p, in their order.
 
     Args:
-      data: a tensor whose shape begins with that of `partitions`.
-      partitions: integers in [0, num_partitions).
-      num_partitions: how many rows.
-      name: as in TensorFlow, of no effect when eager.
+      data: a tensor whose shape begins with the shape of `partitions`.
+      partitions: a tensor of integers in [0, num_partitions).
+      num_partitions: the number of rows.
+      name: of no effect.
+
+    Raises:
+      ValueError: the shapes do not fit.
+      InvalidArgumentError: an element of `partitions` is out of range.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/ragged/stack_dynamic_partitions
 

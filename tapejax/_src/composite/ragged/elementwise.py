@@ -1,4 +1,4 @@
-"""What ``tf.add``, ``tf.cast``, ``tf.where`` and the like do with ragged tensors, and their operators."""
+"""The versions of ``tf.add``, ``tf.cast``, ``tf.where`` etc. for ragged tensors, and Python's operators on them."""
 
 import operator
 from collections.abc import Callable
@@ -12,11 +12,12 @@ from tapejax._src.composite.ragged.making import row_ids
 from tapejax._src.composite.ragged.tensor import RaggedTensor
 from tapejax._src.composite.sparse.arithmetic import softmax_in_groups
 from tapejax._src.composite.sparse.tensor import reshape, take
-from tapejax._src.core import dtypes, public
+from tapejax._src.core import public
+from tapejax._src.core.checks import invalid
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.tensor import Tensor, from_value
 from tapejax._src.ops.array.gathering import where
-from tapejax._src.ops.array.layout import invalid
+from tapejax._src.ops.array.shapes import counts
 from tapejax._src.ops.math.comparison import logical_and, logical_not, logical_or, logical_xor
 from tapejax._src.ops.nn.activations import softmax
 from tapejax._src.ops.nn.embedding import embedding_lookup
@@ -39,10 +40,12 @@ _STRINGS = (
 
 
 def on_flat_values(fn: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> RaggedTensor:
-    """Calls an elementwise function with flat values, and with dense arguments spread over the rows.
+    """Applies an elementwise function to the flat values of ragged tensors.
+
+    Dense tensors among the arguments are broadcast to the rows of the ragged tensors.
 
     Raises:
-      InvalidArgumentError: rows of different lengths.
+      InvalidArgumentError: the rows of two ragged tensors have different lengths, or a dense tensor does not fit.
     """
     first = max((a for a in (*args, *kwargs.values()) if isinstance(a, RaggedTensor)), key=lambda a: a.ragged_rank)
     flat = [_aligned(first, a) for a in args]
@@ -61,7 +64,7 @@ def _aligned(first: RaggedTensor, value: Any) -> Any:
             raise invalid(f"the rows of ragged tensors of shapes {first.shape} and {value.shape} differ in length")
         return value.flat_values
     if not isinstance(value, (Tensor, np.ndarray, list)) and not hasattr(value, "aval"):
-        return value  # a number, a dtype, a name
+        return value  # such as a number, a dtype or a name
     t = to_tensor(value, None, first.flat_values.aval.dtype)
     inner = len(first.flat_values.aval.shape) - 1
     if len(t.aval.shape) <= inner:
@@ -70,7 +73,7 @@ def _aligned(first: RaggedTensor, value: Any) -> Any:
 
 
 def _spread(first: RaggedTensor, t: Tensor, inner: int) -> Tensor:
-    """A dense tensor's element, or slice, for each row of the flat values."""
+    """Broadcasts a dense tensor: its element, or slice, for each row of the flat values of `first`."""
     at = coordinates(first)
     outer = at.shape[1]
     shape = t.aval.shape
@@ -116,12 +119,8 @@ def _softmax(logits: RaggedTensor, axis: Any = None, name: str | None = None) ->
     return logits.with_flat_values(softmax_in_groups(values, groups, len(splits) - 1))
 
 
-def _count(value: Any, out_type: Any = None) -> Tensor:
-    return from_value(np.array(value, dtypes.to_numpy(out_type or dtypes.int32)))
-
-
 def _size(input: RaggedTensor, out_type: Any = None, name: str | None = None) -> Tensor:
-    return _count(int(np.prod(input.flat_values.aval.shape, dtype=np.int64)), out_type)
+    return counts(int(np.prod(input.flat_values.aval.shape, dtype=np.int64)), out_type)
 
 
 def _embedding(params: Any, ids: RaggedTensor, max_norm: Any = None, name: str | None = None) -> RaggedTensor:
@@ -130,15 +129,16 @@ def _embedding(params: Any, ids: RaggedTensor, max_norm: Any = None, name: str |
 
 @public.public("ragged.map_flat_values")
 def map_flat_values(op: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Calls a function with the flat values of ragged tensors in their place; the result has their rows.
+    """Applies a function to the flat values of ragged tensors. The result has the same rows.
 
     Args:
-      op: the function; its result's first axis must be that of the flat values.
-      *args: its arguments. The ragged ones, also in lists, must have the same splits.
-      **kwargs: likewise.
+      op: the function. The first axis of its result must have the size of that of the flat values.
+      *args: its arguments. Ragged tensors, also those in lists, are replaced by their flat values. They must all have
+        the same row splits.
+      **kwargs: its keyword arguments, likewise.
 
     Raises:
-      ValueError: splits that differ, or a result of another size.
+      ValueError: the row splits differ, or the result has another size.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/ragged/map_flat_values
 
@@ -174,7 +174,7 @@ def _method(fn: Callable[..., Any], swapped: bool = False) -> Callable[..., Any]
 
 
 def attach() -> None:
-    """Gives ragged tensors their versions of ops, and their operators."""
+    """Registers the versions of ops for ragged tensors, and defines Python's operators on ragged tensors."""
     known = public.versions.setdefault(RaggedTensor, {})
     for name in _ELEMENTWISE:
         for full in (name, f"math.{name}"):
@@ -189,7 +189,7 @@ def attach() -> None:
         "where": _where,
         "nn.softmax": _softmax,
         "size": _size,
-        "rank": lambda input, name=None: _count(input.shape.rank),
+        "rank": lambda input, name=None: counts(input.shape.rank),
         "nn.embedding_lookup": _embedding,
     }
     binary = {name: getattr(operator, name) for name in "add sub mul truediv floordiv mod pow".split()}

@@ -1,4 +1,4 @@
-"""``x[...]`` of ragged tensors, and gathering their rows."""
+"""Indexing ragged tensors by ``x[...]``, and gathering their rows."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,11 +16,11 @@ from tapejax._src.ops.array.indexing import getitem as getitem_dense
 from tapejax._src.ops.array.layout import expand_dims as expand_dense
 from tapejax._src.ops.array.layout import invalid
 
-__all__ = ["expand_dims", "gather", "getitem", "take_rows"]
+__all__ = ["expand_dims", "expanded", "gather", "getitem", "take_rows"]
 
 
 def take_rows(x: Any, rows: np.ndarray) -> Any:
-    """These rows of a tensor or a ragged tensor."""
+    """The rows of a tensor or ragged tensor at the given positions."""
     if isinstance(x, Tensor):
         return take(x, rows)
     splits = x._splits()
@@ -29,16 +29,17 @@ def take_rows(x: Any, rows: np.ndarray) -> Any:
 
 
 def expand_dims(input: RaggedTensor, axis: Any, name: str | None = None) -> RaggedTensor:
-    """`tf.expand_dims`."""
+    """The version of `tf.expand_dims` for ragged tensors."""
     rank = input.shape.rank
     assert rank is not None
     axis = int(axis)
     if not -rank - 1 <= axis <= rank:
         raise ValueError(f"axis={axis} out of bounds: expected {-rank - 1}<=axis<{rank + 1}")
-    return _expanded(input, axis + rank + 1 if axis < 0 else axis)
+    return expanded(input, axis + rank + 1 if axis < 0 else axis)
 
 
-def _expanded(x: Any, axis: int) -> Any:
+def expanded(x: Any, axis: int) -> Any:
+    """`x`, dense or ragged, with a new axis of size 1 before `axis`, which is counted from the front."""
     if isinstance(x, Tensor):
         return expand_dense(x, axis)
     kind = x._row_splits.aval.dtype
@@ -47,19 +48,20 @@ def _expanded(x: Any, axis: int) -> Any:
         return ragged(x, np.array([0, rows], kind), rows)
     if axis == 1:
         return ragged(x, np.arange(rows + 1, dtype=kind), 1)
-    return ragged(_expanded(x._values, axis - 1), x._row_splits, x._uniform)
+    return ragged(expanded(x._values, axis - 1), x._row_splits, x._uniform)
 
 
 def getitem(x: RaggedTensor, key: Any) -> Any:
-    """``x[key]``.
+    """The part ``x[key]`` of a ragged tensor.
 
     Args:
       x: a ragged tensor.
-      key: an int, slice, ``...``, None, scalar integer tensor, or a tuple of them.
+      key: an int, a slice, ``...``, None, a scalar integer tensor, or a tuple of these.
 
     Raises:
-      ValueError: a position in a ragged axis, where not all rows may have it. IndexError: no such row.
-      TypeError: another kind of key.
+      ValueError: `key` has an integer for a ragged axis. Not all rows may have an element at this position.
+      IndexError: there is no such row.
+      TypeError: `key` is of another kind.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/RaggedTensor#__getitem__
 
@@ -97,7 +99,7 @@ def _item(x: Any, keys: list[Any]) -> Any:
         return getitem_dense(x, tuple(keys)) if keys else x
     first, *rest = keys
     if first is None:
-        return _expanded(_item(x, rest), 0)
+        return expanded(_item(x, rest), 0)
     splits = x._splits()
     rows = len(splits) - 1
     if isinstance(first, int):
@@ -118,11 +120,11 @@ def _part(values: Any, start: int, stop: int) -> Any:
 
 
 def _inner(x: RaggedTensor, keys: list[Any]) -> Any:
-    """``x[:, *keys]``."""
+    """The part ``x[:, *keys]`` of a ragged tensor."""
     first, *rest = keys
     splits = x._splits()
     if first is None:
-        out = _expanded(x, 1)
+        out = expanded(x, 1)
         return _inner(out, [slice(None), *rest]) if rest else out
     lengths = np.diff(splits)
     if isinstance(first, int):
@@ -161,10 +163,11 @@ def gather(
     batch_dims: int = 0,
     name: str | None = None,
 ) -> Any:
-    """`tf.gather` where `params` or `indices` are ragged.
+    """The version of `tf.gather` for ragged `params` or `indices`.
 
     Raises:
-      ValueError: an axis other than `batch_dims`, or more than one batch axis.
+      ValueError: `axis` is not equal to `batch_dims`, or there is more than one batch axis.
+      InvalidArgumentError: an index is out of range.
     """
     if axis is not None and int(axis) != batch_dims:
         raise ValueError(f"tf.gather of ragged tensors along axis {axis} is not supported, only `batch_dims`")
@@ -189,7 +192,7 @@ def gather(
 
 
 def _gather_in_rows(params: Any, indices: Any) -> Any:
-    """Row i of the result is ``gather(params[i], indices[i])``."""
+    """`tf.gather` with one batch axis: row i of the result is ``gather(params[i], indices[i])``."""
     if not isinstance(params, RaggedTensor):
         params = RaggedTensor.from_tensor(params)
     splits = params._splits()
@@ -201,7 +204,8 @@ def _gather_in_rows(params: Any, indices: Any) -> Any:
         rows, at = row_ids(indices._splits()), stream.host(indices.flat_values)
         if indices.ragged_rank > 1 or at.ndim > 1:
             raise ValueError("tf.gather with batch_dims=1 needs indices of rank 2")
-    # As in TensorFlow, an index that leaves its row finds another's element; only one that leaves all is refused.
+    # As in TensorFlow, an index that exceeds its row gives an element of a later row. Only indices that exceed all rows
+    # are refused.
     if (bad := (at < 0) | (splits[rows] + at >= splits[-1])).any():
         raise invalid(f"index {at[bad][0]} is out of range")
     found = take_rows(params._values, splits[rows] + at)

@@ -1,18 +1,18 @@
-"""Joining ragged tensors, and dense ones with them."""
+"""Concatenating and stacking ragged tensors, also together with dense tensors."""
 
 from typing import Any
 
 import numpy as np
 
-from tapejax._src.composite.ragged.indexing import _expanded, take_rows
+from tapejax._src.composite.ragged.indexing import expanded, take_rows
 from tapejax._src.composite.ragged.tensor import RaggedTensor, ragged
 from tapejax._src.composite.sparse.tensor import join
+from tapejax._src.core.checks import invalid
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor
 from tapejax._src.ops.array.joining import concat as concat_dense
 from tapejax._src.ops.array.joining import stack as stack_dense
-from tapejax._src.ops.array.layout import invalid
 
 __all__ = ["concat", "stack", "stack_ragged"]
 
@@ -24,7 +24,7 @@ def _axis(axis: Any, rank: int) -> int:
 
 
 def _alike(values: Any) -> list[RaggedTensor]:
-    """All as ragged tensors with the same number of ragged axes."""
+    """Converts all values to ragged tensors with the same number of ragged axes and the same dtype of row splits."""
     parts = [v if isinstance(v, RaggedTensor) else to_tensor(v) for v in values]
     ranks = {p.shape.rank for p in parts}
     if len(ranks) > 1:
@@ -36,7 +36,7 @@ def _alike(values: Any) -> list[RaggedTensor]:
 
 
 def _deep(p: Any, most: int, kind: np.dtype) -> RaggedTensor:
-    """`p` with this many ragged axes, and this dtype of splits."""
+    """Converts `p` to a ragged tensor with `most` ragged axes and row splits of dtype `kind`."""
     if isinstance(p, Tensor):
         return RaggedTensor.from_tensor(p, ragged_rank=most, row_splits_dtype=kind)
     if p._row_splits.aval.dtype != kind:
@@ -45,7 +45,7 @@ def _deep(p: Any, most: int, kind: np.dtype) -> RaggedTensor:
 
 
 def _below(parts: list[Any]) -> Any:
-    """The parts one below the other."""
+    """Concatenates the parts along the first axis."""
     if isinstance(parts[0], Tensor):
         return join(parts)
     splits, end = [parts[0]._splits()], parts[0]._splits()[-1]
@@ -65,7 +65,7 @@ def _joined(parts: list[Any], axis: int) -> Any:
         if any(len(p._splits()) != len(first) for p in parts):
             raise invalid("Input tensors have incompatible numbers of rows.")
         count, rows = len(parts), len(first) - 1
-        # All rows, those with the same number together.
+        # Reorders the rows of all parts, so that the first rows come first, then the second rows, and so on.
         mixed = take_rows(_below(parts), np.arange(count * rows).reshape(count, rows).T.ravel())
         return ragged(mixed._values, mixed._splits()[::count])
     if any(not np.array_equal(p._splits(), first) for p in parts):
@@ -74,7 +74,7 @@ def _joined(parts: list[Any], axis: int) -> Any:
 
 
 def concat(values: Any, axis: Any, name: str = "concat") -> Any:
-    """`tf.concat` where one of the values is ragged."""
+    """The version of `tf.concat` for values of which at least one is ragged."""
     if not isinstance(values, (list, tuple)):
         return values
     parts = _alike(values)
@@ -84,25 +84,28 @@ def concat(values: Any, axis: Any, name: str = "concat") -> Any:
 
 
 def stack(values: Any, axis: Any = 0, name: str = "stack") -> Any:
-    """`tf.stack` where one of the values is ragged."""
+    """The version of `tf.stack` for values of which at least one is ragged."""
     parts = _alike(values if isinstance(values, (list, tuple)) else [values])
     rank = parts[0].shape.rank
     assert rank is not None
     axis = _axis(axis, rank + 1)
-    return _joined([_expanded(p, axis) for p in parts], axis)
+    return _joined([expanded(p, axis) for p in parts], axis)
 
 
 @public("ragged.stack")
 def stack_ragged(values: Any, axis: Any = 0, name: str | None = None) -> Any:
-    """Stacks tensors, which may differ in shape, along a new axis.
+    """Stacks tensors of different shapes along a new axis.
 
     Args:
-      values: a list of ragged or dense tensors of one rank and dtype.
-      axis: the new axis.
-      name: as in TensorFlow, of no effect when eager.
+      values: a list of ragged or dense tensors of the same rank and dtype.
+      axis: the position of the new axis.
+      name: of no effect.
 
     Returns:
-      A ragged tensor; a dense one for scalars.
+      A ragged tensor. Stacking scalars gives a dense tensor.
+
+    Raises:
+      ValueError: the ranks differ, or `axis` is out of range.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/ragged/stack
 
@@ -124,5 +127,5 @@ def stack_ragged(values: Any, axis: Any = 0, name: str | None = None) -> Any:
         return stack_dense(items, int(axis))
     axis = _axis(axis, rank + 1)
     kind = np.int32 if rank == 1 else np.int64  # as in TensorFlow
-    rows = [RaggedTensor.from_tensor(_expanded(v, axis), ragged_rank=rank, row_splits_dtype=kind) for v in items]
+    rows = [RaggedTensor.from_tensor(expanded(v, axis), ragged_rank=rank, row_splits_dtype=kind) for v in items]
     return _joined(rows, axis)

@@ -1,4 +1,7 @@
-"""How ragged tensors are made: of values, and of splits, lengths, starts or ids that say which rows these are in."""
+"""The methods that make ragged tensors, from values and a partition of them into rows.
+
+The partition is given by row splits, row lengths, row starts, row limits, or the row number of each value.
+"""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -6,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tapejax._src.core import dtypes, nest
+from tapejax._src.core.checks import invalid
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.tensor import Tensor, from_value
 from tapejax._src.engine import stream
-from tapejax._src.ops.array.layout import invalid
 
 if TYPE_CHECKING:
     from tapejax._src.composite.ragged.tensor import RaggedTensor
@@ -18,26 +21,26 @@ __all__ = ["Rows", "count_of", "integers", "row_ids", "row_ranges", "splits_from
 
 
 def splits_from_lengths(lengths: np.ndarray) -> np.ndarray:
-    """Where rows of these lengths begin, and where the last one ends."""
+    """The row splits for rows of the given lengths: where each row begins, and where the last one ends."""
     return np.concatenate([np.zeros(1, lengths.dtype), np.cumsum(lengths, dtype=lengths.dtype)])
 
 
 def row_ids(splits: np.ndarray) -> np.ndarray:
-    """For each value the row it is in."""
+    """The number of its row, for each value."""
     return np.repeat(np.arange(len(splits) - 1, dtype=splits.dtype), np.diff(splits))
 
 
 def row_ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """The positions ``start, start + 1, ..`` of each row, one row after the other."""
+    """The positions ``start, start + 1, ...`` of the values of each row, one row after the other."""
     first = np.cumsum(lengths) - lengths
     return np.repeat(starts - first, lengths) + np.arange(lengths.sum())
 
 
 def integers(value: Any, what: str) -> np.ndarray:
-    """An integer argument, read; int64 unless it is an array or tensor of int32.
+    """An argument of integers as a NumPy array. It is int64, unless the argument is an array or tensor of int32.
 
     Raises:
-      ValueError: another dtype.
+      ValueError: the argument does not hold integers.
     """
     array = stream.host(value) if isinstance(value, Tensor) else np.asarray(value)
     if not array.size and array.dtype.kind == "f" and not hasattr(value, "dtype"):
@@ -48,7 +51,7 @@ def integers(value: Any, what: str) -> np.ndarray:
 
 
 class Rows(nest.CompositeTensor):
-    """The `from_` methods of `RaggedTensor`, and what it holds."""
+    """The base class of `RaggedTensor`: its attributes, and the class methods that make ragged tensors."""
 
     __slots__ = ("__weakref__", "_row_splits", "_uniform", "_values")
     _values: Any
@@ -57,7 +60,7 @@ class Rows(nest.CompositeTensor):
 
     @classmethod
     def _of(cls, values: Any, splits: Any, uniform: int | None = None) -> "RaggedTensor":
-        """These parts, unchecked."""
+        """A ragged tensor of the given values and row splits, without checks."""
         out: Any = cls.__new__(cls)
         out._values = values
         out._row_splits = from_value(splits) if isinstance(splits, np.ndarray) else splits
@@ -68,16 +71,17 @@ class Rows(nest.CompositeTensor):
     def from_row_splits(
         cls, values: Any, row_splits: Any, name: str | None = None, validate: bool = True
     ) -> "RaggedTensor":
-        """Row i is ``values[row_splits[i]:row_splits[i + 1]]``.
+        """Makes a ragged tensor whose row i is ``values[row_splits[i]:row_splits[i + 1]]``.
 
         Args:
           values: a tensor or ragged tensor.
-          row_splits: ascending integers, the first 0, the last the number of values.
-          name: as in TensorFlow, of no effect when eager.
-          validate: whether to check `row_splits`.
+          row_splits: a vector of ascending integers. The first is 0, and the last is the number of values.
+          name: of no effect.
+          validate: whether to check the values of `row_splits`.
 
         Raises:
-          ValueError: not a vector of integers, or empty. InvalidArgumentError: not valid splits.
+          ValueError: `row_splits` is empty, or is not a vector of integers.
+          InvalidArgumentError: `row_splits` do not ascend from 0 to the number of values.
         """
         values = values_of(values)
         splits = row_splits if isinstance(row_splits, Tensor) else from_value(integers(row_splits, "row_splits"))
@@ -102,7 +106,17 @@ class Rows(nest.CompositeTensor):
     def from_row_lengths(
         cls, values: Any, row_lengths: Any, name: str | None = None, validate: bool = True
     ) -> "RaggedTensor":
-        """Row i is the next ``row_lengths[i]`` values. Arguments as of `from_row_splits`."""
+        """Makes a ragged tensor whose row i consists of the next ``row_lengths[i]`` values.
+
+        Args:
+          values: a tensor or ragged tensor.
+          row_lengths: a vector of integers.
+          name: of no effect.
+          validate: whether to check that the lengths are not negative and add up to the number of values.
+
+        Raises:
+          InvalidArgumentError: they are negative, or do not add up.
+        """
         lengths = integers(row_lengths, "row_lengths")
         if validate and (lengths < 0).any():
             raise invalid("Arguments to from_row_lengths do not form a valid RaggedTensor: negative lengths")
@@ -112,10 +126,18 @@ class Rows(nest.CompositeTensor):
     def from_value_rowids(
         cls, values: Any, value_rowids: Any, nrows: Any = None, name: str | None = None, validate: bool = True
     ) -> "RaggedTensor":
-        """Value i is in row ``value_rowids[i]``, and these ascend; `nrows` is by default one more than the last.
+        """Makes a ragged tensor in which value i belongs to row ``value_rowids[i]``.
+
+        Args:
+          values: a tensor or ragged tensor.
+          value_rowids: a vector of ascending integers, one for each value.
+          nrows: the number of rows, by default one more than the last id.
+          name: of no effect.
+          validate: whether to check `value_rowids`.
 
         Raises:
-          ValueError: too few rows. InvalidArgumentError: ids that descend or do not fit the values.
+          ValueError: `nrows` is negative or too small.
+          InvalidArgumentError: `value_rowids` do not ascend, or are not as many as the values.
         """
         ids = integers(value_rowids, "value_rowids")
         least = int(ids[-1]) + 1 if ids.size else 0
@@ -133,7 +155,17 @@ class Rows(nest.CompositeTensor):
     def from_row_starts(
         cls, values: Any, row_starts: Any, name: str | None = None, validate: bool = True
     ) -> "RaggedTensor":
-        """Row i begins at value ``row_starts[i]``. Arguments as of `from_row_splits`."""
+        """Makes a ragged tensor whose row i begins with value ``row_starts[i]``. The last row ends with the last value.
+
+        Args:
+          values: a tensor or ragged tensor.
+          row_starts: a vector of ascending integers, the first of which is 0.
+          name: of no effect.
+          validate: whether to check `row_starts`.
+
+        Raises:
+          InvalidArgumentError: `row_starts` do not ascend from 0, or exceed the number of values.
+        """
         starts, values = integers(row_starts, "row_starts"), values_of(values)
         end = np.array([count_of(values)], starts.dtype)
         return cls.from_row_splits(values, from_value(np.concatenate([starts, end])), validate=validate)
@@ -142,7 +174,17 @@ class Rows(nest.CompositeTensor):
     def from_row_limits(
         cls, values: Any, row_limits: Any, name: str | None = None, validate: bool = True
     ) -> "RaggedTensor":
-        """Row i ends before value ``row_limits[i]``. Arguments as of `from_row_splits`."""
+        """Makes a ragged tensor whose row i ends before value ``row_limits[i]``. The first row begins with value 0.
+
+        Args:
+          values: a tensor or ragged tensor.
+          row_limits: a vector of ascending integers, the last of which is the number of values.
+          name: of no effect.
+          validate: whether to check `row_limits`.
+
+        Raises:
+          InvalidArgumentError: `row_limits` do not ascend to the number of values.
+        """
         limits = integers(row_limits, "row_limits")
         return cls.from_row_splits(
             values, from_value(np.concatenate([np.zeros(1, limits.dtype), limits])), validate=validate
@@ -152,14 +194,14 @@ class Rows(nest.CompositeTensor):
     def from_uniform_row_length(
         cls, values: Any, uniform_row_length: Any, nrows: Any = None, validate: bool = True, name: str | None = None
     ) -> "RaggedTensor":
-        """Rows of one length.
+        """Makes a ragged tensor whose rows all have the same length.
 
         Args:
           values: a tensor or ragged tensor.
           uniform_row_length: the length.
-          nrows: how many rows there are; needed only if the length is 0.
+          nrows: the number of rows. It is needed only if the length is 0.
           validate: whether to check that the values fill the rows.
-          name: as in TensorFlow, of no effect when eager.
+          name: of no effect.
 
         Raises:
           ValueError: the values do not fill the rows.
@@ -175,14 +217,14 @@ class Rows(nest.CompositeTensor):
     def from_nested_row_splits(
         cls, flat_values: Any, nested_row_splits: Iterable[Any], name: str | None = None, validate: bool = True
     ) -> "RaggedTensor":
-        """`from_row_splits` for several axes, the outermost first."""
+        """Makes a ragged tensor with several ragged axes: `from_row_splits` for each of them, the outermost first."""
         return _nested(cls.from_row_splits, flat_values, nested_row_splits, "nested_row_splits", validate)
 
     @classmethod
     def from_nested_row_lengths(
         cls, flat_values: Any, nested_row_lengths: Iterable[Any], name: str | None = None, validate: bool = True
     ) -> "RaggedTensor":
-        """`from_row_lengths` for several axes, the outermost first."""
+        """Makes a ragged tensor with several ragged axes: `from_row_lengths` for each of them, the outermost first."""
         return _nested(cls.from_row_lengths, flat_values, nested_row_lengths, "nested_row_lengths", validate)
 
     @classmethod
@@ -194,7 +236,7 @@ class Rows(nest.CompositeTensor):
         name: str | None = None,
         validate: bool = True,
     ) -> "RaggedTensor":
-        """`from_value_rowids` for several axes, the outermost first."""
+        """Makes a ragged tensor with several ragged axes: `from_value_rowids` for each of them, the outermost first."""
         ids = list(nested_value_rowids)
         counts = [None] * len(ids) if nested_nrows is None else list(nested_nrows)
         out = flat_values
@@ -212,18 +254,18 @@ class Rows(nest.CompositeTensor):
         name: str | None = None,
         row_splits_dtype: Any = dtypes.int64,
     ) -> "RaggedTensor":
-        """A dense tensor as a ragged one.
+        """Makes a ragged tensor from a dense tensor.
 
         Args:
-          tensor: of rank `ragged_rank` + 1 at least.
-          lengths: how many elements of each row to keep; a tuple of such for several axes.
-          padding: value that is left out at the ends of rows. (Not together with `lengths`.)
-          ragged_rank: how many axes become ragged.
-          name: as in TensorFlow, of no effect when eager.
-          row_splits_dtype: int64 or int32.
+          tensor: a tensor of rank `ragged_rank` + 1 or more.
+          lengths: the number of elements to keep of each row; or a tuple of such vectors, one for each ragged axis.
+          padding: a value that is dropped at the ends of rows. It cannot be given together with `lengths`.
+          ragged_rank: the number of axes that become ragged.
+          name: of no effect.
+          row_splits_dtype: the `DType` of the row splits, int64 or int32.
 
         Raises:
-          ValueError: arguments that do not fit.
+          ValueError: the arguments do not fit each other.
 
         >>> import tapejax as tf
         >>> tf.RaggedTensor.from_tensor([[1, 0], [3, 4]], padding=0)
@@ -237,10 +279,17 @@ class Rows(nest.CompositeTensor):
     def from_sparse(
         cls, st_input: Any, name: str | None = None, row_splits_dtype: Any = dtypes.int64
     ) -> "RaggedTensor":
-        """A sparse matrix whose rows have their elements at the front, without gaps.
+        """Makes a ragged tensor from a sparse matrix, whose rows must have their elements at the front, without gaps.
+
+        Args:
+          st_input: a sparse tensor of rank 2.
+          name: of no effect.
+          row_splits_dtype: the `DType` of the row splits, int64 or int32.
 
         Raises:
-          TypeError: not sparse. ValueError: not of rank 2. InvalidArgumentError: rows with gaps.
+          TypeError: `st_input` is not a sparse tensor.
+          ValueError: `st_input` does not have rank 2.
+          InvalidArgumentError: a row has gaps.
         """
         from tapejax._src.composite.ragged import building
 
@@ -248,12 +297,12 @@ class Rows(nest.CompositeTensor):
 
 
 def values_of(value: Any) -> Any:
-    """A ragged tensor as it is, anything else as a tensor."""
+    """Converts a value to a tensor. A ragged tensor is returned as it is."""
     return value if isinstance(value, Rows) else to_tensor(value)
 
 
 def count_of(values: Any) -> int:
-    """How many rows there are."""
+    """The number of rows of a tensor or ragged tensor."""
     if isinstance(values, Rows):
         return values._row_splits.aval.shape[0] - 1
     if not values.aval.shape:

@@ -1,4 +1,4 @@
-"""Choosing elements of ragged tensors by booleans."""
+"""Choosing elements of ragged tensors by a boolean mask."""
 
 from typing import Any
 
@@ -8,30 +8,33 @@ from tapejax._src.composite.ragged.building import to_sparse
 from tapejax._src.composite.ragged.indexing import take_rows
 from tapejax._src.composite.ragged.making import splits_from_lengths
 from tapejax._src.composite.ragged.tensor import RaggedTensor, ragged
+from tapejax._src.core.checks import invalid
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor, from_value
 from tapejax._src.engine import stream
 from tapejax._src.ops.array.gathering import boolean_mask as mask_dense
-from tapejax._src.ops.array.layout import invalid
 
 __all__ = ["boolean_mask", "positions"]
 
 
 @public("ragged.boolean_mask")
 def boolean_mask(data: Any, mask: Any, name: str | None = None) -> Any:
-    """The elements or slices of `data` where `mask` holds, still in their rows.
+    """The elements or slices of `data` for which `mask` is true. They stay in their rows.
 
     Args:
       data: a ragged or dense tensor.
-      mask: booleans of the shape of the first axes of `data`, ragged or dense.
-      name: as in TensorFlow, of no effect when eager.
+      mask: a ragged or dense boolean tensor. Its shape must be that of the first axes of `data`.
+      name: of no effect.
 
     Returns:
-      A ragged tensor of one axis less ragged than the mask has, at least; a dense one for a vector and dense data.
+      A ragged tensor, in which all axes of the mask except the first are ragged. If the mask is a vector and `data` is
+      dense, the result is dense.
 
     Raises:
-      TypeError: the mask is not boolean. ValueError: it is a scalar. InvalidArgumentError: it does not fit.
+      TypeError: `mask` is not boolean.
+      ValueError: `mask` is a scalar.
+      InvalidArgumentError: the rows of `mask` and `data` have different lengths.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/ragged/boolean_mask
 
@@ -67,6 +70,6 @@ def _masked(values: Any, mask: Any) -> Any:
 
 
 def positions(condition: RaggedTensor) -> Tensor:
-    """`tf.where` of a ragged condition alone: the coordinates of what is true."""
+    """The version of `tf.where` for a ragged condition without other arguments: the coordinates of true elements."""
     sp = to_sparse(condition)
     return from_value(np.asarray(sp.indices)[stream.host(sp.values).astype(bool)])

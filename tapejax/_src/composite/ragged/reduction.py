@@ -1,11 +1,11 @@
-"""``tf.reduce_sum`` and its like for ragged tensors."""
+"""The versions of ``tf.reduce_sum`` and the other reductions for ragged tensors."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tapejax._src.composite.ragged.indexing import _expanded
+from tapejax._src.composite.ragged.indexing import expanded
 from tapejax._src.composite.ragged.making import row_ids, splits_from_lengths
 from tapejax._src.composite.ragged.tensor import RaggedTensor, ragged
 from tapejax._src.core import dtypes, public
@@ -21,7 +21,7 @@ __all__ = ["register"]
 
 
 def _by_segment(values: Any, ids: np.ndarray, n: int, how: str) -> Any:
-    """Rows with the same id together: their elements at the same place are reduced."""
+    """Reduces all rows with the same id to one row, element by element. Rows may be shorter than others."""
     if isinstance(values, Tensor):
         return getattr(segment, f"unsorted_segment_{how}")(values, from_value(ids.astype(np.int32)), n)
     splits = values._splits()
@@ -51,7 +51,7 @@ def _reduce(x: RaggedTensor, axis: Any, keepdims: Any, how: str) -> Any:
         out: Any = getattr(dense, f"reduce_{how}")(x.flat_values)
         axes = list(range(rank)) if keepdims else []
         for a in axes:
-            out = _expanded(out, a)
+            out = expanded(out, a)
         return out
     axes = np.asarray(axis).ravel().tolist()
     if any(not -rank <= a < rank for a in axes):
@@ -60,7 +60,7 @@ def _reduce(x: RaggedTensor, axis: Any, keepdims: Any, how: str) -> Any:
     for a in sorted({a % rank for a in axes}, reverse=True):
         out = _along(out, a, how)
         if keepdims:
-            out = _expanded(out, a)
+            out = expanded(out, a)
     return out
 
 
@@ -103,7 +103,7 @@ def _logsumexp(input_tensor: RaggedTensor, axis: Any = None, keepdims: Any = Non
 
 
 def register() -> None:
-    """Gives ragged tensors their versions of the reductions."""
+    """Registers the versions of the reductions for ragged tensors."""
     found = {
         "sum": _sum,
         "prod": _prod,

@@ -1,4 +1,4 @@
-"""`RaggedTensorSpec`: what is known of a ragged tensor that is to come."""
+"""`RaggedTensorSpec`: shape, dtype and ragged axes of a ragged tensor, without its values."""
 
 from typing import Any
 
@@ -11,17 +11,18 @@ __all__ = ["RaggedTensorSpec"]
 
 
 class RaggedTensorSpec(TypeSpec):
-    """Shape, dtype and ragged axes of a ragged tensor that is to come.
+    """Describes a ragged tensor by shape, dtype and the number of its ragged axes.
 
     Args:
-      shape: what makes a `TensorShape`, with None for ragged axes; None if nothing is known.
-      dtype: `DType` of the values.
-      ragged_rank: how many axes are ragged; by default all but the first.
-      row_splits_dtype: int64 or int32.
-      flat_values_spec: must be None: the innermost values are plain tensors.
+      shape: a `TensorShape`, or a value that converts to one, with None for ragged axes. None means an unknown shape.
+      dtype: the `DType` of the values.
+      ragged_rank: the number of ragged axes; by default all axes except the first.
+      row_splits_dtype: the `DType` of the row splits, int64 or int32.
+      flat_values_spec: not supported; must be None.
 
     Raises:
-      ValueError: neither a rank nor `ragged_rank` is given, or they do not fit.
+      ValueError: neither `ragged_rank` nor a shape of known rank is given, or they do not fit.
+      TypeError: `ragged_rank` is not an int.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/RaggedTensorSpec
 
@@ -64,12 +65,12 @@ class RaggedTensorSpec(TypeSpec):
 
     shape = property(lambda self: self._shape, doc="The `TensorShape`.")
     dtype = property(lambda self: self._dtype, doc="The `DType` of the values.")
-    ragged_rank = property(lambda self: self._ragged_rank, doc="How many axes are ragged.")
-    row_splits_dtype = property(lambda self: self._row_splits_dtype, doc="The `DType` of the splits.")
+    ragged_rank = property(lambda self: self._ragged_rank, doc="The number of ragged axes.")
+    row_splits_dtype = property(lambda self: self._row_splits_dtype, doc="The `DType` of the row splits.")
     value_type = property(lambda self: RaggedTensor, doc="`RaggedTensor`.")
 
     def is_compatible_with(self, spec_or_value: Any) -> bool:
-        """Whether a ragged tensor, or a spec, fits."""
+        """Whether a ragged tensor or spec has the same dtypes and ragged axes, and a compatible shape."""
         other = (
             spec_or_value
             if isinstance(spec_or_value, RaggedTensorSpec)

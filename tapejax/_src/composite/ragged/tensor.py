@@ -1,7 +1,7 @@
-"""`RaggedTensor`: flat values, and splits that say where rows begin and end.
+"""`RaggedTensor`: flat values, and row splits that say where the rows begin and end.
 
-Splits are small integers that live on the host; what depends on them (which value goes where) is worked out there, and
-the values, ordinary tensors, are gathered or summed accordingly: recorded and differentiated like all others.
+Row splits are small vectors of integers on the host. Ops compute on the host which value belongs where. The values are
+ordinary tensors; gathering or adding them is recorded and differentiated as usual.
 """
 
 from typing import Any
@@ -19,7 +19,10 @@ __all__ = ["RaggedTensor", "ragged"]
 
 
 class RaggedTensor(Rows):
-    """A tensor with one or more ragged axes: rows of different lengths. Made by the ``from_`` methods.
+    """A tensor with one or more ragged axes, along which rows have different lengths.
+
+    Ragged tensors are made by the class methods ``from_row_splits``, ``from_row_lengths`` and so on, and by
+    `tf.ragged.constant`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/RaggedTensor
 
@@ -41,23 +44,23 @@ class RaggedTensor(Rows):
 
     # Parts
 
-    values = property(lambda self: self._values, doc="All rows joined: a tensor, or a ragged one of a rank less.")
-    row_splits = property(lambda self: self._row_splits, doc="Where the rows begin and end in `values`.")
-    dtype = property(lambda self: self.flat_values.dtype, doc="`DType` of the values.")
+    values = property(lambda self: self._values, doc="All rows concatenated: a tensor or ragged tensor.")
+    row_splits = property(lambda self: self._row_splits, doc="The positions in `values` where rows begin and end.")
+    dtype = property(lambda self: self.flat_values.dtype, doc="The `DType` of the values.")
     nested_row_splits = property(
         lambda self: tuple(p._row_splits for p in self._levels()),
-        doc="`row_splits` of all ragged axes, the outermost first.",
+        doc="The `row_splits` of all ragged axes, the outermost first.",
     )
-    ragged_rank = property(lambda self: len(self._levels()), doc="How many axes are ragged.")
+    ragged_rank = property(lambda self: len(self._levels()), doc="The number of ragged axes.")
 
     @property
     def flat_values(self) -> Tensor:
-        """The innermost values: a tensor."""
+        """The innermost values, as a dense tensor."""
         return self._levels()[-1]._values
 
     @property
     def uniform_row_length(self) -> Tensor | None:
-        """The length of all rows, if it is known to be one."""
+        """The length of the rows if they are known to have the same length, otherwise None."""
         return None if self._uniform is None else self._number(self._uniform)
 
     @property
@@ -76,7 +79,7 @@ class RaggedTensor(Rows):
         return levels
 
     def _splits(self) -> np.ndarray:
-        """The splits, read."""
+        """The row splits as a NumPy array."""
         return stream.host(self._row_splits)
 
     def _number(self, value: Any) -> Tensor:
@@ -87,7 +90,16 @@ class RaggedTensor(Rows):
         return _as(self._number(self._row_splits.aval.shape[0] - 1), out_type)
 
     def row_lengths(self, axis: int = 1, name: str | None = None) -> Any:
-        """The lengths of the rows, or, ragged, of those of a deeper axis; `axis` 0 gives the number of rows."""
+        """The lengths of the rows along an axis.
+
+        Args:
+          axis: the axis. 1, the default, gives a vector with the lengths of the rows. A greater number gives a ragged
+            tensor with the lengths of inner rows, and 0 gives the number of rows.
+          name: of no effect.
+
+        Raises:
+          ValueError: `axis` is out of range.
+        """
         axis = int(axis)
         rank = self.shape.rank
         assert rank is not None
@@ -104,27 +116,33 @@ class RaggedTensor(Rows):
         return self.with_values(self._number(np.full(shape[: axis - 1], shape[axis - 1])))
 
     def row_starts(self, name: str | None = None) -> Tensor:
-        """Where each row begins."""
+        """The positions in `values` where the rows begin."""
         return self._number(self._splits()[:-1])
 
     def row_limits(self, name: str | None = None) -> Tensor:
-        """Where each row ends."""
+        """The positions in `values` before which the rows end."""
         return self._number(self._splits()[1:])
 
     def value_rowids(self, name: str | None = None) -> Tensor:
-        """For each value its row."""
+        """The number of its row, for each value."""
         return self._number(row_ids(self._splits()))
 
     def nested_row_lengths(self, name: str | None = None) -> tuple[Tensor, ...]:
-        """`row_lengths` of all ragged axes, the outermost first."""
+        """The `row_lengths` of all ragged axes, the outermost first."""
         return tuple(p.row_lengths() for p in self._levels())
 
     def nested_value_rowids(self, name: str | None = None) -> tuple[Tensor, ...]:
-        """`value_rowids` of all ragged axes, the outermost first."""
+        """The `value_rowids` of all ragged axes, the outermost first."""
         return tuple(p.value_rowids() for p in self._levels())
 
     def bounding_shape(self, axis: Any = None, name: str | None = None, out_type: Any = None) -> Tensor:
-        """The shape of the smallest dense tensor that holds this one, or its sizes along `axis` (an int or a list)."""
+        """The shape of the smallest dense tensor that holds this tensor.
+
+        Args:
+          axis: an int or a list of ints. Then only the sizes along these axes are returned.
+          name: of no effect.
+          out_type: the `DType` of the result, by default that of the row splits.
+        """
         whole = self._number(
             [
                 self._row_splits.aval.shape[0] - 1,
@@ -136,13 +154,13 @@ class RaggedTensor(Rows):
             return _as(whole, out_type)
         return _as(self._number(np.asarray(whole)[np.asarray(axis)]), out_type)
 
-    # Others like this one
+    # Conversions
 
     def with_values(self, new_values: Any) -> "RaggedTensor":
-        """The same rows of other values.
+        """A ragged tensor with the same row splits and other values.
 
         Raises:
-          ValueError: another number of values.
+          ValueError: `new_values` has another number of values.
         """
         values = values_of(new_values)
         if count_of(values) != count_of(self._values):
@@ -150,13 +168,13 @@ class RaggedTensor(Rows):
         return ragged(values, self._row_splits, self._uniform)
 
     def with_flat_values(self, new_values: Any) -> "RaggedTensor":
-        """The same rows, on all axes, of other innermost values."""
+        """A ragged tensor with the same row splits on all axes, and other innermost values."""
         if isinstance(self._values, RaggedTensor):
             return self.with_values(self._values.with_flat_values(new_values))
         return self.with_values(new_values)
 
     def with_row_splits_dtype(self, dtype: Any) -> "RaggedTensor":
-        """The same with splits of another dtype, int32 or int64."""
+        """The same ragged tensor with row splits of another dtype, int32 or int64."""
         kind = dtypes.to_numpy(dtype)
         if kind not in (np.int32, np.int64):
             raise ValueError(f"Argument `row_splits` dtype must be int32 or int64. Received {dtype}.")
@@ -164,17 +182,26 @@ class RaggedTensor(Rows):
         return ragged(values, from_value(self._splits().astype(kind)), self._uniform)
 
     def merge_dims(self, outer_axis: int, inner_axis: int) -> Any:
-        """The axes from `outer_axis` to `inner_axis` as one.
+        """Merges the axes from `outer_axis` to `inner_axis` into one.
 
         Raises:
-          ValueError: axes out of range or in the wrong order.
+          ValueError: the axes are out of range or in the wrong order.
         """
         from tapejax._src.composite.ragged import building
 
         return building.merge_dims(self, int(outer_axis), int(inner_axis))
 
     def to_tensor(self, default_value: Any = None, name: str | None = None, shape: Any = None) -> Tensor:
-        """The dense tensor, filled up with `default_value` (0), cut or extended to `shape` where that is not None.
+        """Converts the ragged tensor to a dense tensor.
+
+        Args:
+          default_value: the value that fills up short rows; by default 0, or an empty string.
+          name: of no effect.
+          shape: the shape of the result. Rows are cut or filled up to these sizes. For sizes of None, and by default,
+            they are filled up to the longest row.
+
+        Raises:
+          ValueError: `shape` does not fit.
 
         >>> RaggedTensor.from_row_splits([1, 2, 3], [0, 1, 3]).to_tensor().numpy().tolist()
         [[1, 0], [2, 3]]
@@ -184,7 +211,7 @@ class RaggedTensor(Rows):
         return building.to_dense(self, default_value, shape)
 
     def to_sparse(self, name: str | None = None) -> Any:
-        """The `tf.SparseTensor` with these values at the front of its rows."""
+        """A `tf.SparseTensor` whose rows begin with the values of the rows of this tensor."""
         from tapejax._src.composite.ragged import building
 
         return building.to_sparse(self)
@@ -196,7 +223,7 @@ class RaggedTensor(Rows):
         return [inner[a:b] for a, b in zip(splits, splits[1:], strict=False)]
 
     def numpy(self) -> np.ndarray:
-        """A NumPy array: of rows, as objects, if their lengths differ, otherwise an ordinary one."""
+        """A NumPy array of the values. If the rows have different lengths, its elements are the rows, as objects."""
         splits = self._splits()
         inner = self._values.numpy() if isinstance(self._values, RaggedTensor) else stream.host(self._values)
         rows = [inner[a:b] for a, b in zip(splits, splits[1:], strict=False)]
@@ -209,7 +236,7 @@ class RaggedTensor(Rows):
         return out
 
     def consumers(self) -> list[Any]:
-        """An empty list: there are no graphs."""
+        """Always an empty list, because tapejax has no TensorFlow graphs."""
         return []
 
     @property
@@ -245,7 +272,13 @@ register_conversion(RaggedTensor, refuse_conversion)
 
 
 def ragged(values: Any, splits: Any, uniform: int | None = None) -> RaggedTensor:
-    """A ragged tensor of these parts, unchecked."""
+    """A ragged tensor of the given values and row splits, without checks.
+
+    Args:
+      values: a tensor or ragged tensor.
+      splits: the row splits, a tensor or NumPy array.
+      uniform: the length of the rows if they are known to have the same length.
+    """
     return RaggedTensor._of(values, splits, uniform)
 
 

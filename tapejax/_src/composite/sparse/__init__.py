@@ -1,4 +1,4 @@
-"""Sparse tensors: indices and values. Importing any file of this folder teaches the ops about them."""
+"""Sparse tensors, and the ops on them. Importing any file of this folder makes `tf.abs` and the like accept them."""
 
 from tapejax._src.composite.sparse import arithmetic, elementwise, layout, lookup
 from tapejax._src.composite.sparse.tensor import SparseTensor, SparseTensorSpec

@@ -1,4 +1,4 @@
-"""Sums, products and reductions of sparse tensors, differentiable by their values."""
+"""Sums, products and reductions of sparse tensors. They can be differentiated with respect to the values."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,13 +16,13 @@ from tapejax._src.composite.sparse.tensor import (
     sparse,
     take,
 )
-from tapejax._src.core.checks import need
+from tapejax._src.core.checks import invalid, need
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor, from_value
 from tapejax._src.engine import stream
-from tapejax._src.ops.array.layout import invalid, same_dtypes, static_ints
 from tapejax._src.ops.array.layout import reshape as reshape_dense
+from tapejax._src.ops.array.layout import same_dtypes, static_ints
 from tapejax._src.ops.array.layout import transpose as transpose_dense
 from tapejax._src.ops.math.elementwise import maximum as maximum_dense
 from tapejax._src.ops.math.elementwise import minimum as minimum_dense
@@ -43,7 +43,7 @@ __all__ = [
 
 @op()
 def _grouped(values: Array, groups: Array, n: int, how: str):
-    """Values of one group together: their sum, or their largest; 0 for groups without values."""
+    """The sum, or the maximum, of the values of each of `n` groups. It is 0 for groups without values."""
     need("fiuc" if how == "sum" else "fiu", values)
     zero = jnp.zeros(n, values.dtype)
     if how == "sum":
@@ -60,7 +60,11 @@ def _add_dense(dense: Same, values: Same, indices: Array):
 
 
 def _union(a: SparseTensor, b: SparseTensor, what: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where a or b has elements, in order, and the place there of each element of a and of b."""
+    """The indices at which `a` or `b` has elements, in order.
+
+    Returns:
+      The indices; for each element of `a` its position among them; and the same for the elements of `b`.
+    """
     shape = shape_of(a)
     if shape != shape_of(b):
         raise invalid(f"Operands' shapes do not match in {what}: {list(shape)} and {list(shape_of(b))}")
@@ -74,15 +78,15 @@ def _union(a: SparseTensor, b: SparseTensor, what: str) -> tuple[np.ndarray, np.
 
 @public("sparse.add")
 def add(a: Any, b: Any, threshold: Any = 0) -> Any:
-    """The sum of two sparse tensors, or of a sparse and a dense one, of the same shape.
+    """The sum of two sparse tensors, or of a sparse and a dense tensor, of the same shape.
 
     Args:
-      a: sparse or dense.
-      b: sparse or dense; one of them must be sparse.
-      threshold: elements of a sparse sum whose absolute value is less are left out.
+      a: a sparse or dense tensor.
+      b: a sparse or dense tensor. At least one of the two must be sparse.
+      threshold: elements of a sparse sum are left out if their absolute value is less than this.
 
     Returns:
-      A sparse tensor if both are sparse, otherwise a dense one.
+      A sparse tensor if both are sparse, otherwise a dense tensor.
 
     Raises:
       TypeError: both are dense. InvalidArgumentError: shapes or dtypes differ.
@@ -134,14 +138,14 @@ def sparse_dense_matmul(
     """The matrix product of a sparse and a dense matrix, in either order, as a dense matrix.
 
     Args:
-      sp_a: sparse of shape (n, k); or dense, and then `b` is sparse.
-      b: of shape (k, m).
-      adjoint_a: whether to transpose and conjugate `sp_a` first.
-      adjoint_b: likewise of `b`.
-      name: as in TensorFlow, of no effect when eager.
+      sp_a: a sparse matrix of shape (n, k); or a dense matrix, and then `b` must be sparse.
+      b: a dense matrix of shape (k, m); or a sparse matrix, if `sp_a` is dense.
+      adjoint_a: whether to transpose and conjugate `sp_a` before multiplying.
+      adjoint_b: whether to transpose and conjugate `b` before multiplying.
+      name: of no effect.
 
     Raises:
-      InvalidArgumentError: shapes or dtypes that do not fit.
+      InvalidArgumentError: the shapes do not fit, or the dtypes differ.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/sparse_dense_matmul
 
@@ -192,14 +196,14 @@ def reduce_sum(
     output_is_sparse: bool = False,
     name: str | None = None,
 ) -> Any:
-    """The sum over axes, all of them by default.
+    """The sum of the elements along one or more axes.
 
     Args:
       sp_input: a sparse tensor.
-      axis: an int or a list of ints; negative ones count from the end.
-      keepdims: whether to keep the reduced axes with size 1.
-      output_is_sparse: whether the result is a sparse tensor of the sums that have elements, not a dense one.
-      name: as in TensorFlow, of no effect when eager.
+      axis: an int or a list of ints, where negative numbers count from the end. By default all axes.
+      keepdims: whether to keep the reduced axes, with size 1.
+      output_is_sparse: whether the result is a sparse tensor, which holds the sums of at least one element.
+      name: of no effect.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/reduce_sum
 
@@ -217,7 +221,14 @@ def reduce_max(
     output_is_sparse: bool = False,
     name: str | None = None,
 ) -> Any:
-    """The largest of the elements that are there, over axes; 0 where there is none. Arguments as of `reduce_sum`.
+    """The maximum of the stored elements along one or more axes. It is 0 where no element is stored.
+
+    Args:
+      sp_input: a sparse tensor.
+      axis: an int or a list of ints, where negative numbers count from the end. By default all axes.
+      keepdims: whether to keep the reduced axes, with size 1.
+      output_is_sparse: whether the result is a sparse tensor, which holds the maxima of at least one element.
+      name: of no effect.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/reduce_max
 
@@ -238,7 +249,11 @@ def softmax_in_groups(values: Array, groups: Array, n: int):
 
 @public("sparse.softmax")
 def softmax(sp_input: Any, name: str | None = None) -> SparseTensor:
-    """The softmax of the elements that are there, along the last axis.
+    """The softmax of the stored elements along the last axis. Elements that are not stored do not take part.
+
+    Args:
+      sp_input: a sparse tensor of rank 2 or more, with floating values.
+      name: of no effect.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/softmax
 
@@ -263,7 +278,12 @@ def _extreme(sp_a: Any, sp_b: Any, what: str, choose: Callable[..., Tensor]) -> 
 
 @public("sparse.maximum")
 def maximum(sp_a: Any, sp_b: Any, name: str | None = None) -> SparseTensor:
-    """The larger of two sparse tensors of the same shape, where one of them has an element.
+    """The elementwise maximum of two sparse tensors, at all indices where one of them has an element.
+
+    Args:
+      sp_a: a sparse tensor.
+      sp_b: a sparse tensor of the same shape and dtype.
+      name: of no effect.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/maximum
 
@@ -275,7 +295,12 @@ def maximum(sp_a: Any, sp_b: Any, name: str | None = None) -> SparseTensor:
 
 @public("sparse.minimum")
 def minimum(sp_a: Any, sp_b: Any, name: str | None = None) -> SparseTensor:
-    """The smaller of two sparse tensors of the same shape, where one of them has an element.
+    """The elementwise minimum of two sparse tensors, at all indices where one of them has an element.
+
+    Args:
+      sp_a: a sparse tensor.
+      sp_b: a sparse tensor of the same shape and dtype.
+      name: of no effect.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/minimum
 
@@ -287,15 +312,16 @@ def minimum(sp_a: Any, sp_b: Any, name: str | None = None) -> SparseTensor:
 
 @public("sparse.map_values")
 def map_values(op: Callable[..., Any], *args: Any, **kwargs: Any) -> SparseTensor:
-    """Calls a function with the values of sparse tensors in their place; the result has their indices.
+    """Applies a function to the values of sparse tensors. The result has the same indices.
 
     Args:
-      op: the function; it must keep the number of values.
-      *args: its arguments. The sparse ones must have the same indices.
-      **kwargs: likewise.
+      op: the function. Its result must have as many values.
+      *args: its arguments. Sparse tensors, which are replaced by their values, must all have the same indices.
+      **kwargs: its keyword arguments, likewise.
 
     Raises:
-      ValueError: no sparse argument. InvalidArgumentError: indices that differ.
+      ValueError: none of the arguments is a sparse tensor.
+      InvalidArgumentError: the sparse tensors differ in indices or shape.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/map_values
 

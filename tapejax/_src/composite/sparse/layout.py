@@ -1,4 +1,4 @@
-"""Ops that change where the elements of sparse tensors are, or which there are. The values come along."""
+"""Ops that move, add or drop elements of sparse tensors. They compute with the indices, and rearrange the values."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,12 +17,13 @@ from tapejax._src.composite.sparse.tensor import (
     take,
 )
 from tapejax._src.core import dtypes
+from tapejax._src.core.checks import invalid
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor, from_value
 from tapejax._src.engine import stream
 from tapejax._src.ops.array.gathering import gather
-from tapejax._src.ops.array.layout import broadcast_to, invalid, static_ints
+from tapejax._src.ops.array.layout import broadcast_to, static_ints
 
 __all__ = [
     "concat",
@@ -43,7 +44,7 @@ __all__ = [
 
 
 def in_order(indices: np.ndarray, values: Tensor, shape: Sequence[int]) -> SparseTensor:
-    """A sparse tensor of these elements in row-major order."""
+    """A sparse tensor of the given elements, brought into row-major order."""
     order = np.lexsort(indices.T[::-1]) if indices.shape[1] else np.arange(len(indices))
     if (order == np.arange(len(order))).all():
         return sparse(indices, values, shape)
@@ -56,7 +57,11 @@ def _kept(sp: SparseTensor, keep: np.ndarray, indices: np.ndarray, shape: Sequen
 
 @public("sparse.reorder")
 def reorder(sp_input: Any, name: str | None = None) -> SparseTensor:
-    """The same elements in row-major order of their indices.
+    """The same elements, sorted in row-major order of their indices.
+
+    Args:
+      sp_input: a sparse tensor.
+      name: of no effect.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/reorder
 
@@ -69,10 +74,15 @@ def reorder(sp_input: Any, name: str | None = None) -> SparseTensor:
 
 @public("sparse.reshape")
 def reshape(sp_input: Any, shape: Any, name: str | None = None) -> SparseTensor:
-    """The same elements in another dense shape of the same size; one -1 is found from it.
+    """The same elements in another dense shape.
+
+    Args:
+      sp_input: a sparse tensor.
+      shape: the new dense shape, which must have the same total size. One of its sizes may be -1, and is computed.
+      name: of no effect.
 
     Raises:
-      InvalidArgumentError: another size.
+      InvalidArgumentError: `shape` has another total size.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/reshape
 
@@ -98,7 +108,12 @@ def reshape(sp_input: Any, shape: Any, name: str | None = None) -> SparseTensor:
 
 @public("sparse.transpose")
 def transpose(sp_input: Any, perm: Any = None, name: str | None = None) -> SparseTensor:
-    """Permutes the axes, by default reversing them.
+    """Permutes the axes.
+
+    Args:
+      sp_input: a sparse tensor.
+      perm: the axes of the input in the order of the result. By default the order is reversed.
+      name: of no effect.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/transpose
 
@@ -113,7 +128,15 @@ def transpose(sp_input: Any, perm: Any = None, name: str | None = None) -> Spars
 
 @public("sparse.expand_dims")
 def expand_dims(sp_input: Any, axis: Any = None, name: str | None = None) -> SparseTensor:
-    """Adds an axis of size 1, by default at the end.
+    """Adds an axis of size 1.
+
+    Args:
+      sp_input: a sparse tensor.
+      axis: the position of the new axis, by default the end.
+      name: of no effect.
+
+    Raises:
+      InvalidArgumentError: `axis` is out of range.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/expand_dims
 
@@ -131,7 +154,16 @@ def expand_dims(sp_input: Any, axis: Any = None, name: str | None = None) -> Spa
 
 @public("sparse.slice")
 def slice_(sp_input: Any, start: Any, size: Any, name: str | None = None) -> SparseTensor:
-    """The block that begins at `start` and has at most shape `size`: what leaves the tensor is cut off.
+    """The block that begins at `start` and has shape `size`. It is smaller where it would exceed the tensor.
+
+    Args:
+      sp_input: a sparse tensor.
+      start: a vector with the first index along each axis.
+      size: a vector with the size of the block along each axis.
+      name: of no effect.
+
+    Raises:
+      InvalidArgumentError: `start` or `size` does not have one number for each axis.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/slice
 
@@ -151,7 +183,20 @@ def slice_(sp_input: Any, start: Any, size: Any, name: str | None = None) -> Spa
 
 @public("sparse.split")
 def split(sp_input: Any = None, num_split: Any = None, axis: Any = None, name: str | None = None) -> list[SparseTensor]:
-    """Cuts an axis into `num_split` parts; if they cannot be equal, the first ones are longer by one.
+    """Cuts a sparse tensor into parts along an axis.
+
+    Args:
+      sp_input: a sparse tensor.
+      num_split: the number of parts. If they cannot have the same size, the first ones are longer by one.
+      axis: the axis.
+      name: of no effect.
+
+    Returns:
+      A list of sparse tensors.
+
+    Raises:
+      ValueError: one of the first three arguments is missing.
+      InvalidArgumentError: `axis` or `num_split` is out of range.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/split
 
@@ -180,16 +225,16 @@ def split(sp_input: Any = None, num_split: Any = None, axis: Any = None, name: s
 
 @public("sparse.concat")
 def concat(axis: Any, sp_inputs: Any, expand_nonconcat_dims: bool = False, name: str | None = None) -> SparseTensor:
-    """Joins sparse tensors along an axis.
+    """Concatenates sparse tensors along an axis.
 
     Args:
-      axis: an int; negative ones count from the end.
-      sp_inputs: a list of sparse tensors of one rank and dtype.
-      expand_nonconcat_dims: whether other sizes may differ: then the largest count.
-      name: as in TensorFlow, of no effect when eager.
+      axis: an int, where negative numbers count from the end.
+      sp_inputs: a list of sparse tensors of the same rank and dtype.
+      expand_nonconcat_dims: whether the sizes of the other axes may differ. Then the result has the largest of them.
+      name: of no effect.
 
     Raises:
-      InvalidArgumentError: shapes that do not fit.
+      InvalidArgumentError: the ranks or sizes differ, or `axis` is out of range.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/concat
 
@@ -223,7 +268,11 @@ def concat(axis: Any, sp_inputs: Any, expand_nonconcat_dims: bool = False, name:
 
 @public("sparse.retain")
 def retain(sp_input: Any, to_retain: Any) -> SparseTensor:
-    """The elements where the boolean vector `to_retain` holds.
+    """The elements for which a boolean vector is true.
+
+    Args:
+      sp_input: a sparse tensor.
+      to_retain: one boolean for each element.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/retain
 
@@ -237,21 +286,21 @@ def retain(sp_input: Any, to_retain: Any) -> SparseTensor:
         raise ValueError(f"Shapes {keep.shape} and {(len(indices),)} are incompatible")
     if sp.values.aval.dtype == object:
         return _kept(sp, keep, indices, shape_of(sp))
-    # TensorFlow gathers here: the gradient is IndexedSlices.
+    # TensorFlow uses `tf.gather` here, so the gradient with respect to the values is IndexedSlices.
     return sparse(indices[keep], gather(sp.values, from_value(np.flatnonzero(keep))), shape_of(sp))
 
 
 @public("sparse.fill_empty_rows")
 def fill_empty_rows(sp_input: Any, default_value: Any, name: str | None = None) -> tuple[SparseTensor, Tensor]:
-    """Gives each row without elements one, in column 0.
+    """Adds an element in column 0 to each row that has none.
 
     Args:
-      sp_input: of shape (n, m).
-      default_value: its value, of the same dtype.
-      name: as in TensorFlow, of no effect when eager.
+      sp_input: a sparse tensor of shape (n, m).
+      default_value: the value of the new elements, of the same dtype.
+      name: of no effect.
 
     Returns:
-      The sparse tensor in row-major order, and booleans of shape (n,): which rows were empty.
+      The sparse tensor, whose rows are in order, and a boolean vector of shape (n,) that tells which rows were empty.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/fill_empty_rows
 
@@ -274,17 +323,22 @@ def fill_empty_rows(sp_input: Any, default_value: Any, name: str | None = None) 
     )
     joined = join([sp.values, fill])
     together = np.concatenate([indices, added])
-    # Rows in order; the elements of a row stay as they are.
+    # Brings the rows into order. A stable sort keeps the order of the elements within a row.
     order = np.argsort(together[:, 0], kind="stable")
     return sparse(together[order], take(joined, order), shape), from_value(empty)
 
 
 @public("sparse.reset_shape")
 def reset_shape(sp_input: Any, new_shape: Any = None) -> SparseTensor:
-    """The same elements in a larger dense shape, or, without one, in the smallest that holds them.
+    """The same elements at the same indices, in a larger or smaller dense shape.
+
+    Args:
+      sp_input: a sparse tensor.
+      new_shape: the new dense shape, which must not be smaller. By default it is the smallest shape that holds all
+        elements.
 
     Raises:
-      ValueError: a smaller shape, or another rank.
+      ValueError: `new_shape` is smaller, or has another rank.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/reset_shape
 
@@ -309,7 +363,13 @@ def reset_shape(sp_input: Any, new_shape: Any = None) -> SparseTensor:
 
 @public("sparse.eye")
 def eye(num_rows: Any, num_columns: Any = None, dtype: Any = dtypes.float32, name: str | None = None) -> SparseTensor:
-    """Ones on the main diagonal.
+    """A sparse matrix with ones on the main diagonal.
+
+    Args:
+      num_rows: the number of rows.
+      num_columns: the number of columns, by default that of the rows.
+      dtype: the `DType` of the values.
+      name: of no effect.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/eye
 
@@ -326,7 +386,18 @@ def eye(num_rows: Any, num_columns: Any = None, dtype: Any = dtypes.float32, nam
 
 @public("sparse.to_indicator")
 def to_indicator(sp_input: Any, vocab_size: Any, name: str | None = None) -> Tensor:
-    """Booleans of shape (.., vocab_size): which of the ids, the values along the last axis, occur.
+    """Tells which numbers occur among the values along the last axis.
+
+    Args:
+      sp_input: a sparse tensor with integer values in [0, vocab_size), of shape (..., any).
+      vocab_size: the size of the last axis of the result.
+      name: of no effect.
+
+    Returns:
+      A dense boolean tensor of shape (..., vocab_size).
+
+    Raises:
+      InvalidArgumentError: a value is not in [0, vocab_size).
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/to_indicator
 
@@ -345,7 +416,15 @@ def to_indicator(sp_input: Any, vocab_size: Any, name: str | None = None) -> Ten
 
 @public("sparse.mask")
 def mask(a: Any, mask_indices: Any, name: str | None = None) -> IndexedSlices:
-    """`IndexedSlices` without the slices at `mask_indices`.
+    """Drops the slices at certain indices.
+
+    Args:
+      a: a `tf.IndexedSlices`.
+      mask_indices: a vector of the indices to drop.
+      name: of no effect.
+
+    Returns:
+      A `tf.IndexedSlices`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/mask
 

@@ -1,4 +1,4 @@
-"""Sums of rows that sparse tensors name: embedding look-ups, reductions by segment, counts."""
+"""Reductions over rows that are chosen by indices: embedding look-ups, reductions by segment, and counts."""
 
 from typing import Any
 
@@ -7,13 +7,14 @@ import numpy as np
 from tapejax._src.composite.sparse.layout import fill_empty_rows, retain
 from tapejax._src.composite.sparse.tensor import SparseTensor, host_indices, need_sparse, shape_of, sparse
 from tapejax._src.core import dtypes
+from tapejax._src.core.checks import invalid
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor, from_value
 from tapejax._src.engine import stream
 from tapejax._src.ops.array.casting import cast
 from tapejax._src.ops.array.gathering import where
-from tapejax._src.ops.array.layout import invalid, reshape
+from tapejax._src.ops.array.layout import reshape
 from tapejax._src.ops.math import segment
 from tapejax._src.ops.math.elementwise import divide_no_nan, multiply
 from tapejax._src.ops.math.transcendental import sqrt
@@ -64,18 +65,22 @@ def segment_sum(
     name: str | None = None,
     sparse_gradient: bool = False,
 ) -> Tensor:
-    """Sums of the rows of `data` at `indices`: row i of them goes into the result's row ``segment_ids[i]``.
+    """Adds up rows of `data`, which are chosen by `indices`, in segments.
+
+    Row ``segment_ids[i]`` of the result is the sum over row ``indices[i]`` of `data`, and over the other rows with the
+    same segment id.
 
     Args:
-      data: of shape (n, ..).
-      indices: integer vector of rows.
-      segment_ids: sorted integer vector of the same size.
-      num_segments: rows of the result, by default the last id and one.
-      name: as in TensorFlow, of no effect when eager.
+      data: a tensor of shape (n, ...).
+      indices: an integer vector of rows of `data`.
+      segment_ids: a sorted integer vector of the same size.
+      num_segments: the number of rows of the result, by default one more than the last id.
+      name: of no effect.
       sparse_gradient: must be False.
 
     Raises:
-      InvalidArgumentError: ids that are not sorted or too large.
+      InvalidArgumentError: `segment_ids` are not sorted, are out of range, or have another size than `indices`.
+      ValueError: `sparse_gradient` is set.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/segment_sum
 
@@ -95,7 +100,21 @@ def segment_mean(
     name: str | None = None,
     sparse_gradient: bool = False,
 ) -> Tensor:
-    """Means in place of the sums of `segment_sum`; 0 for segments without rows.
+    """Takes the means of rows of `data`, which are chosen by `indices`, in segments.
+
+    It is 0 for segments without rows.
+
+    Args:
+      data: a tensor of shape (n, ...).
+      indices: an integer vector of rows of `data`.
+      segment_ids: a sorted integer vector of the same size.
+      num_segments: the number of rows of the result, by default one more than the last id.
+      name: of no effect.
+      sparse_gradient: must be False.
+
+    Raises:
+      InvalidArgumentError: `segment_ids` are not sorted, are out of range, or have another size than `indices`.
+      ValueError: `sparse_gradient` is set.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/segment_mean
 
@@ -115,7 +134,19 @@ def segment_sqrt_n(
     name: str | None = None,
     sparse_gradient: bool = False,
 ) -> Tensor:
-    """The sums of `segment_sum`, divided by the square roots of their numbers of rows.
+    """Adds up rows like `segment_sum`, and divides each sum by the square root of the number of its rows.
+
+    Args:
+      data: a tensor of shape (n, ...).
+      indices: an integer vector of rows of `data`.
+      segment_ids: a sorted integer vector of the same size.
+      num_segments: the number of rows of the result, by default one more than the last id.
+      name: of no effect.
+      sparse_gradient: must be False.
+
+    Raises:
+      InvalidArgumentError: `segment_ids` are not sorted, are out of range, or have another size than `indices`.
+      ValueError: `sparse_gradient` is set.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/segment_sqrt_n
 
@@ -136,23 +167,25 @@ def embedding_lookup_sparse(
     name: str | None = None,
     allow_fast_lookup: bool = False,
 ) -> Tensor:
-    """For each row of ids the combination of their embeddings.
+    """Looks up the embeddings of ids, and combines those of each row.
 
     Args:
-      params: the table of shape (n, ..), or a list of its parts.
-      sp_ids: sparse of shape (rows, any), integer values, in row-major order.
-      sp_weights: None, or sparse with the same indices: a weight for each id.
-      combiner: "sum", "mean" (the sum over the sum of the weights; the default) or "sqrtn" (over the square root of
-        the sum of their squares).
-      max_norm: the largest norm of an embedding; longer ones are scaled.
-      name: as in TensorFlow, of no effect when eager.
-      allow_fast_lookup: as in TensorFlow, a hint that changes no result.
+      params: the table of embeddings, of shape (n, ...), or a list of its parts.
+      sp_ids: a sparse tensor of integers, of shape (rows, any), in row-major order.
+      sp_weights: None, or a sparse tensor with the same indices that holds a weight for each id.
+      combiner: "sum" for the weighted sum; "mean", which is the default, divides it by the sum of the weights; "sqrtn"
+        divides it by the square root of the sum of the squared weights.
+      max_norm: the greatest norm of an embedding. Embeddings with a greater norm are scaled to this norm.
+      name: of no effect.
+      allow_fast_lookup: of no effect.
 
     Returns:
-      A tensor of shape (rows, ..): zeros for rows without ids, up to the last one that has some, as in TensorFlow.
+      A tensor of shape (rows, ...), with zeros for rows without ids. As in TensorFlow, it ends with the last row that
+      has ids.
 
     Raises:
-      ValueError: an unknown `combiner`. TypeError: ids or weights that are not sparse.
+      ValueError: `combiner` is unknown.
+      TypeError: `sp_ids` or `sp_weights` is not a sparse tensor.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/embedding_lookup_sparse
 
@@ -194,20 +227,26 @@ def safe_embedding_lookup_sparse(
     name: str | None = None,
     allow_fast_lookup: bool = False,
 ) -> Tensor:
-    """`embedding_lookup_sparse` that leaves out negative ids, and weights that are not positive.
+    """Looks up and combines embeddings like `embedding_lookup_sparse`, ignoring invalid ids and weights.
+
+    Negative ids are ignored. Ids with weights that are not positive are ignored too, except if `combiner` is "sum".
 
     Args:
-      embedding_weights: the table of shape (n, ..), or a list of its parts.
-      sparse_ids: sparse integers of shape (.., any).
-      sparse_weights: None, or sparse with the same indices.
-      combiner: as of `embedding_lookup_sparse`.
-      default_id: the id of rows without ids; by default their result is zeros.
-      max_norm: as of `embedding_lookup_sparse`.
-      name: as in TensorFlow, of no effect when eager.
-      allow_fast_lookup: as in TensorFlow, a hint that changes no result.
+      embedding_weights: the table of embeddings, of shape (n, ...), or a list of its parts.
+      sparse_ids: a sparse tensor of integers, of shape (..., any).
+      sparse_weights: None, or a sparse tensor with the same indices that holds a weight for each id.
+      combiner: "sum", "mean" or "sqrtn", see `embedding_lookup_sparse`.
+      default_id: the id whose embedding is the result for rows without ids. By default their result is zeros.
+      max_norm: the greatest norm of an embedding. Embeddings with a greater norm are scaled to this norm.
+      name: of no effect.
+      allow_fast_lookup: of no effect.
 
     Returns:
-      A tensor of shape (.., ..): the ids' without its last axis, then an embedding's.
+      A tensor. Its shape is that of the ids without the last axis, followed by the shape of an embedding.
+
+    Raises:
+      ValueError: `embedding_weights` is None, or `combiner` is unknown.
+      TypeError: `sparse_ids` or `sparse_weights` is not a sparse tensor.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/safe_embedding_lookup_sparse
 
@@ -238,7 +277,7 @@ def safe_embedding_lookup_sparse(
 
 
 def _as_rows(sp: SparseTensor) -> SparseTensor:
-    """The same elements in a matrix: all axes but the last become rows."""
+    """The same elements in a matrix. All axes except the last are merged to the rows."""
     shape, indices = shape_of(sp), host_indices(sp)
     if len(shape) == 2:
         return sp
@@ -258,19 +297,24 @@ def bincount(
     binary_output: bool = False,
     name: str | None = None,
 ) -> SparseTensor:
-    """How often each non-negative integer occurs, as a sparse tensor. Runs what is pending.
+    """Counts how often each non-negative integer occurs. The values are read, which runs the pending program.
 
     Args:
-      values: integers: a tensor or a sparse tensor, of rank 1 or 2.
-      weights: None, or of the same structure: sums of them in place of counts.
-      axis: 0 counts all values together; -1 each row for itself.
-      minlength: the least last size of the result.
-      maxlength: values from here on do not count.
-      binary_output: whether the result says only which values occur, as ones.
-      name: as in TensorFlow, of no effect when eager.
+      values: a tensor or sparse tensor of integers, of rank 1 or 2.
+      weights: None, or a tensor of the same kind and shape. Then the weights of each integer are added up, instead of
+        counting it.
+      axis: 0 counts all values together; -1 counts the values of each row separately.
+      minlength: the least size of the last axis of the result.
+      maxlength: values greater than or equal to this do not count.
+      binary_output: whether the result holds ones for the values that occur, instead of counts.
+      name: of no effect.
+
+    Returns:
+      A sparse tensor.
 
     Raises:
-      ValueError: another axis, or `weights` with `binary_output`. InvalidArgumentError: negative values.
+      ValueError: `axis` is neither 0 nor -1; or `weights` is given together with `binary_output`.
+      InvalidArgumentError: a value is negative, or `weights` has another shape.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/bincount
 

@@ -1,7 +1,7 @@
-"""`SparseTensor`, its spec, and the way from and to dense tensors.
+"""`SparseTensor`, its spec, and conversion from and to dense tensors.
 
-Indices say which elements are there, so what changes them reads them on the host; they are mostly there already. Values
-are ordinary tensors, recorded and differentiated like all others.
+The number of elements depends on the values of the indices. So ops that change the indices compute them on the host,
+where they mostly are anyway. The values are ordinary tensors; ops on them are recorded and differentiated as usual.
 """
 
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tapejax._src.core import dtypes, nest
+from tapejax._src.core.checks import invalid
 from tapejax._src.core.convert import refuse_conversion, register_conversion, to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.shape import TensorShape
@@ -19,7 +20,6 @@ from tapejax._src.engine import stream
 from tapejax._src.engine.program import is_concrete
 from tapejax._src.ops.array.gathering import gather_nd
 from tapejax._src.ops.array.joining import concat
-from tapejax._src.ops.array.layout import invalid
 from tapejax._src.ops.array.layout import reshape as reshape_dense
 from tapejax._src.ops.registry import Array, Same, Shape, op
 
@@ -52,16 +52,16 @@ class SparseTensorValue(NamedTuple):
 
 
 class SparseTensor(nest.CompositeTensor):
-    """The elements of a tensor that are not zero.
+    """A tensor of which only some elements are stored, together with their indices. All other elements are zero.
 
     Args:
-      indices: int64 of shape (n, rank): where they are. Most ops expect them in row-major order (`tf.sparse.reorder`)
-        and without repetition.
-      values: of shape (n,), any dtype.
-      dense_shape: int64 of shape (rank,): the shape of the whole.
+      indices: the indices of the stored elements, int64 of shape (n, rank). Most ops expect them in row-major order
+        (see `tf.sparse.reorder`) and without repetition.
+      values: the stored elements, of shape (n,) and any dtype.
+      dense_shape: the shape of the whole tensor, int64 of shape (rank,).
 
     Raises:
-      ValueError: shapes that do not fit each other.
+      ValueError: the shapes of the arguments do not fit each other, or indices or shape are not integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/SparseTensor
 
@@ -87,10 +87,10 @@ class SparseTensor(nest.CompositeTensor):
 
     @classmethod
     def from_value(cls, sparse_tensor_value: Any) -> "SparseTensor":
-        """One from another, or from a `tf.compat.v1.SparseTensorValue`.
+        """Makes a sparse tensor from a `tf.compat.v1.SparseTensorValue`. A sparse tensor is returned as it is.
 
         Raises:
-          TypeError: something else.
+          TypeError: the argument is something else.
         """
         if isinstance(sparse_tensor_value, SparseTensor):
             return sparse_tensor_value
@@ -105,7 +105,7 @@ class SparseTensor(nest.CompositeTensor):
 
     @property
     def shape(self) -> TensorShape:
-        """The `TensorShape` of the whole; sizes that are not known yet are None."""
+        """The `TensorShape` of the whole tensor. Sizes that have not been computed yet are None."""
         if (value := _known(self._dense_shape)) is None:
             return TensorShape([None] * self._dense_shape.aval.shape[0])
         return TensorShape(value.tolist())
@@ -115,20 +115,20 @@ class SparseTensor(nest.CompositeTensor):
         return self.shape
 
     def set_shape(self, shape: Any) -> None:
-        """Asserts that the shape is compatible with `shape`.
+        """Checks that the tensor's shape is compatible with `shape`.
 
         Raises:
-          ValueError: if it is not.
+          ValueError: the two are not compatible.
         """
         if not self.shape.is_compatible_with(shape):
             raise ValueError(f"Shapes {self.shape} and {shape} are incompatible")
 
     def with_values(self, new_values: Any) -> "SparseTensor":
-        """The same indices and shape with other values."""
+        """A sparse tensor with other values at the same indices."""
         return SparseTensor(self._indices, new_values, self._dense_shape)
 
     def consumers(self) -> list[Any]:
-        """An empty list: there are no graphs."""
+        """Always an empty list, because tapejax has no TensorFlow graphs."""
         return []
 
     @property
@@ -139,7 +139,7 @@ class SparseTensor(nest.CompositeTensor):
         return (self._indices, self._values, self._dense_shape)
 
     def _with_components(self, components: Any) -> "SparseTensor":
-        # The parts may stand for others here (specs, None), as in `tf.nest.map_structure`.
+        # Not the constructor, which would convert the components. `tf.nest.map_structure` may put specs or None there.
         out = SparseTensor.__new__(SparseTensor)
         out._indices, out._values, out._dense_shape = components
         return out
@@ -155,11 +155,12 @@ register_conversion(SparseTensor, refuse_conversion)
 
 
 class SparseTensorSpec(TypeSpec):
-    """Shape and dtype of a sparse tensor that is to come.
+    """Describes a sparse tensor by shape and dtype.
 
     Args:
-      shape: what makes a `TensorShape`; None, and dimensions of None, are unknown.
-      dtype: `DType` of the values.
+      shape: a `TensorShape`, or a value that converts to one. None means an unknown rank, and sizes of None are
+        unknown.
+      dtype: the `DType` of the values.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/SparseTensorSpec
 
@@ -206,7 +207,7 @@ class SparseTensorSpec(TypeSpec):
         return f"SparseTensorSpec({self._shape!r}, {self._dtype!r})"
 
 
-# What the other files of this package work with.
+# Helpers for the other files of this package
 
 
 def _int64(value: Any) -> Tensor:
@@ -219,13 +220,17 @@ def _int64(value: Any) -> Tensor:
 
 
 def _known(t: Tensor) -> np.ndarray | None:
-    """The value if it is there already: nothing runs."""
+    """The value of a tensor if it has been computed already, otherwise None. Nothing is run to compute it."""
     value = t._value
     return np.asarray(value) if value is not None and is_concrete(value) else None
 
 
 def need_sparse(value: Any) -> SparseTensor:
-    """TypeError for what is not a sparse tensor."""
+    """Checks that an argument is a sparse tensor. A `SparseTensorValue` is converted.
+
+    Raises:
+      TypeError: it is something else.
+    """
     if isinstance(value, SparseTensorValue):
         return SparseTensor.from_value(value)
     if not isinstance(value, SparseTensor):
@@ -234,19 +239,19 @@ def need_sparse(value: Any) -> SparseTensor:
 
 
 def host_indices(sp: SparseTensor) -> np.ndarray:
-    """The indices, read."""
+    """The indices as a NumPy array. Reading them may run the pending program."""
     return stream.host(sp.indices)
 
 
 def flat_indices(indices: np.ndarray, shape: Any) -> np.ndarray:
-    """The place of each element if the tensor of this shape were a vector."""
+    """The positions of elements in the flattened tensor of the given shape."""
     if not len(shape):
         return np.zeros(len(indices), np.int64)
     return np.asarray(np.ravel_multi_index(tuple(indices.T), tuple(shape)))
 
 
 def shape_of(sp: SparseTensor) -> tuple[int, ...]:
-    """The dense shape, read."""
+    """The dense shape as a tuple. Reading it may run the pending program."""
     return tuple(stream.host(sp.dense_shape).tolist())
 
 
@@ -256,7 +261,7 @@ def _take(values: Array, positions: Array):
 
 
 def take(values: Tensor, positions: Any) -> Tensor:
-    """The values at these positions, which are on the host. The gradient is dense."""
+    """The values at given positions, which are a NumPy array. The gradient is dense."""
     positions = np.asarray(positions)
     if values.aval.dtype == object:
         return from_value(np.asarray(values)[positions])
@@ -264,21 +269,21 @@ def take(values: Tensor, positions: Any) -> Tensor:
 
 
 def reshape(values: Tensor, shape: Any) -> Tensor:
-    """The values in another shape."""
+    """The values in another shape. String tensors are allowed too."""
     if values.aval.dtype == object:
         return from_value(np.asarray(values).reshape(shape))
     return reshape_dense(values, shape)
 
 
 def join(values: list[Tensor]) -> Tensor:
-    """Values one after the other."""
+    """Concatenates values along the first axis. String tensors are allowed too."""
     if any(v.aval.dtype == object for v in values):
         return from_value(np.concatenate([np.asarray(v) for v in values]))
     return concat(values, 0)
 
 
 def sparse(indices: np.ndarray, values: Tensor, shape: Any) -> SparseTensor:
-    """A sparse tensor of host indices."""
+    """A sparse tensor whose indices are given as a NumPy array."""
     return SparseTensor(
         from_value(np.ascontiguousarray(indices, np.int64)), values, from_value(np.array(shape, np.int64))
     )
@@ -286,7 +291,16 @@ def sparse(indices: np.ndarray, values: Tensor, shape: Any) -> SparseTensor:
 
 @public("sparse.from_dense")
 def from_dense(tensor: Any, name: str | None = None) -> SparseTensor:
-    """The elements that are not zero (strings: not empty), in row-major order. Runs what is pending.
+    """Makes a sparse tensor of the elements that are not zero, or of strings that are not empty.
+
+    The elements are in row-major order. The tensor is read, which runs the pending program.
+
+    Args:
+      tensor: a dense tensor.
+      name: of no effect.
+
+    Returns:
+      A sparse tensor.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/from_dense
 
@@ -312,16 +326,20 @@ def _fill(indices: Array, values: Same, default_value: Same, shape: Shape):
 def to_dense(
     sp_input: Any, default_value: Any = None, validate_indices: bool = True, name: str | None = None
 ) -> Tensor:
-    """The whole tensor.
+    """Converts a sparse tensor to a dense one.
 
     Args:
       sp_input: a sparse tensor.
-      default_value: scalar for the other elements, by default zero (an empty string).
-      validate_indices: whether indices out of order or repeated are an error. Pending ones are not looked at.
-      name: as in TensorFlow, of no effect when eager.
+      default_value: a scalar for the elements that are not stored; by default zero, or an empty string.
+      validate_indices: whether indices that are out of order or repeated are an error. Indices are only checked if they
+        have been computed already.
+      name: of no effect.
+
+    Returns:
+      A tensor.
 
     Raises:
-      InvalidArgumentError: indices out of bounds, out of order or repeated.
+      InvalidArgumentError: indices are out of bounds, out of order or repeated; or `default_value` is not a scalar.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sparse/to_dense
 

@@ -1,4 +1,7 @@
-"""The machinery of `keras.losses`: formulas, weights and reduction. A loss object is one recorded op."""
+"""What all losses share: `Loss`, `FormulaLoss`, sample weights and reductions.
+
+A call of a loss object, weights and reduction included, is recorded as one op.
+"""
 
 import functools
 import inspect
@@ -10,11 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from tapejax._src.core import convert
+from tapejax._src.core.checks import final
 from tapejax._src.core.tensor import Tensor
 from tapejax._src.core.variable import Variable
 from tapejax._src.keras import backend, keras2
 from tapejax._src.keras.recording import Op, record, static
-from tapejax._src.ops.nn import activations as nn
 
 __all__ = [
     "FormulaLoss",
@@ -32,7 +35,7 @@ _REDUCTIONS = ("sum_over_batch_size", "sum", None, "none", "mean", "mean_with_sa
 
 
 class Reduction:
-    """Names of reductions, as TensorFlow 2's Keras had them."""
+    """The names of reductions, as constants. Keras 2 had this class; Keras 3 takes the strings."""
 
     AUTO = "auto"
     NONE = "none"
@@ -41,7 +44,7 @@ class Reduction:
 
 
 def same_rank(x: Any, y: Any) -> tuple[Any, Any]:
-    """Adds or drops a last axis of size 1 where the ranks differ by one."""
+    """Gives two arrays the same rank where their ranks differ by one, by adding or dropping a last axis of size 1."""
     if x.ndim == y.ndim + 1 and x.shape[-1] == 1:
         return (x, y[..., None]) if y.ndim == 1 else (x[..., 0], y)
     if y.ndim == x.ndim + 1 and y.shape[-1] == 1:
@@ -50,32 +53,37 @@ def same_rank(x: Any, y: Any) -> tuple[Any, Any]:
 
 
 def clipped(p: Any, high: float | None = None) -> Any:
-    """Probabilities within the fuzz factor and `high`, by default 1 minus the fuzz factor."""
+    """Clips probabilities to [epsilon, `high`], with Keras's epsilon of 1e-7. `high` is ``1 - epsilon`` by default."""
     epsilon = backend.epsilon()
     lowest, highest = (jnp.asarray(v, p.dtype) for v in (epsilon, 1 - epsilon if high is None else high))
     return jnp.where(p < lowest, lowest, jnp.where(p > highest, highest, p))
 
 
 def positive(x: Any) -> Any:
-    """The larger of numbers and 0; where they are equal the gradient is that of `x`."""
+    """``max(x, 0)``, elementwise. At 0 the gradient is 1."""
     return jnp.where(x >= 0, x, jnp.zeros((), x.dtype))
 
 
 def check_shapes(y_true: Any, y_pred: Any) -> None:
-    """Raises ValueError if the shapes differ."""
+    """Raises ValueError if labels and predictions have different shapes."""
     if y_true.shape != y_pred.shape:
         what = "rank (ndim)" if y_true.ndim != y_pred.ndim else "shape"
-        raise nn._final(
-            f"Arguments `target` and `output` must have the same {what}. Received: "
-            f"target.shape={y_true.shape}, output.shape={y_pred.shape}"
+        raise final(
+            ValueError(
+                f"Arguments `target` and `output` must have the same {what}. Received: "
+                f"target.shape={y_true.shape}, output.shape={y_pred.shape}"
+            )
         )
 
 
 def formula(fn: Callable) -> Callable[..., Tensor]:
-    """Makes a public loss function of one on JAX arrays.
+    """Makes a public loss function, which takes tensors, from a function of JAX arrays.
 
-    The labels have the dtype of the predictions there, but for functions `of_classes`. The function on arrays stays
-    there as the attribute `formula`.
+    `fn` gets the labels cast to the dtype of the predictions, or to int64 if it is marked by `of_classes`. The public
+    function has `fn` as its attribute `formula`.
+
+    Args:
+      fn: a function of `y_true`, `y_pred` and options. The options are static arguments of the op.
     """
     op = Op(
         fn.__name__,
@@ -97,7 +105,7 @@ def formula(fn: Callable) -> Callable[..., Tensor]:
 
 
 def of_classes(fn: Callable) -> Callable:
-    """Marks a function whose labels are class numbers: integers there, since small floats do not tell many apart."""
+    """Marks a function whose labels are class numbers. It gets them as int64: float16 cannot hold large numbers."""
     fn.of_classes = True  # type: ignore[attr-defined]
     return fn
 
@@ -159,15 +167,17 @@ _REDUCE = Op(
 
 
 class Loss:
-    """Base class of loss objects; a subclass writes ``call(y_true, y_pred)``, which gives a loss per sample.
+    """Base class of losses. A subclass defines ``call(y_true, y_pred)``, which returns one loss for each sample.
 
     Args:
-      name: by default made from the class's.
-      reduction: "sum_over_batch_size" ("mean"), "sum", "mean_with_sample_weight", or None ("none").
-      dtype: of the computation, float32 by default.
+      name: by default a new unique name made from the name of the class.
+      reduction: how the losses of the samples become one number: "sum"; "sum_over_batch_size" or "mean", the sum
+        divided by the number of losses; "mean_with_sample_weight", the sum divided by the sum of the weights; or
+        None or "none" for no reduction.
+      dtype: the dtype of the computation, float32 by default.
 
     Raises:
-      ValueError: another `reduction`.
+      ValueError: `reduction` is not one of these.
 
     Source: https://keras.io/api/losses/#base-loss-api
 
@@ -192,20 +202,20 @@ class Loss:
 
     @property
     def dtype(self) -> str:
-        """Name of the dtype of the computation."""
+        """The name of the dtype of the computation."""
         return self._dtype.name
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The loss of each sample."""
+        """Computes the loss of each sample. Subclasses define it."""
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, but for `dtype`."""
+        """The arguments of the constructor, except `dtype`."""
         return {"name": self.name, "reduction": self.reduction}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Loss":
-        """A loss with these arguments."""
+        """Makes a loss from what `get_config` returned."""
         return cls(**config)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
@@ -216,11 +226,11 @@ class Loss:
 
 
 class FormulaLoss(Loss):
-    """A loss whose formula is known: the whole of it is one op."""
+    """A loss made from a function of `formula`. The function, the weights and the reduction are recorded as one op."""
 
     _function: Callable[..., Tensor]
     _counted: Callable | None = None
-    """Says which samples count in a mean: a function of labels, predictions, losses and options, or None for all."""
+    """A function of labels, predictions, losses and options that says which losses count in a mean. None: all count."""
 
     def _configure(self, reduction: Any, name: str | None, dtype: Any, **options: Any) -> None:
         Loss.__init__(self, name, reduction, dtype)

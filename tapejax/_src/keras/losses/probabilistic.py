@@ -1,10 +1,14 @@
-"""Losses of probabilities. The bodies are formulas on JAX arrays, see `loss_base.formula`."""
+"""Losses for probabilities and for logits.
+
+The function bodies compute on JAX arrays; `base.formula` makes the public functions from them.
+"""
 
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from tapejax._src.core.checks import final
 from tapejax._src.keras import backend
 from tapejax._src.keras.losses.base import FormulaLoss, check_shapes, clipped, formula, of_classes
 from tapejax._src.ops.nn import activations as nn
@@ -22,7 +26,7 @@ def _smooth(y_true: Any, amount: float, classes: int) -> Any:
 
 
 def _of_two(y_true: Any, y_pred: Any) -> Any:
-    """Cross entropy of probabilities, elementwise."""
+    """The cross entropy of the probabilities of two classes, elementwise."""
     check_shapes(y_true, y_pred)
     p = clipped(y_pred)
     return -(y_true * jnp.log(p) + (1 - y_true) * jnp.log(1 - p))
@@ -32,7 +36,9 @@ def _of_two(y_true: Any, y_pred: Any) -> Any:
 def binary_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Any:
-    """Cross entropy of probabilities, or logits, of two classes, averaged over `axis`.
+    """The cross entropy of two classes, averaged over `axis`.
+
+    The predictions are probabilities of class 1, or logits if `from_logits` is true.
 
     Source: https://keras.io/api/losses/probabilistic_losses/#binary_crossentropy-function
 
@@ -57,9 +63,10 @@ def binary_focal_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> Any:
-    """`binary_crossentropy`, each element times the probability of the wrong class to the power of `gamma`.
+    """`binary_crossentropy`, in which elements that are predicted well weigh less.
 
-    With `apply_class_balancing` class 1 counts `alpha` times, class 0 ``1 - alpha`` times.
+    Each element is multiplied by ``p ** gamma``, where p is the predicted probability of the wrong class. With
+    `apply_class_balancing` elements of class 1 are also multiplied by `alpha`, those of class 0 by ``1 - alpha``.
 
     Source: https://keras.io/api/losses/probabilistic_losses/#binary_focal_crossentropy-function
 
@@ -79,7 +86,7 @@ def binary_focal_crossentropy(
 def categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Any:
-    """Cross entropy of distributions over classes along `axis`.
+    """The cross entropy of two distributions over classes. The classes lie along `axis`.
 
     Source: https://keras.io/api/losses/probabilistic_losses/#categorical_crossentropy-function
 
@@ -104,7 +111,10 @@ def categorical_focal_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> Any:
-    """`categorical_crossentropy`, each class times ``alpha * (1 - p) ** gamma``; `alpha` may be a list, one per class.
+    """`categorical_crossentropy`, in which classes that are predicted well weigh less.
+
+    The term of each class is multiplied by ``alpha * (1 - p) ** gamma``, where p is its predicted probability. `alpha`
+    is a number, or a list with one number for each class.
 
     Source: https://keras.io/api/losses/probabilistic_losses/#categorical_focal_crossentropy-function
 
@@ -122,7 +132,7 @@ def categorical_focal_crossentropy(
 def sparse_categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
 ) -> Any:
-    """Cross entropy of class numbers and distributions over classes along the last axis.
+    """The cross entropy of predicted distributions, with class numbers as labels. The classes lie along the last axis.
 
     Source: https://keras.io/api/losses/probabilistic_losses/#sparse_categorical_crossentropy-function
 
@@ -130,13 +140,15 @@ def sparse_categorical_crossentropy(
     [0.6930999755859375]
     """
     if axis not in (-1, y_pred.ndim - 1):
-        raise nn._final(f"Only axis=-1 is currently supported. Received: axis={axis}")
+        raise final(ValueError(f"Only axis=-1 is currently supported. Received: axis={axis}"))
     if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1:
         y_true = y_true[..., 0]
     if y_true.shape != y_pred.shape[:-1]:
-        raise nn._final(
-            "Arguments `target` and `output` must have the same shape up until the last dimension: "
-            f"target.shape={y_true.shape}, output.shape={y_pred.shape}"
+        raise final(
+            ValueError(
+                "Arguments `target` and `output` must have the same shape up until the last dimension: "
+                f"target.shape={y_true.shape}, output.shape={y_pred.shape}"
+            )
         )
     logits = y_pred if from_logits else jnp.log(clipped(y_pred))
     if ignore_class is None:
@@ -150,7 +162,9 @@ def sparse_categorical_crossentropy(
 @formula
 @of_classes
 def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Any:
-    """``(1 - p ** q) / q`` for the probability p of the true class, given by its number: robust to wrong labels.
+    """``(1 - p ** q) / q`` for the predicted probability p of the true class.
+
+    The labels are class numbers. The larger `q`, which is between 0 and 1, the less do wrong labels harm.
 
     Source: https://keras.io/api/losses/probabilistic_losses/#categorical_generalized_cross_entropy-function
 
@@ -190,10 +204,10 @@ class BinaryCrossentropy(FormulaLoss):
     """`binary_crossentropy`, reduced over the batch.
 
     Args:
-      from_logits: predictions are logits, not probabilities.
-      label_smoothing: in [0, 1]: labels move that far towards 1/2.
-      axis: averaged over.
-      reduction, name, dtype: as of `Loss`.
+      from_logits: whether the predictions are logits rather than probabilities.
+      label_smoothing: a number in [0, 1], the part of the way that labels are moved towards 1/2.
+      axis: the axis that is averaged over.
+      reduction, name, dtype: see `Loss`.
 
     Source: https://keras.io/api/losses/probabilistic_losses/#binarycrossentropy-class
 
@@ -216,7 +230,7 @@ class BinaryCrossentropy(FormulaLoss):
 
 
 class BinaryFocalCrossentropy(FormulaLoss):
-    """`binary_focal_crossentropy`, reduced over the batch. Arguments as of the function and `Loss`.
+    """`binary_focal_crossentropy`, reduced over the batch. For the arguments see this function and `Loss`.
 
     Source: https://keras.io/api/losses/probabilistic_losses/#binaryfocalcrossentropy-class
 
@@ -252,7 +266,7 @@ class BinaryFocalCrossentropy(FormulaLoss):
 
 
 class CategoricalCrossentropy(FormulaLoss):
-    """`categorical_crossentropy`, reduced over the batch. Arguments as of `BinaryCrossentropy`.
+    """`categorical_crossentropy`, reduced over the batch. For the arguments see `BinaryCrossentropy`.
 
     Source: https://keras.io/api/losses/probabilistic_losses/#categoricalcrossentropy-class
 
@@ -275,7 +289,7 @@ class CategoricalCrossentropy(FormulaLoss):
 
 
 class CategoricalFocalCrossentropy(FormulaLoss):
-    """`categorical_focal_crossentropy`, reduced over the batch. Arguments as of the function and `Loss`.
+    """`categorical_focal_crossentropy`, reduced over the batch. For the arguments see this function and `Loss`.
 
     Source: https://keras.io/api/losses/probabilistic_losses/#categoricalfocalcrossentropy-class
 
@@ -318,9 +332,9 @@ class SparseCategoricalCrossentropy(FormulaLoss):
     """`sparse_categorical_crossentropy`, reduced over the batch.
 
     Args:
-      from_logits: predictions are logits, not probabilities.
-      ignore_class: samples of this class do not count.
-      reduction, axis, name, dtype: as of `BinaryCrossentropy`.
+      from_logits: whether the predictions are logits rather than probabilities.
+      ignore_class: a class number, or None. Samples of this class do not count.
+      reduction, axis, name, dtype: see `BinaryCrossentropy`.
 
     Source: https://keras.io/api/losses/probabilistic_losses/#sparsecategoricalcrossentropy-class
 
@@ -344,7 +358,14 @@ class SparseCategoricalCrossentropy(FormulaLoss):
 
 
 class CategoricalGeneralizedCrossEntropy(FormulaLoss):
-    """`categorical_generalized_cross_entropy`, reduced over the batch. `q` is between 0 and 1.
+    """`categorical_generalized_cross_entropy`, reduced over the batch.
+
+    Args:
+      q: a number between 0 and 1.
+      reduction, name, dtype: see `Loss`.
+
+    Raises:
+      ValueError: `q` is not between 0 and 1.
 
     Source: https://keras.io/api/losses/probabilistic_losses/#categoricalgeneralizedcrossentropy-class
 
@@ -367,7 +388,7 @@ class CategoricalGeneralizedCrossEntropy(FormulaLoss):
 
 
 class KLDivergence(FormulaLoss):
-    """`kl_divergence`, reduced over the batch. Arguments as of `Loss`.
+    """`kl_divergence`, reduced over the batch. For the arguments see `Loss`.
 
     Source: https://keras.io/api/losses/probabilistic_losses/#kldivergence-class
 
@@ -382,7 +403,7 @@ class KLDivergence(FormulaLoss):
 
 
 class Poisson(FormulaLoss):
-    """`poisson`, reduced over the batch. Arguments as of `Loss`.
+    """`poisson`, reduced over the batch. For the arguments see `Loss`.
 
     Source: https://keras.io/api/losses/probabilistic_losses/#poisson-class
 

@@ -1,4 +1,7 @@
-"""Losses of regions, embeddings and sequences. The bodies are formulas on JAX arrays, see `loss_base.formula`."""
+"""Losses for regions, embeddings and sequences.
+
+The function bodies compute on JAX arrays; `base.formula` makes the public functions from them.
+"""
 
 from typing import Any
 
@@ -6,12 +9,12 @@ import jax
 import jax.numpy as jnp
 
 from tapejax._src.core import convert
+from tapejax._src.core.checks import final
 from tapejax._src.core.tensor import Tensor
 from tapejax._src.keras import backend
 from tapejax._src.keras.losses.base import FormulaLoss, formula, of_classes, positive
 from tapejax._src.keras.recording import Op, record, static
-from tapejax._src.ops.nn import activations as nn
-from tapejax._src.ops.nn.ctc import _ctc
+from tapejax._src.ops.nn.ctc import ctc_of_dense
 
 __all__ = ["CTC", "Circle", "Dice", "Tversky", "circle", "ctc", "dice", "tversky"]
 
@@ -20,7 +23,9 @@ _Axis = int | tuple[int, ...] | list[int] | None
 
 @formula
 def dice(y_true: Any, y_pred: Any, axis: _Axis = None) -> Any:
-    """``1 - 2 * sum(y_true * y_pred) / (sum(y_true) + sum(y_pred))`` over `axis`: how little two regions overlap.
+    """``1 - 2 * sum(y_true * y_pred) / (sum(y_true) + sum(y_pred))`` over `axis`.
+
+    It is 0 where two regions are the same and 1 where they do not overlap.
 
     Source: https://keras.io/api/losses/segmentation_losses/#dice-function
 
@@ -33,7 +38,14 @@ def dice(y_true: Any, y_pred: Any, axis: _Axis = None) -> Any:
 
 @formula
 def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: _Axis = None) -> Any:
-    """`dice` with weights: of what was missed (`alpha`) and of what is too much (`beta`).
+    """`dice` with separate weights for the two kinds of errors.
+
+    Args:
+      y_true: the true region, 1 inside and 0 outside.
+      y_pred: the predicted region.
+      alpha: the weight of what is missing in the prediction.
+      beta: the weight of what is predicted but not true.
+      axis: the axes that are summed over. None means all.
 
     Source: https://keras.io/api/losses/segmentation_losses/#tversky-function
 
@@ -48,7 +60,11 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axi
 @formula
 @of_classes
 def ctc(y_true: Any, y_pred: Any) -> Any:
-    """`tf.nn.ctc_loss` of logits [batch, time, classes]; class 0 is the blank, and pads the labels [batch, longest].
+    """The connectionist temporal classification loss, `tf.nn.ctc_loss`. Class 0 is the blank.
+
+    Args:
+      y_true: class numbers [batch, length]. Zeros fill up the shorter ones.
+      y_pred: logits [batch, time, classes].
 
     Source: https://keras.io/api/losses/probabilistic_losses/#ctc-function
 
@@ -57,10 +73,10 @@ def ctc(y_true: Any, y_pred: Any) -> Any:
     """
     for what, y, ndim in (("Targets `y_true`", y_true, 2), ("Logits `y_pred`", y_pred, 3)):
         if y.ndim != ndim:
-            raise nn._final(f"{what} are expected to be a tensor of {ndim} axes. Received: shape {y.shape}")
+            raise final(ValueError(f"{what} are expected to be a tensor of {ndim} axes. Received: shape {y.shape}"))
     lengths = jnp.sum(y_true != 0, -1, dtype=jnp.int32)
     steps = jnp.full(y_pred.shape[:1], y_pred.shape[1], jnp.int32)
-    return _ctc.op.fn(y_true, y_pred, lengths, steps, time_major=False, blank=0)
+    return ctc_of_dense.op.fn(y_true, y_pred, lengths, steps, time_major=False, blank=0)
 
 
 def _circle(
@@ -87,17 +103,20 @@ def circle(
     gamma: float = 80,
     margin: float = 0.4,
 ) -> Tensor:
-    """Pulls embeddings of one class together and pushes others apart, the farthest off most.
+    """The circle loss: it pulls embeddings of one class together and pushes those of different classes apart.
+
+    Pairs that are farthest from where they should be weigh most.
 
     Args:
       y_true: class numbers [batch].
-      y_pred: embeddings of length 1 [batch, size].
-      ref_labels, ref_embeddings: what they are compared with; by default one another.
-      remove_diagonal: do not compare an embedding with that at the same place.
-      gamma: the scale. margin: how close is close enough.
+      y_pred: embeddings [batch, size], each of norm 1.
+      ref_labels, ref_embeddings: what the embeddings are compared with, by default `y_true` and `y_pred`.
+      remove_diagonal: whether to leave out the comparison of an embedding with the one at the same place.
+      gamma: the scale of the loss.
+      margin: the tolerated distance from a perfect similarity.
 
     Returns:
-      [batch].
+      A tensor of shape [batch].
 
     Source: https://keras.io/api/losses/metric_learning_losses/#circle-function (Sun et al. 2020)
 
@@ -119,7 +138,7 @@ circle.formula = lambda y_true, y_pred, **options: _circle(y_true, y_pred, y_tru
 
 
 class Dice(FormulaLoss):
-    """`dice`, reduced over the batch. `axis` as of `dice`, others as of `Loss`.
+    """`dice`, reduced over the batch. For `axis` see `dice`, for the other arguments see `Loss`.
 
     Source: https://keras.io/api/losses/segmentation_losses/#dice-class
 
@@ -136,7 +155,7 @@ class Dice(FormulaLoss):
 
 
 class Tversky(FormulaLoss):
-    """`tversky`, reduced over the batch. Arguments as of `tversky` and `Loss`.
+    """`tversky`, reduced over the batch. For the arguments see `tversky` and `Loss`.
 
     Source: https://keras.io/api/losses/segmentation_losses/#tversky-class
 
@@ -159,7 +178,7 @@ class Tversky(FormulaLoss):
 
 
 class CTC(FormulaLoss):
-    """`ctc`, reduced over the batch. Arguments as of `Loss`.
+    """`ctc`, reduced over the batch. For the arguments see `Loss`.
 
     Source: https://keras.io/api/losses/probabilistic_losses/#ctc-class
 
@@ -174,7 +193,9 @@ class CTC(FormulaLoss):
 
 
 class Circle(FormulaLoss):
-    """`circle`, reduced over the batch. Arguments as of `circle` and `Loss`; only losses > 0 count in a mean.
+    """`circle`, reduced over the batch. A mean is over the losses that are greater than 0.
+
+    For the arguments see `circle` and `Loss`.
 
     Source: https://keras.io/api/losses/metric_learning_losses/#circle-class
 

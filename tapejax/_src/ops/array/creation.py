@@ -6,13 +6,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from tapejax._src.core import dtypes
+from tapejax._src.core.checks import invalid, invalid_value
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor, from_value
 from tapejax._src.engine import stream
 from tapejax._src.engine.aval import scalar_kind
 from tapejax._src.engine.op import static
-from tapejax._src.ops.array.layout import check_axis, invalid, invalid_value, new_dims, static_ints
+from tapejax._src.ops.array.layout import check_axis, new_dims, static_ints
 from tapejax._src.ops.registry import Array, DType, Same, Shape, op
 
 __all__ = [

@@ -5,9 +5,10 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from tapejax._src.core.checks import invalid, invalid_value
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor
-from tapejax._src.ops.array.layout import invalid, invalid_value, static_ints
+from tapejax._src.ops.array.layout import static_ints
 from tapejax._src.ops.registry import Array, Same, op
 
 __all__ = ["diag", "diag_part", "set_diag", "tensor_diag", "tensor_diag_part"]

@@ -11,12 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tapejax._src.core.checks import invalid, invalid_value
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor, from_value
 from tapejax._src.engine import stream
 from tapejax._src.kernels.windows import at_least, for_platform
-from tapejax._src.ops.array.layout import check_axis, host_value, invalid, invalid_value, new_dims, reshape
+from tapejax._src.ops.array.layout import check_axis, host_value, new_dims, reshape
 from tapejax._src.ops.registry import Array, Same, Shape, op
 
 __all__ = [

@@ -9,12 +9,12 @@ import functools
 import operator
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
 from tapejax._src.core import convert
+from tapejax._src.core.checks import invalid, invalid_value
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor, from_value
@@ -22,7 +22,7 @@ from tapejax._src.engine import stream
 from tapejax._src.engine.aval import scalar_kind
 from tapejax._src.engine.op import Op, Static, static
 from tapejax._src.ops.array.gathering import boolean_mask
-from tapejax._src.ops.array.layout import host_value, invalid, invalid_value, static_ints
+from tapejax._src.ops.array.layout import host_value, static_ints
 
 __all__ = ["getitem", "slice_", "strided_slice"]
 
@@ -89,7 +89,7 @@ def _position(value: Any) -> Any:
     """
     if type(value) is int:
         return value
-    if isinstance(value, Tensor) or type(value) in convert._converters or isinstance(value, jax.Array):
+    if isinstance(value, Tensor) or convert.is_tensor_like(value):
         t = to_tensor(value)
         if t.aval.shape == () and t.aval.dtype.kind in "iu":
             host = host_value(t)

@@ -6,10 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from tapejax._src.core import convert
+from tapejax._src.core.checks import invalid
 from tapejax._src.core.convert import match, to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor, from_value
-from tapejax._src.ops.array.layout import check_axis, host_value, invalid, one_axis, same_dtypes, static_ints
+from tapejax._src.ops.array.layout import check_axis, host_value, one_axis, same_dtypes, static_ints
 from tapejax._src.ops.registry import Array, Arrays, op
 
 __all__ = ["concat", "split", "stack", "unstack"]

@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from tapejax._src.core import errors
-from tapejax._src.core.checks import final, invalid
+from tapejax._src.core.checks import invalid, invalid_value
 from tapejax._src.core.convert import provide, to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.shape import TensorShape
@@ -33,11 +32,6 @@ __all__ = [
     "tile",
     "transpose",
 ]
-
-
-def invalid_value(text: str) -> Exception:
-    """The error for arguments whose values are wrong, or that only TensorFlow's kernels look at: in graphs the same."""
-    return final(errors.InvalidArgumentError(message=text))
 
 
 def check_axis(axis: int, ndim: int, what: str, error: Callable[[str], Exception] = invalid) -> int:

@@ -11,13 +11,14 @@ import numpy as np
 from jax import lax
 
 from tapejax._src.core import dtypes
+from tapejax._src.core.checks import invalid, invalid_value
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor, from_value, is_symbolic
 from tapejax._src.core.texts import objects
 from tapejax._src.engine import stream
 from tapejax._src.ops.array.gathering import check_positions, gather
-from tapejax._src.ops.array.layout import host_value, identity, invalid, invalid_value
+from tapejax._src.ops.array.layout import host_value, identity
 from tapejax._src.ops.registry import Array, Arrays, DType, op
 
 __all__ = ["bitcast", "dynamic_partition", "dynamic_stitch", "guarantee_const", "inside_function",

@@ -5,16 +5,18 @@ from typing import Any
 import numpy as np
 
 from tapejax._src.core import dtypes
+from tapejax._src.core.checks import invalid
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.shape import TensorShape, broadcast_static_shape
 from tapejax._src.core.tensor import Tensor, from_value
-from tapejax._src.ops.array.layout import identity, invalid, static_ints
+from tapejax._src.ops.array.layout import identity, static_ints
 
-__all__ = ["broadcast_dynamic_shape", "ensure_shape", "rank", "shape", "shape_n", "size"]
+__all__ = ["broadcast_dynamic_shape", "counts", "ensure_shape", "rank", "shape", "shape_n", "size"]
 
 
-def _counts(values: Any, out_type: Any) -> Tensor:
+def counts(values: Any, out_type: Any = None) -> Tensor:
+    """Numbers such as a shape as an integer tensor, int32 by default, whose value is known at once."""
     return from_value(np.array(values, dtypes.to_numpy(out_type or dtypes.int32)))
 
 
@@ -31,7 +33,7 @@ def shape(input: Any, out_type: Any = None, name: str | None = None) -> Tensor:
     >>> shape([[1, 2, 3]]).numpy().tolist()
     [1, 3]
     """
-    return _counts(to_tensor(input).aval.shape, out_type)
+    return counts(to_tensor(input).aval.shape, out_type)
 
 
 @public("shape_n")
@@ -55,7 +57,7 @@ def size(input: Any, out_type: Any = None, name: str | None = None) -> Tensor:
     >>> int(size([[1, 2, 3]]))
     3
     """
-    return _counts(np.prod(to_tensor(input).aval.shape, dtype=np.int64), out_type)
+    return counts(np.prod(to_tensor(input).aval.shape, dtype=np.int64), out_type)
 
 
 @public("rank", composites=True)
@@ -67,7 +69,7 @@ def rank(input: Any, name: str | None = None) -> Tensor:
     >>> int(rank([[1, 2, 3]]))
     2
     """
-    return _counts(len(to_tensor(input).aval.shape), None)
+    return counts(len(to_tensor(input).aval.shape))
 
 
 @public("broadcast_dynamic_shape")

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tapejax._src.core import dtypes
-from tapejax._src.core.checks import need
+from tapejax._src.core.checks import invalid, invalid_value, need
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor, from_value
@@ -17,7 +17,7 @@ from tapejax._src.engine import stream
 from tapejax._src.kernels.cpu import sort as order
 from tapejax._src.ops.array import layout as array
 from tapejax._src.ops.array.gathering import check_positions
-from tapejax._src.ops.array.layout import check_axis, host_value, invalid, invalid_value, one_axis, same_dtypes
+from tapejax._src.ops.array.layout import check_axis, host_value, one_axis, same_dtypes
 from tapejax._src.ops.registry import Array, DType, Shape, op
 
 __all__ = ["argsort", "in_top_k", "invert_permutation", "is_non_decreasing", "is_strictly_increasing", "searchsorted",

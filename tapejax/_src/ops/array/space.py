@@ -10,7 +10,7 @@ import numpy as np
 from jax import lax
 
 from tapejax._src.core import errors
-from tapejax._src.core.checks import final, need
+from tapejax._src.core.checks import final, invalid, need, need_text
 from tapejax._src.core.public import public
 from tapejax._src.kernels.windows import (
     channels_last,
@@ -29,15 +29,11 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _invalid(text: str, where: str) -> errors.InvalidArgumentError:
-    return errors.InvalidArgumentError(message=f"{text} [Op:{where}]")
-
-
 def _blocks(x: Any, block_size: Any, data_format: Any, where: str) -> tuple[Any, bool]:
     if not isinstance(block_size, int) or block_size < 2:
-        raise _invalid(f"Value for attr 'block_size' of {block_size} must be at least minimum 2", where)
+        raise invalid(f"Value for attr 'block_size' of {block_size} must be at least minimum 2", where)
     if x.ndim != 4:
-        raise _invalid(f"Input rank should be 4 instead of {x.ndim}", where)
+        raise invalid(f"Input rank should be 4 instead of {x.ndim}", where)
     last = channels_last(data_format, 2, where)
     return spatial_last(x, last), last
 
@@ -92,9 +88,7 @@ def space_to_depth(input: Array, block_size, data_format="NHWC", name=None):
     x, last = _blocks(input, block_size, data_format, "SpaceToDepth")
     n, h, w, c = x.shape
     if h % block_size or w % block_size:
-        raise _invalid(
-            f"Image width {w} and height {h} should be divisible by block_size: {block_size}", "SpaceToDepth"
-        )
+        raise invalid(f"Image width {w} and height {h} should be divisible by block_size: {block_size}", "SpaceToDepth")
     x = _exchange(x.reshape(n * h // block_size, block_size, w // block_size, block_size * c), True)
     return spatial_first(x.reshape(n, h // block_size, w // block_size, block_size * block_size * c), last)
 
@@ -114,7 +108,7 @@ def depth_to_space(input: Array, block_size, data_format="NHWC", name=None):
     x, last = _blocks(input, block_size, data_format, "DepthToSpace")
     n, h, w, c = x.shape
     if c % (block_size * block_size):
-        raise _invalid(f"Input depth dimension {c} should be divisible by: {block_size * block_size}", "DepthToSpace")
+        raise invalid(f"Input depth dimension {c} should be divisible by: {block_size * block_size}", "DepthToSpace")
     c //= block_size * block_size
     x = _exchange(x.reshape(n * h, w, block_size, block_size * c), False)
     return spatial_first(x.reshape(n, h * block_size, w * block_size, c), last)
@@ -123,19 +117,19 @@ def depth_to_space(input: Array, block_size, data_format="NHWC", name=None):
 def _pairs(value: Any, count: int, what: str, where: str) -> list[tuple[int, int]]:
     array = np.asarray(value)
     if array.shape != (count, 2):
-        raise _invalid(f"{what} should have shape [{count}, 2] instead of {list(array.shape)}", where)
+        raise invalid(f"{what} should have shape [{count}, 2] instead of {list(array.shape)}", where)
     if array.size and array.min() < 0:
-        raise _invalid(f"{what.capitalize()} must be non-negative", where)
+        raise invalid(f"{what.capitalize()} must be non-negative", where)
     return [(int(a), int(b)) for a, b in array]
 
 
 def _block_shape(x: Any, block_shape: Any, where: str) -> tuple[int, ...]:
     if not isinstance(block_shape, tuple):
-        raise _invalid("block_shape rank should be 1 instead of 0", where)
+        raise invalid("block_shape rank should be 1 instead of 0", where)
     if x.ndim < 1 + len(block_shape):
-        raise _invalid(f"input rank should be >= {1 + len(block_shape)} instead of {x.ndim}", where)
+        raise invalid(f"input rank should be >= {1 + len(block_shape)} instead of {x.ndim}", where)
     if any(b < 1 for b in block_shape):
-        raise _invalid(f"All values in block_shape must be positive, got {list(block_shape)}", where)
+        raise invalid(f"All values in block_shape must be positive, got {list(block_shape)}", where)
     return block_shape
 
 
@@ -168,7 +162,7 @@ def space_to_batch(input: Array, block_shape, paddings, name=None):
     split = [x.shape[0]]
     for i, (size, b) in enumerate(zip(x.shape[1:], block, strict=False)):
         if size % b:
-            raise _invalid(f"padded_shape[{i}]={size} is not divisible by block_shape[{i}]={b}", where)
+            raise invalid(f"padded_shape[{i}]={size} is not divisible by block_shape[{i}]={b}", where)
         split += [size // b, b]
     x = x.reshape(*split, *x.shape[m + 1 :])
     order = [*range(2, 2 * m + 1, 2), 0, *range(1, 2 * m + 1, 2), *range(2 * m + 1, x.ndim)]
@@ -203,7 +197,7 @@ def batch_to_space(input: Array, block_shape, crops, name=None):
     cut = _pairs(crops, len(block), "crops", where)
     m, x = len(block), input
     if x.shape[0] % math.prod(block):
-        raise _invalid(
+        raise invalid(
             f"Input batch dimension ({x.shape[0]}) is not divisible by product of block sizes ({math.prod(block)})",
             where,
         )
@@ -216,23 +210,22 @@ def batch_to_space(input: Array, block_shape, crops, name=None):
     x = x.reshape(x.shape[0], *sizes, *x.shape[2 * m + 1 :])
     for i, ((start, end), size) in enumerate(zip(cut, sizes, strict=True)):
         if size - start - end < 0:
-            raise _invalid(f"cropped_shape[{i}]={size - start - end} must be non-negative", where)
+            raise invalid(f"cropped_shape[{i}]={size - start - end} must be non-negative", where)
     return x[(slice(None), *(slice(a, s - b) for (a, b), s in zip(cut, sizes, strict=True)))]
 
 
 def _patches(x: Any, sizes: Any, strides: Any, rates: Any, padding: Any, n: int, where: str) -> Any:
     need("fiuc", x)
     if x.ndim != n + 2:
-        raise _invalid(f"input must be {n + 2}-dimensional: {list(x.shape)}", where)
+        raise invalid(f"input must be {n + 2}-dimensional: {list(x.shape)}", where)
     for what, value in (("ksizes", sizes), ("strides", strides), ("rates", rates)):
         if not isinstance(value, tuple):
             raise final(TypeError(f"Expected list for '{what}' argument to '{where}' Op, not {value}."))
         if len(value) != n + 2:
-            raise _invalid(f"Length for attr '{what}' of {len(value)} must be {n + 2}", where)
+            raise invalid(f"Length for attr '{what}' of {len(value)} must be {n + 2}", where)
         if min(value) < 1:
             raise errors.OutOfRangeError(message=f"{what} is out of range. [Op:{where}]")
-    if not isinstance(padding, str):
-        raise final(TypeError(f"Expected string for argument 'padding' not {padding}."))
+    need_text(padding, "padding")
     k, s, r = (
         per_axis(v, n, True, what, where) for what, v in (("ksizes", sizes), ("strides", strides), ("rates", rates))
     )
@@ -287,17 +280,14 @@ def _dilate(x: Any, w: Any, strides: Any, padding: Any, data_format: Any, dilati
         )
     need("fiu", x)
     if x.ndim != 4 or w.ndim != 3:
-        raise _invalid(
-            f"input must be 4-dimensional and filters 3-dimensional: {list(x.shape)}, {list(w.shape)}", where
-        )
+        raise invalid(f"input must be 4-dimensional and filters 3-dimensional: {list(x.shape)}, {list(w.shape)}", where)
     if x.shape[-1] != w.shape[-1]:
-        raise _invalid(f"input and filter must have the same depth: {x.shape[-1]} vs {w.shape[-1]}", where)
+        raise invalid(f"input and filter must have the same depth: {x.shape[-1]} vs {w.shape[-1]}", where)
     for what, value in (("strides", strides), ("rates", dilations)):
         if not isinstance(value, tuple) or len(value) != 4:
-            raise _invalid(f"Length for attr '{what}' must be at least minimum 4. Received: {value}", where)
+            raise invalid(f"Length for attr '{what}' must be at least minimum 4. Received: {value}", where)
     steps, rates = per_axis(strides, 2, True, "strides", where), per_axis(dilations, 2, True, "dilations", where)
-    if not isinstance(padding, str):
-        raise final(TypeError(f"Expected string for argument 'padding' not {padding}."))
+    need_text(padding, "padding")
     win = window(x.shape[1:-1], w.shape[:2], steps, padding, rates, True, where)
     lowest = -np.inf if x.dtype.kind not in "iu" else np.iinfo(x.dtype).min
     inside = taps(jnp.ones((1, *x.shape[1:3], 1), bool), win)

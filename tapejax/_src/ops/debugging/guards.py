@@ -14,14 +14,14 @@ from jax import lax
 from jax.experimental import io_callback
 
 from tapejax._src.core import dtypes
-from tapejax._src.core.checks import invalid, kind
+from tapejax._src.core.checks import invalid, invalid_value, kind
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor, is_symbolic
 from tapejax._src.engine import stream
 from tapejax._src.engine.op import Op, static
 from tapejax._src.engine.program import is_concrete
-from tapejax._src.ops.array.layout import identity, invalid_value
+from tapejax._src.ops.array.layout import identity
 
 __all__ = ["Assert", "assert_all_finite", "check_numerics", "require"]
 

@@ -6,10 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from tapejax._src.core import dtypes
-from tapejax._src.core.checks import final
+from tapejax._src.core.checks import final, invalid, invalid_value
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
-from tapejax._src.ops.array.layout import invalid_value
 from tapejax._src.ops.image.color import from_hue, hsv_to_rgb_array, hue, rgb_to_hsv_array
 from tapejax._src.ops.registry import Array, DType, op
 
@@ -123,9 +122,9 @@ def adjust_brightness(image: Any, delta: Any) -> Any:
 @op()
 def _contrast(x: Array, factor: Array):
     if x.ndim < 3:
-        raise ValueError(f"input must be at least 3-D, got shape {x.shape}")
+        raise invalid(f"input must be at least 3-D, got shape {x.shape}")
     if factor.ndim:
-        raise ValueError(f"contrast_factor must be scalar: {factor.shape}")
+        raise invalid(f"contrast_factor must be scalar: {factor.shape}")
     wide = x.astype(jnp.float32)
     mean = jnp.mean(wide, (-3, -2), keepdims=True)
     return ((wide - mean) * factor.astype(jnp.float32) + mean).astype(x.dtype)
@@ -182,7 +181,7 @@ def need_colours(x: Any) -> None:
     ValueError: the last axis has not 3 channels.
     """
     if x.ndim < 3:
-        raise ValueError(f"input must be at least 3-D, got shape {x.shape}")
+        raise invalid(f"input must be at least 3-D, got shape {x.shape}")
     if x.shape[-1] != 3:
         raise invalid_value(f"input must have 3 channels but instead has {x.shape[-1]} channels.")
 

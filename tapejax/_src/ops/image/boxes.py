@@ -9,14 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from tapejax._src.core import errors
-from tapejax._src.core.checks import invalid
+from tapejax._src.core.checks import invalid, invalid_value
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import from_value
 from tapejax._src.engine import stream
 from tapejax._src.engine.aval import scalar_kind
 from tapejax._src.engine.op import Op, static
-from tapejax._src.ops.array.layout import invalid_value
 from tapejax._src.ops.random import draws as random
 from tapejax._src.ops.random import philox
 from tapejax._src.ops.registry import Array, Shape, op
@@ -39,9 +38,9 @@ def _crop_and_resize(
     image: Array, boxes: Array, box_indices: Array, size: Shape = (), method="bilinear", extrapolation_value=0.0
 ):
     if image.ndim != 4:
-        raise ValueError(f"input image must be 4-D, got shape {image.shape}")
+        raise invalid(f"input image must be 4-D, got shape {image.shape}")
     if boxes.ndim != 2 or boxes.shape[1] != 4 or box_indices.shape != boxes.shape[:1]:
-        raise ValueError(f"boxes must be [n, 4] and box_index [n], got {boxes.shape} and {box_indices.shape}")
+        raise invalid(f"boxes must be [n, 4] and box_index [n], got {boxes.shape} and {box_indices.shape}")
     rows = _places(boxes[:, 0], boxes[:, 2], image.shape[1], size[0])[:, :, None]
     columns = _places(boxes[:, 1], boxes[:, 3], image.shape[2], size[1])[:, None, :]
     inside = ((rows >= 0) & (rows <= image.shape[1] - 1) & (columns >= 0) & (columns <= image.shape[2] - 1))[..., None]
@@ -134,9 +133,9 @@ def draw_bounding_boxes(images: Array, boxes: Array, colors: Array = None, name=
     [[7.0, 7.0, 7.0], [7.0, 0.0, 7.0], [7.0, 7.0, 7.0]]
     """
     if images.ndim != 4 or images.shape[3] not in (1, 3, 4):
-        raise ValueError(f"Channel depth should be either 1 (GRY), 3 (RGB), or 4 (RGBA), got shape {images.shape}")
+        raise invalid(f"Channel depth should be either 1 (GRY), 3 (RGB), or 4 (RGBA), got shape {images.shape}")
     if boxes.ndim != 3 or boxes.shape[2] != 4 or boxes.shape[0] != images.shape[0]:
-        raise ValueError(f"boxes must be [{images.shape[0]}, n, 4], got {boxes.shape}")
+        raise invalid(f"boxes must be [{images.shape[0]}, n, 4], got {boxes.shape}")
     depth, count = images.shape[3], boxes.shape[1]
     own = np.ones((10, 1), np.float32) if depth == 1 else _COLOURS[:, :depth]
     table = jnp.asarray(own if colors is None or not colors.size else colors)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tapejax._src.core import dtypes
-from tapejax._src.core.checks import final
+from tapejax._src.core.checks import final, invalid
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.ops.array.casting import cast
@@ -68,7 +68,7 @@ def sobel_edges(image: Array):
     TensorShape([1, 2, 2, 1, 2])
     """
     if image.ndim != 4:
-        raise ValueError(f"image must be 4-D, got shape {image.shape}")
+        raise invalid(f"image must be 4-D, got shape {image.shape}")
     padded = jnp.pad(image, [(0, 0), (1, 1), (1, 1), (0, 0)], mode="reflect")
     slopes = []
     for axis in (1, 2):
@@ -92,7 +92,7 @@ def _pair(a: Any, b: Any, max_val: Any) -> tuple[Any, ...]:
 @op()
 def _psnr(a: Array, b: Array, top: Array):
     if a.ndim < 3 or a.shape[-3:] != b.shape[-3:]:
-        raise ValueError(f"Incompatible shapes: {a.shape} vs. {b.shape}")
+        raise invalid(f"Incompatible shapes: {a.shape} vs. {b.shape}")
     error = jnp.mean((a - b) ** 2, _AXES)
     return 20 * jnp.log(top) / np.float32(np.log(10)) - np.float32(10 / np.log(10)) * jnp.log(error)
 
@@ -146,7 +146,7 @@ def _similarity(a: Any, b: Any, top: Any, size: int, sigma: float, k1: float, k2
             )
         )
     if min(a.shape[-3:-1]) < size:
-        raise ValueError(f"images of shape {a.shape} are smaller than the filter, {size}")
+        raise invalid(f"images of shape {a.shape} are smaller than the filter, {size}")
     kernel = _window(size, sigma)
     c1, c2 = (k1 * top) ** 2, (k2 * top) ** 2
     mean_a, mean_b = _smooth(a, kernel), _smooth(b, kernel)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from tapejax._src.core import errors
+from tapejax._src.core.checks import invalid_value
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.ops.image import adjust as image_adjust
@@ -110,7 +110,7 @@ def _crop(value: Any, size: Any, draw: Callable[..., Any]) -> Any:
     t, wanted = to_tensor(value), np.asarray(to_tensor(size))
     kept = tuple(int(n) for n in wanted)
     if len(kept) != t.ndim or any(s > n for s, n in zip(kept, t.aval.shape, strict=True)):
-        raise errors.InvalidArgumentError(message=f"Need value.shape >= size, got {list(t.aval.shape)} {list(kept)}")
+        raise invalid_value(f"Need value.shape >= size, got {list(t.aval.shape)} {list(kept)}")
     return _cut(t, draw([t.ndim], maxval=int(np.iinfo(wanted.dtype).max), dtype=wanted.dtype), size=kept)
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from tapejax._src.core import errors
+from tapejax._src.core.checks import invalid_value
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import from_value
@@ -195,13 +195,13 @@ def resize(
     if method not in _METHODS:
         raise ValueError(f"Resize method is not implemented: {method}")
     if height <= 0 or width <= 0:
-        raise errors.InvalidArgumentError(message="output dimensions must be positive")
+        raise invalid_value("output dimensions must be positive")
     if preserve_aspect_ratio:
         old = t.aval.shape[-3:-1]
         scale = min(_F32(height) / _F32(old[0]), _F32(width) / _F32(old[1]))
         height, width = (int(np.rint(scale * _F32(n))) for n in old)
     if 0 in t.aval.shape[-3:-1]:
-        raise errors.InvalidArgumentError(message="input image must be of non-zero size")
+        raise invalid_value("input image must be of non-zero size")
     if added and t.aval.dtype.kind in "iu" and isinstance(t._value, np.ndarray):
         # A picture just read from a file, of a size of its own: a program for each size would cost far more.
         out = _resized(t._value[None], (height, width), str(method), bool(antialias))

@@ -5,11 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapejax._src.core.checks import invalid
+from tapejax._src.core.checks import invalid, invalid_value
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import from_value
-from tapejax._src.ops.array.layout import invalid_value
 from tapejax._src.ops.io.files import one_bytes
 
 __all__ = ["decode_wav", "encode_wav"]

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from tapejax._src.core import dtypes, errors
-from tapejax._src.core.checks import invalid
+from tapejax._src.core.checks import invalid, invalid_value
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import from_value
-from tapejax._src.ops.array.layout import invalid_value
 from tapejax._src.ops.io.files import each_bytes, string_array, strings
 
 __all__ = ["decode_base64", "decode_compressed", "decode_csv", "decode_raw", "encode_base64"]

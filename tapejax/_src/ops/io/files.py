@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tapejax._src.core import errors
-from tapejax._src.core.checks import invalid
+from tapejax._src.core.checks import invalid, invalid_value
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import from_value
@@ -76,9 +76,8 @@ def strings(value: Any, what: str = "input") -> np.ndarray:
     """
     tensor = to_tensor(value)
     if tensor.aval.dtype.kind != "O":
-        raise errors.InvalidArgumentError(
-            message=f"cannot compute this op as `{what}` was expected to be a string tensor but is a "
-            f"{tensor.dtype.name} tensor"
+        raise invalid_value(
+            f"cannot compute this op as `{what}` was expected to be a string tensor but is a {tensor.dtype.name} tensor"
         )
     return np.asarray(tensor._value)
 

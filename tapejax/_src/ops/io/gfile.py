@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from tapejax._src.core import errors
+from tapejax._src.core.checks import invalid_value
 from tapejax._src.ops.io.files import as_path, expand, translated
 
 __all__ = ["GFile", "copy", "exists", "get_registered_schemes", "glob", "isdir", "join", "listdir", "makedirs", "mkdir",
@@ -48,7 +49,7 @@ class GFile:
 
     def __init__(self, name: Any, mode: str = "r"):
         if mode.replace("b", "") not in ("r", "w", "a", "r+", "w+", "a+"):
-            raise errors.InvalidArgumentError(message="mode is not 'r' or 'w' or 'a' or 'r+' or 'w+' or 'a+'")
+            raise invalid_value("mode is not 'r' or 'w' or 'a' or 'r+' or 'w+' or 'a+'")
         self._name, self._mode = name, mode
         self._binary = "b" in mode
         self._file: Any = None
@@ -278,7 +279,7 @@ def copy(src: Any, dst: Any, overwrite: bool = False) -> None:
     """
     target = _may_make(dst, overwrite)
     if isdir(src):
-        raise errors.InvalidArgumentError(message=f"{as_path(src)} is a directory")
+        raise invalid_value(f"{as_path(src)} is a directory")
     with translated():
         shutil.copyfile(as_path(src), target)
 

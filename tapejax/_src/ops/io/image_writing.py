@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 
 from tapejax._src.core import dtypes, errors
-from tapejax._src.core.checks import invalid
+from tapejax._src.core.checks import invalid, invalid_value
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import from_value
-from tapejax._src.ops.array.layout import invalid_value
 from tapejax._src.ops.image.adjust import convert_image_dtype
 from tapejax._src.ops.io.images import decode_jpeg, pillow
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from tapejax._src.core import dtypes, errors
+from tapejax._src.core.checks import invalid_value
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import from_value
-from tapejax._src.ops.array.layout import invalid_value
 from tapejax._src.ops.io.files import one_bytes
 
 __all__ = ["decode_and_crop_jpeg", "decode_bmp", "decode_gif", "decode_image", "decode_jpeg", "decode_png",
@@ -299,9 +299,7 @@ def decode_webp(contents: Any, channels: int = 0, dtype: Any = dtypes.uint8, nam
     image = _open(one_bytes(contents), "WEBP")
     own = 4 if image.mode == "RGBA" else 3
     if channels not in (None, 0, own):
-        raise errors.InvalidArgumentError(
-            message=f"Number of channels requested does not match input: {channels}, {own}"
-        )
+        raise invalid_value(f"Number of channels requested does not match input: {channels}, {own}")
     frames = []
     for i in range(getattr(image, "n_frames", 1)):
         image.seek(i)

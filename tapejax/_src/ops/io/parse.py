@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tapejax._src.core import dtypes
+from tapejax._src.core.checks import invalid_value
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.shape import TensorShape
 from tapejax._src.core.tensor import from_value
-from tapejax._src.ops.array.layout import invalid_value
 from tapejax._src.ops.io.files import string_array, strings
 from tapejax._src.ops.io.message import read_floats, read_ints
 from tapejax._src.ops.io.wire import fields

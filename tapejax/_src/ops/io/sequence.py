@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from tapejax._src.core import dtypes, errors
+from tapejax._src.core.checks import invalid_value
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import from_value
-from tapejax._src.ops.array.layout import invalid_value
 from tapejax._src.ops.io import parse as io_parse
 from tapejax._src.ops.io.files import strings
 from tapejax._src.ops.io.parse import FixedLenSequenceFeature, RaggedFeature, VarLenFeature, check, dtype_of, scalar

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from tapejax._src.core import dtypes, errors
+from tapejax._src.core.checks import invalid_value
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import from_value
 from tapejax._src.ops.io.files import strings
@@ -64,16 +65,16 @@ def deserialize_many_sparse(serialized_sparse: Any, dtype: Any, rank: Any = None
     """
     array, wanted = strings(serialized_sparse), dtypes.to_numpy(dtype)
     if array.ndim != 2 or array.shape[1] != 3:
-        raise errors.InvalidArgumentError(message=f"serialized_sparse must be a matrix [rows, 3], got {array.shape}")
+        raise invalid_value(f"serialized_sparse must be a matrix [rows, 3], got {array.shape}")
     try:
         rows = [[unpack(part) for part in row] for row in array]
     except (ValueError, TypeError) as e:
-        raise errors.InvalidArgumentError(message=f"Could not parse serialized_sparse: {e}") from None
+        raise invalid_value(f"Could not parse serialized_sparse: {e}") from None
     if any(v.dtype != wanted for _, v, _ in rows):
-        raise errors.InvalidArgumentError(message=f"the values are not all of dtype {dtypes.from_numpy(wanted).name}")
+        raise invalid_value(f"the values are not all of dtype {dtypes.from_numpy(wanted).name}")
     ranks = {shape.size for _, _, shape in rows}
     if len(ranks) > 1 or (rank is not None and ranks - {rank}):
-        raise errors.InvalidArgumentError(message=f"sparse tensors of ranks {sorted(ranks)}, expected {rank}")
+        raise invalid_value(f"sparse tensors of ranks {sorted(ranks)}, expected {rank}")
     index = [np.concatenate([np.full((len(at), 1), i), at], axis=1) for i, (at, _, _) in enumerate(rows)]
     shape = np.max([shape for _, _, shape in rows], axis=0)
     return sparse(np.concatenate(index), np.concatenate([v for _, v, _ in rows]), (len(rows), *shape))

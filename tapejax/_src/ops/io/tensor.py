@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tapejax._src.core import dtypes, errors
+from tapejax._src.core import dtypes
+from tapejax._src.core.checks import invalid_value
 from tapejax._src.core.convert import constant, to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.shape import TensorShape
@@ -130,10 +131,10 @@ def parse_tensor(serialized: Any, out_type: Any, name: Any = None) -> Any:
     try:
         array = unpack(data)
     except (ValueError, TypeError) as e:
-        raise errors.InvalidArgumentError(message=f"Could not parse `serialized` as TensorProto: {e}") from None
+        raise invalid_value(f"Could not parse `serialized` as TensorProto: {e}") from None
     if array.dtype != wanted:
-        raise errors.InvalidArgumentError(
-            message=f"Type mismatch between parsed tensor ({dtypes.from_numpy(array.dtype).name}) and dtype "
+        raise invalid_value(
+            f"Type mismatch between parsed tensor ({dtypes.from_numpy(array.dtype).name}) and dtype "
             f"({dtypes.from_numpy(wanted).name})"
         )
     return from_value(array)

@@ -15,12 +15,11 @@ import jax.scipy.linalg
 import numpy as np
 from jax import lax
 
-from tapejax._src.core.checks import final
+from tapejax._src.core.checks import final, invalid_value, need
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor
 from tapejax._src.engine import stream
-from tapejax._src.ops.array.layout import invalid_value
-from tapejax._src.ops.linalg.products import floating, matrix
+from tapejax._src.ops.linalg.products import matrix
 from tapejax._src.ops.registry import Array, DType, op
 
 __all__ = [
@@ -72,7 +71,7 @@ def _inverses(x: Any) -> Any:
 
 def need_square(x: Any) -> None:
     """InvalidArgumentError unless an array is a square matrix, or a batch of them, of floating or complex numbers."""
-    floating(x)
+    need("fc", x)
     matrix(x, square=True)
 
 
@@ -167,7 +166,7 @@ def _singular_values_jvp(primals: tuple, tangents: tuple) -> tuple:
 
 @op()
 def _svd(tensor: Array, full_matrices, compute_uv):
-    floating(tensor)
+    need("fc", tensor)
     matrix(tensor)
     return _svd_rule(tensor, bool(full_matrices)) if compute_uv else _singular_values(tensor)
 
@@ -349,7 +348,7 @@ def _qr_jvp(full: bool, primals: tuple, tangents: tuple) -> tuple:
 
 @op()
 def _qr(input: Array, full_matrices):
-    floating(input)
+    need("fc", input)
     matrix(input)
     m, n = input.shape[-2:]
     if m >= n:

@@ -5,12 +5,12 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from tapejax._src.core.checks import need
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor
 from tapejax._src.ops.array.casting import cast
 from tapejax._src.ops.array.layout import check_axis, same_dtypes, static_ints
-from tapejax._src.ops.linalg.products import floating
 from tapejax._src.ops.math.elementwise import divide
 from tapejax._src.ops.math.transcendental import sqrt_rule
 from tapejax._src.ops.registry import Array, Arrays, Axis, Same, op
@@ -20,7 +20,7 @@ __all__ = ["clip_by_global_norm", "clip_by_norm", "global_norm", "norm", "normal
 
 @op()
 def _norm(tensor: Array, ord, axis: Axis, keepdims=False):
-    floating(tensor)
+    need("fc", tensor)
     axes = (
         None
         if axis is None
@@ -101,7 +101,7 @@ def clip_by_norm(t: Same, clip_norm: Same, axes: Axis = None, name=None):
     >>> clip_by_norm([3.0, 4.0], 10.0).numpy().tolist()
     [3.0, 4.0]
     """
-    floating(t)
+    need("fc", t)
     clip_norm = jnp.where(clip_norm >= 0, clip_norm, 0)
     squares = jnp.sum(t * t, axes, keepdims=True, dtype=t.dtype)
     some = squares > 0

@@ -6,12 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from tapejax._src.core import errors
-from tapejax._src.core.checks import final
+from tapejax._src.core.checks import final, invalid
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor
 from tapejax._src.kernels.cpu import matmul as products
 from tapejax._src.kernels.cpu.matmul import dot
-from tapejax._src.ops.array.layout import invalid, same_dtypes, static_ints
+from tapejax._src.ops.array.layout import same_dtypes, static_ints
 from tapejax._src.ops.registry import Array, Arrays, DType, Same, op
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "band_part",
     "cross",
     "einsum",
-    "floating",
     "matmul",
     "matrix",
     "matrix_transpose",
@@ -222,12 +221,6 @@ def matrix(x: Any, square: bool = False) -> None:
         raise invalid(f"input must be at least 2-dim, received shape: {list(x.shape)}")
     if square and x.shape[-1] != x.shape[-2]:
         raise invalid(f"Input matrix must be square, got shape {list(x.shape)}")
-
-
-def floating(x: Any) -> None:
-    """InvalidArgumentError unless an array is floating or complex."""
-    if x.dtype.kind not in "fcV":
-        raise invalid(f"Value for attr 'T' of {x.dtype} is not in the list of allowed values: floating or complex")
 
 
 @op("linalg.trace")

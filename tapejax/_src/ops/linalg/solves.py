@@ -11,14 +11,14 @@ import numpy as np
 from jax import lax
 from jax.scipy.linalg import solve_triangular
 
-from tapejax._src.core.checks import final
+from tapejax._src.core.checks import final, invalid, need
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor
-from tapejax._src.ops.array.layout import invalid, same_dtypes
+from tapejax._src.ops.array.layout import same_dtypes
 from tapejax._src.ops.linalg.decompositions import refuse_singular
-from tapejax._src.ops.linalg.products import floating, transposed
 from tapejax._src.ops.linalg.products import matrix as check
+from tapejax._src.ops.linalg.products import transposed
 from tapejax._src.ops.registry import Array, Same, op
 
 __all__ = [
@@ -44,7 +44,7 @@ def _not_finite(result: Tensor, *inputs: Any) -> bool:
 
 @op()
 def _inv(input: Array, adjoint):
-    floating(input)
+    need("fc", input)
     check(input, square=True)
     return jnp.linalg.inv(transposed(input, False, adjoint, "a"))
 
@@ -69,7 +69,7 @@ def inv(input: Any, adjoint: bool = False, name: str | None = None) -> Tensor:
 @op()
 def _solve(left: Same, rhs: Same, adjoint):
     same_dtypes((left, rhs), "MatrixSolve")
-    floating(left)
+    need("fc", left)
     check(left, square=True)
     if left.ndim != rhs.ndim or left.shape[:-1] != rhs.shape[:-1]:
         raise invalid(f"Input matrix and rhs are incompatible: {left.shape} and {rhs.shape}")
@@ -107,7 +107,7 @@ def triangular_solve(matrix: Same, rhs: Same, lower=True, adjoint=False, name=No
     [[2.0]]
     """
     same_dtypes((matrix, rhs), "MatrixTriangularSolve")
-    floating(matrix)
+    need("fc", matrix)
     check(matrix, square=True)
     check(rhs)
     if matrix.shape[-1] != rhs.shape[-2]:
@@ -137,7 +137,7 @@ def cholesky_solve(chol: Same, rhs: Same, name=None):
 @op()
 def _lstsq(left: Same, rhs: Same, l2_regularizer: Array, fast):
     same_dtypes((left, rhs), "MatrixSolveLs")
-    floating(left)
+    need("fc", left)
     check(left)
     if left.ndim != rhs.ndim or left.shape[:-1] != rhs.shape[:-1]:
         raise invalid(f"Input matrix and rhs are incompatible: {left.shape} and {rhs.shape}")

@@ -9,10 +9,9 @@ import numpy as np
 from jax import lax
 
 from tapejax._src.core import dtypes
-from tapejax._src.core.checks import invalid, need
+from tapejax._src.core.checks import invalid, invalid_value, need
 from tapejax._src.kernels.cpu.running_logsumexp import cumulative
 from tapejax._src.kernels.windows import for_platform
-from tapejax._src.ops.array.layout import invalid_value
 from tapejax._src.ops.registry import Array, Axis, DType, op
 
 __all__ = ["argmax", "argmin", "cumprod", "cumsum", "cumulative_logsumexp"]
@@ -20,7 +19,7 @@ __all__ = ["argmax", "argmin", "cumprod", "cumsum", "cumulative_logsumexp"]
 
 def _position(x: Any, axis: Any, dtype: Any, allowed: tuple, find: Callable) -> Any:
     if dtype not in allowed:
-        raise TypeError(
+        raise invalid(
             f"Value for attr 'output_type' of {dtype.name} is not in the list of allowed values: "
             f"{', '.join(np.dtype(a).name for a in allowed)}"
         )

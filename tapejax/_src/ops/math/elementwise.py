@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from tapejax._src.core import errors
-from tapejax._src.core.checks import final, is_complex, is_integer, need
+from tapejax._src.core.checks import final, invalid, invalid_value, is_complex, is_integer, need
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor
@@ -41,7 +40,7 @@ multiply = binary(
 )
 
 
-def _floating(x: Any) -> Any:
+def _dividend(x: Any) -> Any:
     """Integers as TensorFlow's true division sees them: float32 for 8 and 16 bits, float64 for more."""
     if x.dtype.kind not in "iub":
         return x
@@ -59,12 +58,12 @@ def divide(x: Same, y: Same, name=None):
     >>> divide([7, 8], 2).numpy().tolist()
     [3.5, 4.0]
     """
-    return jnp.divide(_floating(x), _floating(y))
+    return jnp.divide(_dividend(x), _dividend(y))
 
 
 def _no_zero(y: np.ndarray) -> None:
     if y.dtype.kind in "iu" and not np.all(y):
-        raise final(errors.InvalidArgumentError(message="Integer division by zero"))
+        raise invalid_value("Integer division by zero")
 
 
 def _host_floordiv(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -77,7 +76,7 @@ def _host_mod(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.mod(x, y)
 
 
-@op("math.floordiv", "floordiv", differentiable=False, host=_host_floordiv)
+@op("math.floordiv", differentiable=False, host=_host_floordiv)
 def floordiv(x: Same, y: Same, name=None):
     """``x // y``, rounded towards minus infinity, broadcasting. No gradient, as in TensorFlow.
 
@@ -93,7 +92,7 @@ def floordiv(x: Same, y: Same, name=None):
     return jnp.floor_divide(x, y) if is_integer(x) else jnp.floor(jnp.divide(x, y))
 
 
-@op("math.mod", "math.floormod", "floormod", host=_host_mod)
+@op("math.mod", "math.floormod", host=_host_mod)
 def floormod(x: Same, y: Same, name=None):
     """``x - floor(x / y) * y``: the remainder with the sign of `y`. Broadcasts.
 
@@ -174,7 +173,7 @@ def _power_op(x: Same, y: Same, name=None):
 def _power_static(x: Array, exponent, name=None):
     need("fiuc", x)
     if is_integer(x) and exponent < 0:
-        raise ValueError("Integers to negative integer powers are not allowed")
+        raise invalid("Integers to negative integer powers are not allowed")
     return lax.integer_pow(x, exponent)
 
 
@@ -331,7 +330,7 @@ def divide_no_nan(x: Same, y: Same, name=None):
     >>> divide_no_nan([1.0, 1.0], [2.0, 0.0]).numpy().tolist()
     [0.5, 0.0]
     """
-    x, y = _floating(x), _floating(y)
+    x, y = _dividend(x), _dividend(y)
     zero = y == 0
     return jnp.where(zero, 0, jnp.where(zero, 0, x) / jnp.where(zero, 1, y))
 

@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from tapejax._src.core import dtypes
-from tapejax._src.core.checks import need
+from tapejax._src.core.checks import invalid, invalid_value, need
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor
 from tapejax._src.engine import stream
 from tapejax._src.ops.array.casting import cast
-from tapejax._src.ops.array.layout import host_value, invalid, invalid_value, squeeze
+from tapejax._src.ops.array.layout import host_value, squeeze
 from tapejax._src.ops.registry import Array, DType, op
 
 __all__ = ["bincount", "confusion_matrix", "histogram_fixed_width", "histogram_fixed_width_bins"]

@@ -8,10 +8,9 @@ import numpy as np
 from jax import lax
 
 from tapejax._src.core import dtypes
-from tapejax._src.core.checks import final, is_complex, is_integer, need
+from tapejax._src.core.checks import final, invalid, invalid_value, is_complex, is_integer, need
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
-from tapejax._src.ops.array.layout import invalid_value
 from tapejax._src.ops.math.transcendental import sqrt_rule
 from tapejax._src.ops.registry import Array, Arrays, Axis, DType, op
 
@@ -33,7 +32,7 @@ def _axes(x: Any, axis: Any) -> tuple[int, ...]:
     axes = []
     for a in (axis,) if isinstance(axis, int) else axis:
         if not -x.ndim <= a < x.ndim:
-            raise ValueError(f"Invalid reduction dimension ({a} for input with {x.ndim} dimension(s)")
+            raise invalid(f"Invalid reduction dimension ({a} for input with {x.ndim} dimension(s)")
         a %= x.ndim
         if a in axes:
             raise invalid_value(f"Invalid reduction arguments: Axes contains duplicate dimension: {a}")
@@ -293,7 +292,7 @@ def zero_fraction(value: Array, name=None):
 def _add_n(inputs: Arrays, name=None):
     need("fiuc", *inputs)
     if any(x.shape != inputs[0].shape for x in inputs):
-        raise ValueError(
+        raise invalid(
             "Inputs to operation AddN of type AddN must have the same size and shape. "
             f"Received shapes: {[x.shape for x in inputs]}"
         )

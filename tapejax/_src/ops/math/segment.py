@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tapejax._src.core.checks import is_integer, need
+from tapejax._src.core.checks import invalid, invalid_value, is_integer, need
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor
 from tapejax._src.engine import stream
 from tapejax._src.ops.array.gathering import put_extreme
-from tapejax._src.ops.array.layout import host_value, invalid, invalid_value
+from tapejax._src.ops.array.layout import host_value
 from tapejax._src.ops.math.elementwise import divide
 from tapejax._src.ops.math.transcendental import sqrt
 from tapejax._src.ops.registry import Array, op

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from tapejax._src.core import dtypes
+from tapejax._src.core.checks import invalid_value
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor, from_value
-from tapejax._src.ops.array.layout import invalid_value
 
 __all__ = ["sobol_sample"]
 

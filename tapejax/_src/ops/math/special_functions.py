@@ -9,12 +9,12 @@ import jax.scipy.special as js
 import numpy as np
 from jax import lax
 
-from tapejax._src.core.checks import need
+from tapejax._src.core.checks import invalid, need
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor
 from tapejax._src.ops.array.creation import zeros_like
-from tapejax._src.ops.array.layout import invalid, stop_gradient
+from tapejax._src.ops.array.layout import stop_gradient
 from tapejax._src.ops.registry import Array, Same, op
 from tapejax._src.ops.rows import unary
 

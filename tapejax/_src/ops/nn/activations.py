@@ -7,29 +7,19 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from tapejax._src.core import errors
-from tapejax._src.core.checks import final, need
+from tapejax._src.core.checks import final, invalid, invalid_value, need
 from tapejax._src.core.public import public
 from tapejax._src.ops.random import draws as random
 from tapejax._src.ops.registry import Array, Axis, Same, op
 
 __all__ = [
-    "bias_add", "crelu", "dropout", "elu", "gelu", "l2_loss", "leaky_relu", "log_softmax", "moments", "relu", "relu6",
-    "selu", "sigmoid_cross_entropy_with_logits", "silu", "softmax", "softmax_cross_entropy_with_logits", "softsign",
-    "sparse_softmax_cross_entropy_with_logits",
+    "axes_of", "bias_add", "crelu", "dropout", "elu", "gelu", "l2_loss", "leaky_relu", "log_softmax", "moments",
+    "relu", "relu6", "same_shape", "selu", "sigmoid_cross_entropy_with_logits", "silu", "softmax",
+    "softmax_cross_entropy_with_logits", "softsign", "sparse_softmax_cross_entropy_with_logits",
 ]  # fmt: skip
 
 _SELU_SCALE = 1.0507009873554804934193349852946
 _SELU_ALPHA = 1.6732632423543772848170429916717
-
-
-def _floating(x: Any, where: str) -> Any:
-    if x.dtype.kind not in "fV":
-        raise errors.InvalidArgumentError(
-            message=f"Value for attr 'T' of {x.dtype.name} is not in the list of allowed values: half, bfloat16, "
-            f"float, double [Op:{where}]"
-        )
-    return x
 
 
 @op("nn.relu", flat=True)
@@ -80,7 +70,8 @@ def elu(features: Array, name=None):
     >>> elu([0.0, 3.0]).numpy().tolist()
     [0.0, 3.0]
     """
-    x = _floating(features, "Elu")
+    x = features
+    need("f", x)
     return jnp.where(x < 0, jnp.expm1(jnp.where(x < 0, x, 0)), x)
 
 
@@ -93,7 +84,8 @@ def selu(features: Array, name=None):
     >>> selu([0.0, 1.0]).numpy().round(4).tolist()
     [0.0, 1.0506999492645264]
     """
-    x = _floating(features, "Selu")
+    x = features
+    need("f", x)
     scale, low = (jnp.asarray(v, x.dtype) for v in (_SELU_SCALE, _SELU_SCALE * _SELU_ALPHA))
     return jnp.where(x < 0, low * jnp.expm1(jnp.where(x < 0, x, 0)), scale * x)
 
@@ -109,7 +101,9 @@ def gelu(features: Array, approximate=False, name=None):
     """
     x = features
     if x.dtype.kind not in "fV":
-        raise _final(f"`features.dtype` must be a floating point tensor. Received: features.dtype={x.dtype.name}")
+        raise final(
+            ValueError(f"`features.dtype` must be a floating point tensor. Received: features.dtype={x.dtype.name}")
+        )
     if approximate:
         inner = jnp.asarray(math.sqrt(2 / math.pi), x.dtype) * (x + jnp.asarray(0.044715, x.dtype) * x**3)
         return jnp.asarray(0.5, x.dtype) * x * (1 + jnp.tanh(inner))
@@ -137,7 +131,8 @@ def softsign(features: Array, name=None):
     >>> softsign([-1.0, 3.0]).numpy().tolist()
     [-0.5, 0.75]
     """
-    x = _floating(features, "Softsign")
+    x = features
+    need("f", x)
     # So written that the gradient at 0 is 1.
     return x / (jnp.where(x < 0, -x, x) + 1)
 
@@ -155,16 +150,12 @@ def crelu(features: Array, axis: Axis = -1, name=None):
 
 
 def _softmax_axis(logits: Any, axis: Any, where: str) -> int:
-    _floating(logits, where)
+    need("f", logits)
     axis = -1 if axis is None else axis
     if not logits.ndim:
-        raise errors.InvalidArgumentError(message=f"logits must have at least one axis [Op:{where}]")
+        raise invalid("logits must have at least one axis", where)
     if not -logits.ndim <= axis < logits.ndim:
-        raise final(
-            errors.InvalidArgumentError(
-                message=f"axis must be in [-{logits.ndim}, {logits.ndim}), got axis={axis} [Op:{where}]"
-            )
-        )
+        raise invalid_value(f"axis must be in [-{logits.ndim}, {logits.ndim}), got axis={axis} [Op:{where}]")
     return axis
 
 
@@ -204,16 +195,10 @@ def sigmoid_cross_entropy_with_logits(labels: Same, logits: Same, name=None):
     >>> sigmoid_cross_entropy_with_logits([1.0, 0.0], [0.0, 0.0]).numpy().round(4).tolist()
     [0.6930999755859375, 0.6930999755859375]
     """
-    if labels.shape != logits.shape:
-        raise _final(f"`logits` and `labels` must have the same shape, received ({logits.shape} vs {labels.shape}).")
+    same_shape(labels, logits, "logits", "labels")
     positive = logits >= 0  # so written that the gradient at 0 is 1/2 - labels
     largest = jnp.where(positive, logits, 0)
     return largest - logits * labels + jnp.log1p(jnp.exp(jnp.where(positive, -logits, logits)))
-
-
-def _final(text: str) -> Exception:
-    """A ValueError that stays one, where TensorFlow checks in Python."""
-    return final(ValueError(text))
 
 
 @jax.custom_jvp
@@ -245,12 +230,13 @@ def softmax_cross_entropy_with_logits(labels: Array, logits: Array, axis: Axis =
     [0.6930999755859375]
     """
     dtype = logits.dtype
-    wide = _wide(_floating(logits, "SoftmaxCrossEntropyWithLogits"))
+    need("f", logits)
+    wide = _wide(logits)
     try:
         labels, wide = jnp.broadcast_arrays(labels.astype(wide.dtype), wide)
     except ValueError:
-        raise errors.InvalidArgumentError(
-            message=f"logits and labels must be broadcastable: logits_size={list(logits.shape)} "
+        raise invalid(
+            f"logits and labels must be broadcastable: logits_size={list(logits.shape)} "
             f"labels_size={list(labels.shape)} [Op:SoftmaxCrossEntropyWithLogits]"
         ) from None
     return _cross_entropy(jnp.moveaxis(labels, axis, -1), jnp.moveaxis(wide, axis, -1)).astype(dtype)
@@ -274,20 +260,24 @@ def sparse_softmax_cross_entropy_with_logits(labels: Array, logits: Array, name=
     >>> sparse_softmax_cross_entropy_with_logits([1], [[0.0, 0.0]]).numpy().round(4).tolist()
     [0.6930999755859375]
     """
-    _floating(logits, "SparseSoftmaxCrossEntropyWithLogits")
+    need("f", logits)
     if logits.ndim == 0:
-        raise _final("`logits` cannot be a scalar. Received logits of shape ()")
+        raise final(ValueError("`logits` cannot be a scalar. Received logits of shape ()"))
     if labels.dtype.kind not in "iu":
-        raise errors.InvalidArgumentError(message=f"`labels` must be integers, got {labels.dtype.name}")
+        raise invalid(f"`labels` must be integers, got {labels.dtype.name}")
     if labels.ndim != logits.ndim - 1:
-        raise _final(
-            f"`labels.shape.rank` must equal `logits.shape.rank - 1`. Received: labels.shape={labels.shape} "
-            f"of rank {labels.ndim} and logits.shape={logits.shape} of rank {logits.ndim}"
+        raise final(
+            ValueError(
+                f"`labels.shape.rank` must equal `logits.shape.rank - 1`. Received: labels.shape={labels.shape} "
+                f"of rank {labels.ndim} and logits.shape={logits.shape} of rank {logits.ndim}"
+            )
         )
     if labels.shape != logits.shape[:-1]:
-        raise _final(
-            "`labels.shape` must equal `logits.shape` except for the last dimension. Received: "
-            f"labels.shape={labels.shape} and logits.shape={logits.shape}"
+        raise final(
+            ValueError(
+                "`labels.shape` must equal `logits.shape` except for the last dimension. Received: "
+                f"labels.shape={labels.shape} and logits.shape={logits.shape}"
+            )
         )
     wide = _wide(logits)
     valid = (labels >= 0) & (labels < logits.shape[-1])
@@ -309,7 +299,8 @@ def l2_loss(t: Array, name=None):
     >>> float(l2_loss([3.0, 4.0]))
     12.5
     """
-    return jnp.sum(jnp.square(_floating(t, "L2Loss")), dtype=t.dtype) / 2
+    need("f", t)
+    return jnp.sum(jnp.square(t), dtype=t.dtype) / 2
 
 
 @op("nn.bias_add")
@@ -325,16 +316,17 @@ def bias_add(value: Same, bias: Same, data_format=None, name=None):
     [[11.0, 22.0]]
     """
     if data_format is not None and not data_format.startswith("N"):
-        raise _final(f"`data_format` must be of the form `N...C` or `NC...`. Received: data_format={data_format}")
+        raise final(
+            ValueError(f"`data_format` must be of the form `N...C` or `NC...`. Received: data_format={data_format}")
+        )
     if value.ndim < 2 or bias.ndim != 1:
-        raise errors.InvalidArgumentError(
-            message=f"Input tensor must be at least 2D and biases 1D: {list(value.shape)} vs. {list(bias.shape)} "
-            "[Op:BiasAdd]"
+        raise invalid(
+            f"Input tensor must be at least 2D and biases 1D: {list(value.shape)} vs. {list(bias.shape)} [Op:BiasAdd]"
         )
     axis = 1 if data_format is not None and data_format.startswith("NC") else value.ndim - 1
     if value.shape[axis] != bias.shape[0]:
-        raise errors.InvalidArgumentError(
-            message="Must provide as many biases as the last dimension of the input tensor: "
+        raise invalid(
+            "Must provide as many biases as the last dimension of the input tensor: "
             f"{list(bias.shape)} vs. {list(value.shape)} [Op:BiasAdd]"
         )
     return value + bias.reshape([-1 if i == axis else 1 for i in range(value.ndim)])
@@ -362,11 +354,22 @@ def moments(x: Array, axes: Axis, shift=None, keepdims=False, name=None):
     mean = jnp.mean(wide, axes, keepdims=True)
     # As TensorFlow: the variance's own gradient does not go through the mean, where it cancels.
     variance = jnp.mean(jnp.square(wide - lax.stop_gradient(mean)), axes, keepdims=keepdims)
-    mean = mean if keepdims else jnp.squeeze(mean, _tuple(axes, x.ndim))
+    mean = mean if keepdims else jnp.squeeze(mean, axes_of(axes, x.ndim))
     return mean.astype(x.dtype), variance.astype(x.dtype)
 
 
-def _tuple(axes: Any, ndim: int) -> tuple[int, ...]:
+def same_shape(labels: Any, logits: Any, first: str, second: str) -> None:
+    """Refuses logits and labels, whose names are `first` and `second`, of different shapes."""
+    if labels.shape != logits.shape:
+        raise final(
+            ValueError(
+                f"`{first}` and `{second}` must have the same shape, received ({logits.shape} vs {labels.shape})."
+            )
+        )
+
+
+def axes_of(axes: Any, ndim: int) -> tuple[int, ...]:
+    """An `axis` argument, which may be None for all of `ndim` axes, as a tuple."""
     return tuple(range(ndim)) if axes is None else (axes,) if isinstance(axes, int) else axes
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from tapejax._src.core.checks import invalid
+from tapejax._src.core.checks import invalid, invalid_value
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.scopes import init_scope
@@ -17,7 +17,6 @@ from tapejax._src.core.tensor import Tensor, from_value
 from tapejax._src.core.variable import Variable
 from tapejax._src.engine import stream
 from tapejax._src.engine.op import Op, static
-from tapejax._src.ops.array.layout import invalid_value
 from tapejax._src.ops.random import philox
 from tapejax._src.ops.random.draws import epoch, seed_inputs
 from tapejax._src.ops.random.philox_draws import double

@@ -4,12 +4,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from tapejax._src.core import errors
-from tapejax._src.core.checks import final, kind
+from tapejax._src.core.checks import final, invalid, invalid_value, kind, need_text
 from tapejax._src.core.public import public
 from tapejax._src.kernels.cpu.conv import convolve, depthwise
 from tapejax._src.kernels.windows import channels_last, flat_batch, per_axis, spatial_first, spatial_last, window
-from tapejax._src.ops.array.layout import invalid_value
 from tapejax._src.ops.registry import Same, op
 
 __all__ = ["atrous_conv2d", "conv1d", "conv2d", "conv3d", "convolution", "depthwise_conv2d", "separable_conv2d"]
@@ -25,12 +23,10 @@ def check_filter(x: Any, w: Any, n: int, where: str) -> None:
     """
     for what, t, least in (("input", x, n + 2), ("filter", w, n + 2)):
         if t.ndim < least or (what == "filter" and t.ndim != least):
-            raise errors.InvalidArgumentError(
-                message=f"convolution {what} must be {least}-dimensional: {list(t.shape)} [Op:{where}]"
-            )
+            raise invalid(f"convolution {what} must be {least}-dimensional: {list(t.shape)}", where)
     if kind(x.dtype) != "f" and (x.dtype.name != "int32" or n == 3):
-        raise errors.InvalidArgumentError(
-            message=f"Value for attr 'T' of {x.dtype.name} is not in the list of "
+        raise invalid(
+            f"Value for attr 'T' of {x.dtype.name} is not in the list of "
             f"allowed values: half, bfloat16, float, double [Op:{where}]"
         )
     if 0 in w.shape[:-1]:
@@ -48,12 +44,10 @@ def _convolve(x: Any, w: Any, strides: Any, padding: Any, data_format: Any, dila
     win = window(x.shape[1:-1], w.shape[:n], steps, padding, rates, last, where)
     depth, features = w.shape[-2:]
     if x.shape[-1] % depth or not x.shape[-1]:
-        raise errors.InvalidArgumentError(
-            message=f"input depth must be evenly divisible by filter depth: {x.shape[-1]} vs {depth} [Op:{where}]"
-        )
+        raise invalid(f"input depth must be evenly divisible by filter depth: {x.shape[-1]} vs {depth}", where)
     if features % (x.shape[-1] // depth):
-        raise errors.InvalidArgumentError(
-            message="output depth must be evenly divisible by number of groups: "
+        raise invalid(
+            "output depth must be evenly divisible by number of groups: "
             f"{features} vs {x.shape[-1] // depth} [Op:{where}]"
         )
     y = spatial_first(convolve(x, w, win), last)
@@ -116,7 +110,7 @@ def conv1d(input: Same, filters: Same, stride, padding, data_format="NWC", dilat
     data_format = {"NHWC": "NWC", "NCHW": "NCW"}.get(data_format, data_format)
     if data_format not in (None, "NWC", "NCW"):
         raise final(ValueError(f"`data_format` must be 'NWC' or 'NCW'. Received: data_format={data_format}"))
-    _words_only(padding)
+    need_text(padding, "padding")
     return _convolve(input, filters, stride, padding, data_format, dilations, 1)
 
 
@@ -145,20 +139,13 @@ def conv3d(input: Same, filters: Same, strides, padding, data_format="NDHWC", di
     >>> conv3d(tf.ones([1, 2, 2, 2, 1]), tf.ones([2, 2, 2, 1, 1]), [1] * 5, "VALID").numpy().ravel().tolist()
     [8.0]
     """
-    _words_only(padding)
+    need_text(padding, "padding")
     for what, value in (("strides", strides), ("dilations", dilations)):
         if value is not None and not isinstance(value, tuple):
             raise final(TypeError(f"Expected list for '{what}' argument to 'conv3d' Op, not {value}."))
         if value is not None and len(value) != 5:
-            raise errors.InvalidArgumentError(
-                message=f"Sliding window {what} field must specify 5 dimensions [Op:Conv3D]"
-            )
+            raise invalid(f"Sliding window {what} field must specify 5 dimensions [Op:Conv3D]")
     return _convolve(input, filters, strides, padding, data_format, dilations, 3)
-
-
-def _words_only(padding: Any) -> None:
-    if not isinstance(padding, str):
-        raise final(TypeError(f"Expected string for argument 'padding' not {padding}."))
 
 
 @op("nn.convolution")
@@ -193,7 +180,7 @@ def convolution(input: Same, filters: Same, strides=None, padding="VALID", data_
                 f"filters of shape {filters.shape}"
             )
         )
-    _words_only(padding)
+    need_text(padding, "padding")
     strides, dilations = _numbers(strides), _numbers(dilations)
     if max(strides) > 1 and max(dilations) > 1:
         raise final(
@@ -224,7 +211,7 @@ def atrous_conv2d(value: Same, filters: Same, rate, padding, name=None):
     """
     if not isinstance(rate, int) or rate < 1:
         raise final(ValueError(f"all values of `dilation_rate` must be positive. Received: rate={rate}"))
-    _words_only(padding)
+    need_text(padding, "padding")
     return _convolve(value, filters, 1, padding, "NHWC", rate, 2)
 
 
@@ -233,9 +220,7 @@ def depthwise_window(x: Any, size: Any, strides: Any, padding: Any, dilations: A
     if not isinstance(strides, tuple):
         raise final(TypeError(f"Expected list for 'strides' argument to 'depthwise_conv2d_native' Op, not {strides}."))
     if len(strides) != 4:
-        raise errors.InvalidArgumentError(
-            message=f"Sliding window strides field must specify 4 dimensions [Op:{where}]"
-        )
+        raise invalid("Sliding window strides field must specify 4 dimensions", where)
     steps = per_axis(strides, 2, last, "strides", where)
     if dilations is not None and not isinstance(dilations, tuple):
         raise final(TypeError(f"`dilations` must be a list of ints. Received: dilations={dilations}"))
@@ -259,14 +244,10 @@ def _depthwise(x: Any, w: Any, strides: Any, padding: Any, data_format: Any, dil
     last = channels_last(data_format, 2, where)
     check_filter(x, w, 2, where)
     if x.ndim != 4 or kind(x.dtype) != "f":
-        raise errors.InvalidArgumentError(
-            message=f"input must be 4-dimensional and floating: {list(x.shape)} {x.dtype.name} [Op:{where}]"
-        )
+        raise invalid(f"input must be 4-dimensional and floating: {list(x.shape)} {x.dtype.name}", where)
     x = spatial_last(x, last)
     if x.shape[-1] != w.shape[2]:
-        raise errors.InvalidArgumentError(
-            message=f"input and filter must have the same depth: {x.shape[-1]} vs {w.shape[2]} [Op:{where}]"
-        )
+        raise invalid(f"input and filter must have the same depth: {x.shape[-1]} vs {w.shape[2]}", where)
     win = depthwise_window(x, w.shape[:2], strides, padding, dilations, last, where)
     return spatial_first(depthwise(x, w, win), last)
 

@@ -9,11 +9,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from tapejax._src.core import errors
-from tapejax._src.core.checks import final, invalid
+from tapejax._src.core.checks import final, invalid, invalid_value
 from tapejax._src.kernels.cpu.conv import depthwise, transposed
 from tapejax._src.kernels.windows import channels_last, per_axis, spatial_first, spatial_last, window
-from tapejax._src.ops.array.layout import invalid_value
 from tapejax._src.ops.nn.conv import check_filter, depthwise_window
 from tapejax._src.ops.registry import Same, Shape, op
 
@@ -32,7 +30,7 @@ def _transpose(
     rates = per_axis(1 if dilations is None else dilations, n, last, "dilations", where)
     check_filter(x, w, n, where)
     if x.ndim != n + 2:
-        raise errors.InvalidArgumentError(message=f"input must be {n + 2}-dimensional, got: {x.ndim} [Op:{where}]")
+        raise invalid(f"input must be {n + 2}-dimensional, got: {x.ndim}", where)
     x = spatial_last(x, last)
     shape = tuple(output_shape)
     if len(shape) == n:
@@ -40,9 +38,7 @@ def _transpose(
     elif len(shape) == n + 2:
         shape = shape if last else (shape[0], *shape[2:], shape[1])
     else:
-        raise errors.InvalidArgumentError(
-            message=f"input_sizes must have {n} or {n + 2} elements, got: {list(shape)} [Op:{where}]"
-        )
+        raise invalid(f"input_sizes must have {n} or {n + 2} elements, got: {list(shape)}", where)
     if min(shape, default=0) < 0:
         raise invalid_value(f"Dimension {min(shape)} must be >= 0 [Op:{where}]")
     win = window(shape[1:-1], w.shape[:n], steps, padding, rates, last, where)
@@ -245,8 +241,8 @@ def _depthwise_pull(x: Any, w: Any, upstream: Any, strides: Any, padding: Any, d
     x, upstream = spatial_last(x, last), spatial_last(upstream, last)
     win = depthwise_window(x, w.shape[:2], strides, padding, dilations, last, where)
     if upstream.shape != (x.shape[0], *win.output, w.shape[2] * w.shape[3]) or x.shape[-1] != w.shape[2]:
-        raise errors.InvalidArgumentError(
-            message=f"{where}: `out_backprop` of shape {list(upstream.shape)} does not "
+        raise invalid(
+            f"{where}: `out_backprop` of shape {list(upstream.shape)} does not "
             f"fit an input {list(x.shape)} and a filter {list(w.shape)}"
         )
     by_x, by_w = jax.vjp(lambda x, w: depthwise(x, w, win), x, w)[1](upstream)

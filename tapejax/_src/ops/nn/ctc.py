@@ -7,28 +7,26 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from tapejax._src.core import errors
-from tapejax._src.core.checks import final, need
+from tapejax._src.core.checks import final, invalid, need
 from tapejax._src.core.public import public
 from tapejax._src.ops.array.gathering import gather
 from tapejax._src.ops.registry import Array, op
 
-__all__ = ["ctc_loss"]
+__all__ = ["ctc_loss", "ctc_of_dense"]
 
 _LOG_0 = -1e30  # finite, so that differences of two are no nan
 
 
 @op()
-def _ctc(labels: Array, logits: Array, label_length: Array, logit_length: Array, time_major, blank):
+def ctc_of_dense(labels: Array, logits: Array, label_length: Array, logit_length: Array, time_major, blank):
+    """The loss of dense labels [batch, longest], each as long as `label_length` says."""
     need("f", logits)
     dtype = logits.dtype
     logs = jax.nn.log_softmax(logits.astype(np.float32) if dtype.itemsize < 4 else logits)
     logs = logs if time_major else jnp.swapaxes(logs, 0, 1)
     steps, batch, classes = logs.shape
     if labels.shape[0] != batch:
-        raise errors.InvalidArgumentError(
-            message=f"labels are of {labels.shape[0]} examples, logits of {batch} [Op:ctc_loss]"
-        )
+        raise invalid(f"labels are of {labels.shape[0]} examples, logits of {batch} [Op:ctc_loss]")
     blank %= classes
     # The path visits blank, first label, blank, second label, ..., blank.
     states = jnp.full((batch, 2 * labels.shape[1] + 1), blank, np.int32).at[:, 1::2].set(labels.astype(np.int32))
@@ -92,4 +90,4 @@ def ctc_loss(
     blank = 0 if blank_index is None else blank_index
     if not isinstance(blank, int):
         raise final(TypeError(f"`blank_index` must be an int. Received: {blank_index}"))
-    return _ctc(labels, logits, label_length, logit_length, bool(logits_time_major), blank)
+    return ctc_of_dense(labels, logits, label_length, logit_length, bool(logits_time_major), blank)

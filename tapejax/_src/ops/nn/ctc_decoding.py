@@ -8,12 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from tapejax._src.core import errors
-from tapejax._src.core.checks import invalid
+from tapejax._src.core.checks import invalid, invalid_value
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor, from_value
 from tapejax._src.engine import stream
-from tapejax._src.ops.array.layout import invalid_value
 from tapejax._src.ops.registry import Array, op
 
 __all__ = ["collapse_repeated", "ctc_beam_search_decoder", "ctc_greedy_decoder", "ctc_unique_labels"]

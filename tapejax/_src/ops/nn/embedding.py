@@ -6,12 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from tapejax._src.core.checks import invalid
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor
 from tapejax._src.kernels.cpu import sort as order
 from tapejax._src.ops.array.gathering import gather
-from tapejax._src.ops.array.layout import invalid
 from tapejax._src.ops.linalg.norms import clip_by_norm
 from tapejax._src.ops.registry import Array, op
 

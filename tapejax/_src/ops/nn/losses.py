@@ -1,30 +1,20 @@
 """Losses of `tf.nn` beyond those in `nn`, and the averages of distributed training."""
 
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from tapejax._src.core import convert
-from tapejax._src.core.checks import final
+from tapejax._src.core.checks import final, need
 from tapejax._src.core.public import public
-from tapejax._src.ops.nn.activations import _floating
+from tapejax._src.ops.nn.activations import same_shape
 from tapejax._src.ops.registry import Array, Same, op
 
 __all__ = [
     "compute_average_loss", "log_poisson_loss", "scale_regularization_loss", "weighted_cross_entropy_with_logits",
 ]  # fmt: skip
-
-
-def _same_shape(labels: Any, logits: Any, first: str, second: str) -> None:
-    if labels.shape != logits.shape:
-        raise final(
-            ValueError(
-                f"`{first}` and `{second}` must have the same shape, received ({logits.shape} vs {labels.shape})."
-            )
-        )
 
 
 @op("nn.log_poisson_loss")
@@ -45,7 +35,7 @@ def log_poisson_loss(targets: Same, log_input: Same, compute_full_loss=False, na
     >>> log_poisson_loss([1.0, 2.0], [0.0, 0.0]).numpy().tolist()
     [1.0, 1.0]
     """
-    _same_shape(targets, log_input, "log_input", "targets")
+    same_shape(targets, log_input, "log_input", "targets")
     loss = jnp.exp(log_input) - log_input * targets
     if not compute_full_loss:
         return loss
@@ -66,7 +56,7 @@ def weighted_cross_entropy_with_logits(labels: Same, logits: Same, pos_weight: S
     >>> weighted_cross_entropy_with_logits([1.0, 0.0], [0.0, 0.0], 2.0).numpy().round(2).tolist()
     [1.3899999856948853, 0.6899999976158142]
     """
-    _same_shape(labels, logits, "logits", "labels")
+    same_shape(labels, logits, "logits", "labels")
     weight = 1 + (pos_weight - 1) * labels
     # The gradients of abs and relu at 0 are 0, as in TensorFlow.
     minus_abs = jnp.where(logits > 0, -logits, jnp.where(logits < 0, logits, 0))
@@ -125,4 +115,5 @@ def scale_regularization_loss(regularization_loss: Array):
     >>> float(scale_regularization_loss([1.0, 2.0]))
     3.0
     """
-    return jnp.sum(_floating(regularization_loss, "Sum"))
+    need("f", regularization_loss)
+    return jnp.sum(regularization_loss)

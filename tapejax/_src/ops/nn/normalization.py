@@ -4,8 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from tapejax._src.core import convert, errors
-from tapejax._src.core.checks import final, need
+from tapejax._src.core import convert
+from tapejax._src.core.checks import final, invalid, need
 from tapejax._src.core.public import public
 from tapejax._src.ops.nn import activations as nn
 from tapejax._src.ops.registry import Array, Axis, Same, op
@@ -83,7 +83,7 @@ def batch_norm_with_global_normalization(
 def _sums(x: Array, shift: Array = None, axes: Axis = None, keepdims=False):
     need("f", x)
     off = x if shift is None else x - shift.astype(x.dtype)
-    kept = nn._tuple(axes, x.ndim)
+    kept = nn.axes_of(axes, x.ndim)
     return jnp.sum(off, kept, keepdims=keepdims), jnp.sum(jnp.square(off), kept, keepdims=keepdims)
 
 
@@ -109,7 +109,7 @@ def sufficient_statistics(x, axes, shift=None, keepdims=False, name=None):
     x = convert.to_tensor(x)
     shift = None if shift is None else convert.to_tensor(shift, None, x.aval.dtype)
     shape = x.aval.shape
-    count = np.prod([shape[a] for a in nn._tuple(tuple(axes), len(shape))], dtype=np.float64)
+    count = np.prod([shape[a] for a in nn.axes_of(tuple(axes), len(shape))], dtype=np.float64)
     return (convert.to_tensor(count.astype(x.aval.dtype)), *_sums(x, shift, axes, keepdims), shift)
 
 
@@ -158,7 +158,7 @@ def weighted_moments(x: Same, axes: Axis, frequency_weights: Same, keepdims=Fals
     need("f", x)
     dtype = x.dtype
     wide, w = (t.astype(jnp.float32) if dtype == jnp.float16 else t for t in (x, frequency_weights))
-    kept = nn._tuple(axes, x.ndim)
+    kept = nn.axes_of(axes, x.ndim)
     total = jnp.sum(jnp.broadcast_to(w, jnp.broadcast_shapes(w.shape, wide.shape)), kept, keepdims=True)
     mean = jnp.sum(w * wide, kept, keepdims=True) / total
     # As in `moments`, TensorFlow's gradient of the variance does not go through the mean.
@@ -190,10 +190,10 @@ def local_response_normalization(input: Array, depth_radius=5, bias=1, alpha=1, 
     """
     need("f", input)
     if input.ndim != 4:
-        raise errors.InvalidArgumentError(message="in must be 4-dimensional [Op:LRN]")
+        raise invalid("in must be 4-dimensional [Op:LRN]")
     if input.dtype == np.float64:
-        raise errors.InvalidArgumentError(
-            message="Value for attr 'T' of double is not in the list of allowed values: half, bfloat16, float [Op:LRN]"
+        raise invalid(
+            "Value for attr 'T' of double is not in the list of allowed values: half, bfloat16, float [Op:LRN]"
         )
     if not isinstance(depth_radius, int):
         raise final(TypeError(f"Expected int for argument 'depth_radius' not {depth_radius}."))

@@ -5,12 +5,11 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from tapejax._src.core import dtypes, errors
-from tapejax._src.core.checks import final, need
+from tapejax._src.core import dtypes
+from tapejax._src.core.checks import final, invalid, invalid_value, need, need_text
 from tapejax._src.core.public import public
 from tapejax._src.kernels.cpu.pool import average, maximum, winner
 from tapejax._src.kernels.windows import channels_last, per_axis, spatial_first, spatial_last, window
-from tapejax._src.ops.array.layout import invalid_value
 from tapejax._src.ops.registry import Array, DType, op
 
 __all__ = [
@@ -22,9 +21,7 @@ __all__ = [
 def _checked(x: Any, ksize: Any, strides: Any, padding: Any, data_format: Any, n: int, where: str) -> tuple:
     """`x` with its channels last, the window, and whether they were last."""
     if x.ndim != n + 2:
-        raise errors.InvalidArgumentError(
-            message=f"tensor_in must be {n + 2}-dimensional: {list(x.shape)} [Op:{where}]"
-        )
+        raise invalid(f"tensor_in must be {n + 2}-dimensional: {list(x.shape)}", where)
     last = channels_last(data_format, n, where)
     size = per_axis(ksize, n, last, "ksize", where)
     steps = per_axis(strides, n, last, "strides", where)
@@ -37,16 +34,11 @@ def _checked(x: Any, ksize: Any, strides: Any, padding: Any, data_format: Any, n
     return x, win, last
 
 
-def _words_only(padding: Any) -> None:
-    if not isinstance(padding, str):
-        raise final(TypeError(f"Expected string for argument 'padding' not {padding}."))
-
-
 def _max_pool(x: Any, ksize: Any, strides: Any, padding: Any, data_format: Any, n: int) -> Any:
     where = "MaxPool3D" if n == 3 else "MaxPool"
     need("f" if n == 3 else "fiu", x)
     if n == 3:
-        _words_only(padding)
+        need_text(padding, "padding")
     x, win, last = _checked(x, ksize, strides, padding, data_format, n, where)
     return spatial_first(maximum(x, win), last)
 
@@ -54,7 +46,7 @@ def _max_pool(x: Any, ksize: Any, strides: Any, padding: Any, data_format: Any, 
 def _avg_pool(x: Any, ksize: Any, strides: Any, padding: Any, data_format: Any, n: int) -> Any:
     where = "AvgPool3D" if n == 3 else "AvgPool"
     need("f", x)
-    _words_only(padding)
+    need_text(padding, "padding")
     x, win, last = _checked(x, ksize, strides, padding, data_format, n, where)
     return spatial_first(average(x, win), last)
 
@@ -254,7 +246,7 @@ def pool(
     if pooling_type not in ("MAX", "AVG"):
         raise final(ValueError(f"{n}-D {pooling_type} pooling is not supported."))
     if pooling_type == "AVG":
-        _words_only(padding)
+        need_text(padding, "padding")
         need("f", input)
     need("fiu", input)
     x = spatial_last(input, last)
@@ -317,10 +309,10 @@ def max_pool_with_argmax(
         raise ValueError(
             f"`data_format` values other than 'NHWC' are not supported. Received: data_format={data_format}"
         )
-    _words_only(padding)
+    need_text(padding, "padding")
     if dtypes.as_dtype(output_dtype).name not in ("int32", "int64"):
-        raise errors.InvalidArgumentError(
-            message="Value for attr 'Targmax' of "
+        raise invalid_value(
+            "Value for attr 'Targmax' of "
             f"{dtypes.as_dtype(output_dtype).name} is not in the list of allowed "
             "values: int32, int64 [Op:MaxPoolWithArgmax]"
         )

@@ -7,23 +7,23 @@ import jax.numpy as jnp
 import numpy as np
 
 from tapejax._src.core import convert, dtypes
+from tapejax._src.core.checks import invalid
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor
 from tapejax._src.engine import stream
 from tapejax._src.engine.op import Op, static
-from tapejax._src.ops.array.layout import invalid
 from tapejax._src.ops.random import philox, philox_draws, philox_rejection
 from tapejax._src.ops.random.draws import (
-    _drop,
-    _noise_shape,
-    _rate,
     check_algorithm,
+    dropped,
+    rate_of,
     seed_inputs,
     seed_tensor,
+    shape_of_noise,
     stateless_uniform,
 )
 from tapejax._src.ops.random.philox_seeds import draw_calls
-from tapejax._src.ops.registry import _static_shape as as_shape
+from tapejax._src.ops.registry import static_shape as as_shape
 
 __all__ = ["fold_in", "gamma", "poisson", "split", "stateless_categorical", "stateless_dropout", "stateless_gamma",
            "stateless_poisson", "stateless_shuffle"]  # fmt: skip
@@ -265,7 +265,7 @@ def stateless_categorical(
     return stream.record(_categorical_op, kept, (t, seed_tensor(seed)))
 
 
-_drop_op = Op("stateless_dropout", _drop)
+_drop_op = Op("stateless_dropout", dropped)
 
 
 @public("nn.experimental.stateless_dropout")
@@ -292,11 +292,11 @@ def stateless_dropout(
     [2.0, 0.0, 2.0, 0.0]
     """
     tensor = convert.to_tensor(x)
-    level = _rate(tensor, rate)
+    level = rate_of(tensor, rate)
     if level is None:
         return tensor
     noise = stateless_uniform(
-        _noise_shape(noise_shape, tensor.aval.shape),
+        shape_of_noise(noise_shape, tensor.aval.shape),
         seed,
         dtype=tensor.dtype,
         alg="auto_select" if rng_alg is None else rng_alg,

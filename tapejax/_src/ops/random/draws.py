@@ -7,8 +7,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from tapejax._src.core import convert, dtypes, errors
-from tapejax._src.core.checks import invalid
+from tapejax._src.core import convert, dtypes
+from tapejax._src.core.checks import invalid, invalid_value
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import from_value
 from tapejax._src.engine import stream
@@ -16,11 +16,11 @@ from tapejax._src.engine.aval import scalar_kind
 from tapejax._src.engine.op import Op, static
 from tapejax._src.ops.random import philox, philox_draws
 from tapejax._src.ops.random.philox_seeds import GraphSeeds, SeedState, categorical_calls, draw_calls, shuffle_calls
-from tapejax._src.ops.registry import _static_shape as as_shape
+from tapejax._src.ops.registry import static_shape as as_shape
 
 __all__ = [
-    "categorical", "dropout", "normal", "set_seed", "shuffle", "stateless_normal", "stateless_truncated_normal",
-    "stateless_uniform", "truncated_normal", "uniform",
+    "categorical", "dropout", "dropped", "normal", "rate_of", "set_seed", "shape_of_noise", "shuffle",
+    "stateless_normal", "stateless_truncated_normal", "stateless_uniform", "truncated_normal", "uniform",
 ]  # fmt: skip
 
 _I64 = scalar_kind(np.dtype(np.int64))
@@ -108,13 +108,14 @@ def _categorical(first: Any, second: Any, skip: Any, logits: Any, *, num_samples
     return philox_draws.categorical(philox.stateful_stream(first, second, skip), logits, num_samples, dtype)
 
 
-def _drop(x: Any, rate: Any, noise: Any) -> Any:
+def dropped(x: Any, rate: Any, noise: Any) -> Any:
+    """`x` with zeros where uniform `noise` is below `rate`, and scaled up elsewhere: arrays of JAX."""
     rate = rate.astype(x.dtype)
     return jnp.where(noise >= rate, x * (1 / (1 - rate)), jnp.zeros((), x.dtype))
 
 
 def _dropout(first: Any, second: Any, skip: Any, x: Any, rate: Any, *, shape: tuple) -> Any:
-    return _drop(x, rate, philox_draws.uniform(philox.stateful_stream(first, second, skip), shape, x.dtype))
+    return dropped(x, rate, philox_draws.uniform(philox.stateful_stream(first, second, skip), shape, x.dtype))
 
 
 _draw_op = Op("random", _draw)
@@ -191,7 +192,7 @@ def truncated_normal(
 
 def int_bounds(minval: Any, maxval: Any, dtype: np.dtype) -> tuple:
     if type(minval) is int and type(maxval) is int and minval >= maxval:
-        raise errors.InvalidArgumentError(message=f"Need minval < maxval, got {minval} >= {maxval}")
+        raise invalid_value(f"Need minval < maxval, got {minval} >= {maxval}")
     return tuple(
         convert.number(v, dtype) if type(v) is int else convert.to_tensor(v, None, dtype) for v in (minval, maxval)
     )
@@ -388,15 +389,15 @@ def categorical(logits: Any, num_samples: Any, dtype: Any = None, seed: Any = No
 def dropout(x: Any, rate: Any, noise_shape: Sequence[Any] | None, seed: Any) -> Any:
     """`tf.nn.dropout`; see there."""
     tensor = convert.to_tensor(x)
-    level = _rate(tensor, rate)
+    level = rate_of(tensor, rate)
     if level is None:
         return tensor
-    shape = _noise_shape(noise_shape, tensor.aval.shape)
+    shape = shape_of_noise(noise_shape, tensor.aval.shape)
     seeds = seed_inputs("uniform", tensor.aval.dtype, seed, draw_calls(math.prod(shape)))
     return stream.record(_dropout_op, static(shape=shape), (*seeds, tensor, level))
 
 
-def _rate(tensor: Any, rate: Any) -> Any:
+def rate_of(tensor: Any, rate: Any) -> Any:
     """The rate of dropout as an input of a program; None for 0."""
     if tensor.aval.dtype.kind not in "fV":
         raise ValueError(
@@ -409,7 +410,12 @@ def _rate(tensor: Any, rate: Any) -> Any:
     return (float(rate), scalar_kind(tensor.aval.dtype)) if rate else None
 
 
-def _noise_shape(noise_shape: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+def shape_of_noise(noise_shape: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The `noise_shape` of a dropout for inputs of `shape`: as many ints, of which None stands for the input's own.
+
+    Raises:
+      ValueError: the two have not the same number of axes.
+    """
     if noise_shape is None:
         return shape
     dims = noise_shape if isinstance(noise_shape, (list, tuple)) else as_shape(noise_shape)
@@ -421,7 +427,9 @@ def _noise_shape(noise_shape: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
 _fold_op = Op("stateless_seed", lambda seed, *, modulus: jnp.mod(seed, modulus).astype(jnp.int32), differentiable=False)
 _stateless_dropout_op = Op(
     "dropout",
-    lambda x, seed, rate, *, shape: _drop(x, rate, philox_draws.uniform(philox.stateless_stream(seed), shape, x.dtype)),
+    lambda x, seed, rate, *, shape: dropped(
+        x, rate, philox_draws.uniform(philox.stateless_stream(seed), shape, x.dtype)
+    ),
 )
 
 
@@ -432,6 +440,6 @@ def stateless_seed(seed: Any, modulus: int) -> Any:
 
 def stateless_dropout(x: Any, rate: float, seed: Any, noise_shape: Any = None) -> Any:
     """`tf.nn.experimental.stateless_dropout` of a tensor, `rate` being a number above 0 and below 1."""
-    shape = _noise_shape(noise_shape, x.aval.shape)
+    shape = shape_of_noise(noise_shape, x.aval.shape)
     level = (float(rate), scalar_kind(x.aval.dtype))
     return stream.record(_stateless_dropout_op, static(shape=shape), (x, seed, level))

@@ -18,7 +18,7 @@ from tapejax._src.ops.array.joining import stack
 from tapejax._src.ops.random import philox
 from tapejax._src.ops.random.draws import bounds_of, draw_from, float_dtype, int_bounds
 from tapejax._src.ops.random.philox_seeds import generator_state
-from tapejax._src.ops.registry import _static_shape as as_shape
+from tapejax._src.ops.registry import static_shape as as_shape
 
 __all__ = ["Algorithm", "Generator", "create_rng_state", "get_global_generator", "set_global_generator"]
 

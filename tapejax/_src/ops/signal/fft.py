@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from tapejax._src.core import dtypes, errors
-from tapejax._src.core.checks import final, need
+from tapejax._src.core import dtypes
+from tapejax._src.core.checks import final, invalid, invalid_value, need
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.ops.registry import Array, Axis, Shape, op
@@ -19,7 +19,7 @@ __all__ = ["fft", "fft2d", "fft3d", "fftnd", "fftshift", "ifft", "ifft2d", "ifft
 def _transform(x: Any, kind: Any, rank: int) -> Any:
     need("c", x)
     if x.ndim < rank:
-        raise ValueError(f"Input must have rank of at least {rank} but got: {x.shape}")
+        raise invalid(f"Input must have rank of at least {rank} but got: {x.shape}")
     return lax.fft(x, kind, x.shape[x.ndim - rank :])
 
 
@@ -98,14 +98,14 @@ def ifft3d(input: Array, name=None):
 @op()
 def _real(x: Array, length: Shape = None, rank=1):
     if x.ndim < rank:
-        raise ValueError(f"Input must have rank of at least {rank} but got: {x.shape}")
+        raise invalid(f"Input must have rank of at least {rank} but got: {x.shape}")
     return jnp.fft.rfftn(x, length, tuple(range(x.ndim - rank, x.ndim)))
 
 
 @op()
 def _inverse_real(x: Array, length: Shape = None, rank=1):
     if x.ndim < rank:
-        raise ValueError(f"Input must have rank of at least {rank} but got: {x.shape}")
+        raise invalid(f"Input must have rank of at least {rank} but got: {x.shape}")
     return jnp.fft.irfftn(x, length, tuple(range(x.ndim - rank, x.ndim)))
 
 
@@ -116,7 +116,7 @@ def _length(fft_length: Any, rank: int) -> tuple[int, ...] | None:
     if length.shape != (rank,):
         raise ValueError(f"Shape of `fft_length` must be [{rank}], got {list(length.shape)}")
     if (length < 0).any():
-        raise errors.InvalidArgumentError(message=f"fft_length must be >= 0, got: {length.tolist()}")
+        raise invalid_value(f"fft_length must be >= 0, got: {length.tolist()}")
     return tuple(int(n) for n in length)
 
 

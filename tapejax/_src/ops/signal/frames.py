@@ -5,6 +5,7 @@ import functools
 import jax.numpy as jnp
 import numpy as np
 
+from tapejax._src.core.checks import invalid
 from tapejax._src.ops.registry import Array, op
 
 __all__ = ["frame", "overlap_and_add"]
@@ -33,9 +34,9 @@ def frame(signal: Array, frame_length, frame_step, pad_end=False, pad_value: Arr
     """
     length, step = int(frame_length), int(frame_step)
     if length < 1 or step < 1:
-        raise ValueError(f"frame_length and frame_step must be positive, got {length} and {step}")
+        raise invalid(f"frame_length and frame_step must be positive, got {length} and {step}")
     if not -signal.ndim <= axis < signal.ndim:
-        raise ValueError(f"axis {axis} is out of range for a signal of shape {signal.shape}")
+        raise invalid(f"axis {axis} is out of range for a signal of shape {signal.shape}")
     axis %= signal.ndim
     n = signal.shape[axis]
     count = -(-n // step) if pad_end else max(0, 1 + (n - length) // step)
@@ -61,7 +62,7 @@ def overlap_and_add(signal: Array, frame_step, name=None):
     """
     step = int(frame_step)
     if signal.ndim < 2 or step < 1:
-        raise ValueError(
+        raise invalid(
             f"signal must have 2 axes at least and frame_step be positive, got shape {signal.shape} and {step}"
         )
     *lead, count, length = signal.shape

@@ -9,7 +9,7 @@ from tapejax._src.core import dtypes
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import from_value
-from tapejax._src.ops.signal.spectral import _scaled, dct
+from tapejax._src.ops.signal.spectral import dct, scaled
 
 __all__ = ["linear_to_mel_weight_matrix", "mfccs_from_log_mel_spectrograms"]
 
@@ -86,4 +86,4 @@ def mfccs_from_log_mel_spectrograms(log_mel_spectrograms: Any, name: Any = None)
     bins = t.aval.shape[-1]
     if bins == 0:
         raise ValueError(f"num_mel_bins must be positive. Got: {log_mel_spectrograms}")
-    return _scaled(dct(t, type=2), factor=1 / math.sqrt(2 * bins))
+    return scaled(dct(t, type=2), factor=1 / math.sqrt(2 * bins))

@@ -16,7 +16,7 @@ from tapejax._src.ops.signal.fft import irfft, rfft
 from tapejax._src.ops.signal.frames import frame, overlap_and_add
 from tapejax._src.ops.signal.windows import hann_window, vorbis_window
 
-__all__ = ["dct", "idct", "inverse_mdct", "inverse_stft", "inverse_stft_window_fn", "mdct", "stft"]
+__all__ = ["dct", "idct", "inverse_mdct", "inverse_stft", "inverse_stft_window_fn", "mdct", "scaled", "stft"]
 
 
 def _power_of_two(n: int) -> int:
@@ -231,7 +231,8 @@ def _unfold(x: Array):
 
 
 @op()
-def _scaled(x: Array, factor=1.0):
+def scaled(x: Array, factor=1.0):
+    """``x * factor``, in the dtype of `x`."""
     return x * jnp.asarray(factor, x.dtype)
 
 
@@ -272,7 +273,7 @@ def mdct(
     if window_fn is not None:
         frames = _times(frames, window_fn(length, dtype=frames.dtype))
     else:
-        frames = _scaled(frames, factor=math.sqrt(0.5))
+        frames = scaled(frames, factor=math.sqrt(0.5))
     return dct(_fold(frames), type=4, norm=norm)
 
 
@@ -291,10 +292,10 @@ def inverse_mdct(
     half = t.aval.shape[-1]
     frames = dct(t, type=4, norm=norm)
     if norm is None:
-        frames = _scaled(frames, factor=0.5 / half)
+        frames = scaled(frames, factor=0.5 / half)
     frames = _unfold(frames)
     if window_fn is not None:
         frames = _times(frames, window_fn(2 * half, dtype=frames.dtype))
     else:
-        frames = _scaled(frames, factor=math.sqrt(0.5))
+        frames = scaled(frames, factor=math.sqrt(0.5))
     return overlap_and_add(frames, half)

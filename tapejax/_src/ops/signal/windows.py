@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tapejax._src.core import dtypes, errors
+from tapejax._src.core import dtypes
+from tapejax._src.core.checks import invalid_value
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import from_value
 
@@ -20,7 +21,7 @@ def _window(window_length: Any, dtype: Any, of_length: Callable[[int], np.ndarra
     if length.ndim:
         raise ValueError(f"window_length must be scalar, got shape {list(length.shape)}")
     if length < 0:
-        raise errors.InvalidArgumentError(message=f"window_length must not be negative, got {int(length)}")
+        raise invalid_value(f"window_length must not be negative, got {int(length)}")
     return from_value(of_length(int(length)).astype(wanted.as_numpy_dtype))
 
 

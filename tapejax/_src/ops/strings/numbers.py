@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from tapejax._src.core import dtypes
-from tapejax._src.core.checks import kind
+from tapejax._src.core.checks import invalid, kind
 from tapejax._src.core.convert import to_tensor
+from tapejax._src.core.printed import array_text
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor
 from tapejax._src.core.texts import objects
 from tapejax._src.engine import stream
-from tapejax._src.ops.array.layout import invalid
 from tapejax._src.ops.strings.text import each
 
 __all__ = ["as_string", "format", "summary", "to_number"]
@@ -117,18 +117,6 @@ def to_number(input: Any, out_type: Any = dtypes.float32, name: str | None = Non
         return each(number, input, dtype)
 
 
-def _element(value: Any, letter: str) -> str:
-    if letter == "S":
-        return '"' + value.decode("utf-8", "replace") + '"'
-    if letter == "c":
-        return str(complex(value))
-    if letter != "f":
-        return str(int(value))
-    few, many = (15, 17) if value.dtype == np.float64 else (6, 9)
-    short = f"{float(value):.{few}g}"
-    return short if value.dtype.type(short) == value else f"{float(value):.{many}g}"
-
-
 def summary(value: Any, summarize: int = 3) -> str:
     """A tensor's value as TensorFlow prints it: ``[1 2 3 ... 8 9 10]``.
 
@@ -139,26 +127,7 @@ def summary(value: Any, summarize: int = 3) -> str:
     >>> summary([[1.0, 2.5], [3.0, 4.0]])
     '[[1 2.5]\\n [3 4]]'
     """
-    t = to_tensor(value)
-    letter = kind(t.aval.dtype)
-    array = stream.host(t)
-
-    def text(part: Any, depth: int) -> str:
-        if depth == array.ndim:
-            return _element(part if letter == "S" else np.asarray(part)[()], letter)
-        shown = [text(part[i], depth + 1) for i in _shown(len(part), summarize)]
-        if len(part) > len(shown):
-            shown.insert(summarize, "...")
-        left = array.ndim - depth - 1
-        return "[" + (" " if not left else "\n" * left + " " * (depth + 1)).join(shown) + "]"
-
-    return text(array if array.ndim else array.item() if letter == "S" else array, 0)
-
-
-def _shown(size: int, summarize: int) -> list[int]:
-    if summarize < 0 or size <= 2 * summarize:
-        return [*range(size)]
-    return [*range(summarize), *range(size - summarize, size)]
+    return array_text(stream.host(to_tensor(value)), summarize)
 
 
 @public("strings.format")

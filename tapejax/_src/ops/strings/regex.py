@@ -6,10 +6,10 @@ import warnings
 from typing import Any
 
 from tapejax._src.core import errors
+from tapejax._src.core.checks import invalid
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor
 from tapejax._src.core.texts import texts
-from tapejax._src.ops.array.layout import invalid
 from tapejax._src.ops.strings.text import characters, each, from_characters
 
 __all__ = ["regex_full_match", "regex_replace"]

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 from tapejax._src.core import errors
+from tapejax._src.core.checks import invalid
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor, from_value
 from tapejax._src.core.texts import objects, texts
 from tapejax._src.engine import stream
-from tapejax._src.ops.array.layout import invalid, static_ints
+from tapejax._src.ops.array.layout import static_ints
 from tapejax._src.ops.strings.farmhash import fingerprint64
 
 __all__ = [
