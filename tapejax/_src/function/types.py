@@ -1,4 +1,4 @@
-"""``tf.types``: names for annotations."""
+"""``tf.types.experimental``: types for annotations."""
 
 import typing
 
@@ -11,6 +11,6 @@ from tapejax._src.function.tracing.function import Function
 
 __all__ = ["ConcreteFunction", "Function", "TensorLike"]
 
-TensorLike = typing.Union[  # noqa: UP007 (as in TensorFlow: code asks for its `__args__`)
+TensorLike = typing.Union[  # noqa: UP007 (a Union as in TensorFlow, because programs read its `__args__`)
     Tensor, Variable, int, float, bool, str, bytes, complex, tuple, list, np.ndarray, np.generic
 ]

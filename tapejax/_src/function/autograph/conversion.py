@@ -1,8 +1,10 @@
-"""AutoGraph: Python control flow on tensors becomes part of the captured program.
+"""AutoGraph: makes Python's control flow on tensors part of a captured program.
 
-The source of a function is rewritten by `diastatic-malt` (the maintained fork of TensorFlow's AutoGraph), so that its
-statements call our operators (`autograph_operators`), which run Python on Python values and eager tensors. It is an
-extra, imported when a function is first converted: ``pip install 'tapejax[autograph]'``.
+The package `diastatic-malt`, the maintained fork of TensorFlow's AutoGraph, rewrites the source of a function. In the
+rewritten source, `if`, `while`, `for` and calls are calls of the functions in `operators.py`. These run plain Python
+for Python values and eager tensors, and record control flow for symbolic tensors.
+
+The package is optional, and imported when a function is first converted: ``pip install 'tapejax[autograph]'``.
 """
 
 import functools
@@ -31,7 +33,7 @@ __all__ = [
 
 _log = logging.getLogger("tapejax")
 EXTRA: Final = "pip install 'tapejax[autograph]'"
-# What belongs to these packages, or to Python's library, is called as it is.
+# Functions of these packages, and of Python's standard library, are called without conversion.
 _LIBRARIES: Final = frozenset(
     {
         "tapejax",
@@ -64,7 +66,10 @@ _LIBRARIES: Final = frozenset(
 
 
 class Context(threading.local):
-    """Whether what is called now is to be converted: the innermost of what the calls around say."""
+    """Whether functions that are called now are converted. The last element of the stack decides.
+
+    Calling a converted function pushes True; calling a function marked by `do_not_convert` pushes False.
+    """
 
     def __init__(self) -> None:
         self.stack: list[bool] = [False]
@@ -76,17 +81,21 @@ _warned: set[Any] = set()
 
 @functools.cache
 def available() -> bool:
-    """Whether the extra is installed."""
+    """Whether the optional package `diastatic-malt` is installed."""
     return importlib.util.find_spec("malt") is not None
 
 
 def convert(fn: Callable) -> Callable:
-    """`fn` with its control flow on tensors captured, and that of the functions it calls.
+    """Converts a function, so that its control flow on tensors is captured. Functions that it calls are converted too.
 
-    What cannot be converted (its source is not available, a generator) runs as it is, with one warning.
+    A function that cannot be converted runs as it is, and one warning says so. Examples are generators, and functions
+    whose source is not available.
 
     Args:
-      fn: function, method, lambda, partial or callable object.
+      fn: a function, method, lambda, partial or callable object.
+
+    Returns:
+      The converted function.
 
     >>> def bigger(x):
     ...     if x > 1:
@@ -107,7 +116,7 @@ def convert(fn: Callable) -> Callable:
 
 
 def _with_hint(fn: Callable) -> Callable:
-    """Without the extra: `fn`, whose complaint about a tensor in control flow says what to install."""
+    """`fn` as it is, for use without `diastatic-malt`. Errors about tensors in control flow say what to install."""
 
     @functools.wraps(fn, updated=())
     def unconverted(*args: Any, **kwargs: Any) -> Any:
@@ -120,14 +129,20 @@ def _with_hint(fn: Callable) -> Callable:
 
 
 def in_context(fn: Callable) -> Callable:
-    """`fn` as a function that takes functions should call it: converted, if its caller is."""
+    """The function that `tf.map_fn` and the like should call for the user's `fn`: converted if the caller is."""
     if not context.stack[-1] or not available():
         return fn
     return lambda *args, **kwargs: call(fn, args, kwargs)
 
 
 def do_not_convert(func: Callable | None = None) -> Callable:
-    """Decorator: calls the function, and what it calls, as plain Python.
+    """Decorator for functions that AutoGraph should not convert. They, and the functions they call, run as they are.
+
+    Args:
+      func: the function. None returns the decorator.
+
+    Returns:
+      The decorated function.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/autograph/experimental/do_not_convert
 
@@ -159,10 +174,14 @@ def is_library(fn: Any) -> bool:
 
 
 def call(fn: Any, args: tuple, kwargs: dict[str, Any] | None, asked: bool = False) -> Any:
-    """Calls `fn`, converted if it is user code.
+    """Calls a function, converted if it is the user's code.
 
     Args:
-      asked: the user asked for this function to be converted, whatever module it is of.
+      fn: a function, method, class or callable object.
+      args: its positional arguments.
+      kwargs: its keyword arguments, or None.
+      asked: whether the user asked for this function to be converted. Then it is converted even if it belongs to a
+        library.
     """
     kwargs = kwargs or {}
     if isinstance(fn, functools.partial):
@@ -201,15 +220,19 @@ def call(fn: Any, args: tuple, kwargs: dict[str, Any] | None, asked: bool = Fals
 
 
 def to_code(entity: Callable, recursive: bool = True, experimental_optional_features: Any = None) -> str:
-    """The converted source of a function.
+    """The source of a function as AutoGraph rewrites it.
 
     Args:
       entity: the function.
-      recursive: of no effect: calls are converted when they are made.
-      experimental_optional_features: not supported.
+      recursive: of no effect: functions that it calls are converted when they are called.
+      experimental_optional_features: not supported; must be None.
+
+    Returns:
+      The source as a string.
 
     Raises:
-      UnsupportedError: the extra is missing, or a feature is asked for. ValueError: it cannot be converted.
+      UnsupportedError: the package `diastatic-malt` is missing, or an optional feature is asked for.
+      ValueError: the function cannot be converted.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/autograph/to_code
     """
@@ -220,7 +243,19 @@ def to_code(entity: Callable, recursive: bool = True, experimental_optional_feat
 
 
 def to_graph(entity: Callable, recursive: bool = True, experimental_optional_features: Any = None) -> Callable:
-    """The converted function. Arguments as of `to_code`.
+    """Converts a function by AutoGraph.
+
+    Args:
+      entity: the function.
+      recursive: of no effect: functions that it calls are converted when they are called.
+      experimental_optional_features: not supported; must be None.
+
+    Returns:
+      The converted function.
+
+    Raises:
+      UnsupportedError: the package `diastatic-malt` is missing, or an optional feature is asked for.
+      ValueError: the function cannot be converted.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/autograph/to_graph
     """
@@ -230,7 +265,7 @@ def to_graph(entity: Callable, recursive: bool = True, experimental_optional_fea
     target = _function_of(entity)
     converted = transformed(target)
     if isinstance(converted, str):
-        raise ValueError(f"converting {entity}: {converted}")
+        raise ValueError(f"AutoGraph cannot convert {entity}: {converted}")
     return convert(target)
 
 
@@ -248,15 +283,16 @@ def _function_of(entity: Any) -> Any:
     if inspect.ismethod(entity):
         entity = entity.__func__
     if not inspect.isfunction(entity):
-        raise ValueError(f"cannot convert {entity!r}: it is no Python function")
+        raise ValueError(f"`entity` must be a Python function or method, received {entity!r}")
     return entity
 
 
 def set_verbosity(level: int, alsologtostdout: bool = False) -> None:
-    """Sets how much the conversion logs: 0 nothing, 10 all.
+    """Sets how much AutoGraph logs while it converts functions. Of no effect without `diastatic-malt`.
 
     Args:
-      level: number; alsologtostdout: also print it.
+      level: from 0, which logs nothing, to 10, which logs everything.
+      alsologtostdout: whether to print the messages, too.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/autograph/set_verbosity
     """
@@ -267,7 +303,10 @@ def set_verbosity(level: int, alsologtostdout: bool = False) -> None:
 
 
 def trace(*args: Any) -> None:
-    """Prints values while the code is captured.
+    """Prints values with Python's `print`. In a captured function this happens only while it is captured.
+
+    Args:
+      *args: the values.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/autograph/trace
     """

@@ -1,4 +1,4 @@
-"""`for` and `while` of AutoGraph's rewritten code."""
+"""The functions to which AutoGraph's rewritten code turns `for` and `while` statements."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -27,7 +27,8 @@ _HEAD = Op("slice", lambda x, size: x[:size])
 _NEXT = Op("next", lambda i: i + jnp.int32(1))
 _BELOW = Op("less", jnp.less)
 _TERM = Op("range_term", lambda start, delta, i: start + i.astype(start.dtype) * delta)
-# A variable that only the loop sets: nan, in case the loop takes no turn. A compiled program cannot raise.
+# The value before the loop of a variable that only the loop sets. It is NaN, and remains so if the loop has no
+# iterations. Python would raise an error then, which a compiled program cannot.
 _BLANK = Op("not_set", lambda shape, dtype, value: jnp.full(shape, value if dtype.kind in "fc" else 0, dtype))
 _CHANGED = (
     "See https://github.com/tensorflow/tensorflow/blob/master/tensorflow/python/autograph/g3doc/reference/"
@@ -46,7 +47,7 @@ _COUNT = Op("range_count", _count, differentiable=False)
 
 
 class SymbolicRange:
-    """`tf.range`, or `range`, of tensors that have no value yet: something to loop over, of unknown length."""
+    """The result of `tf.range` or `range` on symbolic tensors. Its length is unknown, but it can be iterated over."""
 
     def __init__(self, start: Any, limit: Any, delta: Any, dtype: Any = None):
         parts = [to_tensor(v) for v in (start, limit, delta)]
@@ -59,17 +60,17 @@ class SymbolicRange:
         self.start, self.limit, self.delta = (_cast(p, wanted) for p in parts)
 
     def count(self) -> Tensor:
-        """The number of terms."""
+        """The number of elements."""
         return stream.record(_COUNT, NO_STATIC, (self.start, self.limit, self.delta))
 
     def term(self, i: Tensor) -> Tensor:
-        """The term at an index."""
+        """The element at an index."""
         return stream.record(_TERM, NO_STATIC, (self.start, self.delta, i))
 
     def _refuse(self, *_: Any, **__: Any) -> Any:
         raise SymbolicValueError(
-            "tf.range of a tensor has as many elements as the tensor says, and a compiled program "
-            "has fixed shapes; looping over it is possible"
+            "the length of tf.range depends on the value of a tensor, but a compiled program "
+            "has fixed shapes; a `for` loop over tf.range is possible"
         )
 
     def __getattr__(self, name: str) -> Any:
@@ -97,7 +98,16 @@ def while_stmt(
     symbol_names: tuple[str, ...],
     opts: dict[str, Any],
 ) -> None:
-    """``while test(): body()``."""
+    """The statement ``while test(): body()``.
+
+    Args:
+      test: the condition.
+      body: the body of the loop.
+      get_state: returns the values of the user's variables that the loop changes.
+      set_state: sets these variables.
+      symbol_names: their names.
+      opts: the options given by `set_loop_options`.
+    """
     first = test()
     if staged(first):
         state = _State(get_state, set_state, symbol_names, opts)
@@ -124,7 +134,17 @@ def for_stmt(
     symbol_names: tuple[str, ...],
     opts: dict[str, Any],
 ) -> None:
-    """``for x in iter_: body(x)``, as long as `extra_test` (no ``break`` or ``return`` yet) holds."""
+    """The statement ``for x in iter_: body(x)``.
+
+    Args:
+      iter_: what is iterated over.
+      extra_test: whether to continue, if the body contains ``break`` or ``return``; otherwise None.
+      body: the body of the loop, a function of the element.
+      get_state: returns the values of the user's variables that the loop changes.
+      set_state: sets these variables.
+      symbol_names: their names.
+      opts: the options given by `set_loop_options`.
+    """
     if isinstance(iter_, SymbolicRange) or staged(iter_):
         _staged_for(iter_, extra_test, body, _State(get_state, set_state, symbol_names, opts))
         return
@@ -162,7 +182,7 @@ def _staged_for(iter_: Any, extra_test: Callable[[], Any] | None, body: Callable
         if extra_test is None:
             state.run("for", None, body, rows=[rows], length=turns)
             return
-    # The index is a part of the state that the user does not see.
+    # The index of the iteration is an additional element of the state, before the user's variables.
     limit = to_tensor(np.int32(turns)) if bound is not None else turns
 
     def going(i: Tensor) -> Any:
@@ -177,12 +197,15 @@ def _staged_for(iter_: Any, extra_test: Callable[[], Any] | None, body: Callable
 
 
 class _State:
-    """The state of a loop: the variables of the user's code that it changes, one structure for each symbol.
+    """The state of a loop: the values of the variables in the user's code that the loop changes.
+
+    Such a variable is called a symbol, and its value may be a structure.
 
     Args:
-      get_state, set_state: access to the symbols' values.
-      symbol_names: what they are called.
-      opts: from `set_loop_options`.
+      get_state: returns the values of the symbols.
+      set_state: sets the symbols.
+      symbol_names: the names of the symbols.
+      opts: the options given by `set_loop_options`.
     """
 
     def __init__(
@@ -214,11 +237,14 @@ class _State:
         """Records the loop, and sets the symbols to their final values.
 
         Args:
-          name: of the op.
-          test: says whether to go on, with the symbols set; gets the index if `index`. None: `length` turns.
-          body: one turn, with the symbols set; gets the index, or the row.
-          index: it counts its turns: `body` gets the count and returns the next.
-          bound: it takes no more turns than this.
+          name: the op's name.
+          test: the condition, which is called with the symbols set, and with the index if `index` is set. None means
+            that there are exactly `length` iterations.
+          body: one iteration, which is called with the symbols set. It receives the index or the row.
+          rows: tensors. Each iteration receives one element along the first axis.
+          length: the number of iterations, if `test` is None.
+          index: whether the state includes the index of the iteration. Then `body` returns the next index.
+          bound: the greatest number of iterations, or None.
         """
         values = self._defined(body, rows, index, length)
         carried = [k for k, v in enumerate(values) if value_like(v) is not None]
@@ -295,7 +321,11 @@ class _State:
             raise TypeError(f"'{name}' does not have the same nested structure after one iteration.\n\n{e}") from None
 
     def _defined(self, body: Callable[..., Any], rows: Sequence[Tensor], index: bool, length: int | None) -> list[Any]:
-        """The values before the loop. What the loop sets first gets a blank of the kind that one turn gives it."""
+        """The values of the symbols before the loop.
+
+        A symbol that is set only in the loop has no value before it. To find out its shape and dtype, one iteration is
+        captured. The symbol then gets a blank value of this shape and dtype.
+        """
         values = [read(v) for v in self.before]
         missing = [k for k, v in enumerate(values) if v is None or isinstance(v, (Undefined, UndefinedReturnValue))]
         if not missing:
@@ -367,7 +397,7 @@ class _State:
 
 
 def _result(region: Any, at: int) -> tuple[list[Any], list[Tensor | None]]:
-    """The leaves and tensors of one of the values that a region returned."""
+    """The leaves and tensors that belong to the value at position `at` of what a region returned."""
     start = sum(len(nest.flatten(v, expand_composites=True)) for v in region.structure[:at])
     size = len(nest.flatten(region.structure[at], expand_composites=True))
     return region.leaves[start : start + size], region.tensors[start : start + size]

@@ -1,6 +1,6 @@
-"""The operators that AutoGraph's rewritten code calls, under the names that it uses (it knows this module as `ag__`).
+"""The functions that AutoGraph's rewritten code calls. The names are malt's; the code calls this module `ag__`.
 
-Each runs plain Python unless a graph is being captured and what decides is a tensor.
+Each of them runs plain Python, unless a graph is being captured and a tensor decides what happens.
 """
 
 import builtins
@@ -56,7 +56,7 @@ STD = ConversionOptions(recursive=True, user_requested=False, optional_features=
 
 
 class FunctionScope:
-    """Stands around the body of a converted function."""
+    """A context manager around the body of a converted function. malt requires it."""
 
     def __init__(self, function_name: str, scope_name: str, options: Any):
         self.name = scope_name
@@ -65,20 +65,20 @@ class FunctionScope:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        """Leaves errors alone."""
+        """Lets exceptions pass."""
 
     def ret(self, value: Any, did_return: Any) -> Any:
-        """What the function returns."""
+        """The value that the function returns: None if it ended without a `return` statement."""
         return None if isinstance(value, UndefinedReturnValue) else value
 
 
 def with_function_scope(thunk: Callable[[FunctionScope], Any], scope_name: str, options: Any) -> Any:
-    """`FunctionScope` for lambdas."""
+    """Runs the body of a converted lambda with a `FunctionScope`."""
     return thunk(FunctionScope("lambda", scope_name, options))
 
 
 def autograph_artifact(entity: Any, extras: Any = None) -> Any:
-    """Marks a function that was defined inside a converted one: it is converted already."""
+    """Marks a function that was defined inside a converted function, so that it is not converted again."""
     entity.autograph_info__ = extras
     return entity
 
@@ -86,7 +86,7 @@ def autograph_artifact(entity: Any, extras: Any = None) -> Any:
 def converted_call(
     f: Any, args: tuple, kwargs: dict[str, Any] | None, caller_fn_scope: Any = None, options: Any = None
 ) -> Any:
-    """A call in the user's code."""
+    """A call ``f(*args, **kwargs)`` in the user's code."""
     kwargs = kwargs or {}
     if f is super:
         return py_builtins.super_in_original_context(f, args, caller_fn_scope)
@@ -118,7 +118,17 @@ def if_stmt(
     symbol_names: tuple[str, ...],
     nouts: int,
 ) -> None:
-    """``if condition: body() else: orelse()``."""
+    """The statement ``if condition: body() else: orelse()``.
+
+    Args:
+      condition: the condition.
+      body: the first branch.
+      orelse: the second branch.
+      get_state: returns the values of the user's variables that the branches change.
+      set_state: sets these variables.
+      symbol_names: their names.
+      nouts: how many of them, counted from the first, are used after the statement.
+    """
     if not staged(condition):
         body() if condition else orelse()
         return
@@ -147,7 +157,7 @@ def if_stmt(
         results = branch("cond", pred, [end(body, "main"), end(orelse, "else")], ["main", "else"])
     finally:
         set_state(before)
-    # An object that no branch replaced stays what it is.
+    # Objects that neither branch replaced are kept as they are.
     found = tuple(
         a if value is None or (a is b and isinstance(a, Variable)) else value
         for a, b, value in zip(ends[0][1], ends[1][1], results, strict=True)
@@ -158,7 +168,7 @@ def if_stmt(
 def _verify_branches(symbol_names: tuple[str, ...], main: tuple, orelse: tuple) -> None:
     for name, a, b in zip(symbol_names, main, orelse, strict=False):
         if a is b and a is not None and (value_like(a) is None or isinstance(a, Variable)):
-            continue  # an object that no branch replaced
+            continue  # neither branch replaced this object
         for value, label in ((a, "main"), (b, "else")):
             if value is None:
                 raise ValueError(f"'{name}' is None at the end of the {label} branch.")
@@ -185,7 +195,7 @@ def _kind(value: Any) -> str:
 
 
 def if_exp(condition: Any, if_true: Callable[[], Any], if_false: Callable[[], Any], expr_repr: str) -> Any:
-    """``if_true() if condition else if_false()``."""
+    """The expression ``if_true() if condition else if_false()``."""
     if not staged(condition):
         return if_true() if condition else if_false()
     pred = verified_condition(condition, "conditional expression")
@@ -204,7 +214,7 @@ def if_exp(condition: Any, if_true: Callable[[], Any], if_false: Callable[[], An
 
 
 def and_(a: Callable[[], Any], b: Callable[[], Any]) -> Any:
-    """``a() and b()``."""
+    """The expression ``a() and b()``."""
     first = a()
     if not staged(first):
         return first and b()
@@ -212,7 +222,7 @@ def and_(a: Callable[[], Any], b: Callable[[], Any]) -> Any:
 
 
 def or_(a: Callable[[], Any], b: Callable[[], Any]) -> Any:
-    """``a() or b()``."""
+    """The expression ``a() or b()``."""
     first = a()
     if not staged(first):
         return first or b()
@@ -220,11 +230,11 @@ def or_(a: Callable[[], Any], b: Callable[[], Any]) -> Any:
 
 
 def not_(a: Any) -> Any:
-    """``not a``."""
+    """The expression ``not a``."""
     return logical_not(a) if staged(a) else not a
 
 
-# Python's functions, on tensors of a graph that is being captured
+# Versions of Python's built-in functions that accept symbolic tensors
 
 
 def _any_symbolic(args: Any) -> bool:
@@ -265,7 +275,10 @@ def _sorted(x: Any, **kwargs: Any) -> Any:
     if not is_tensor(x) or not is_symbolic(to_tensor(x)):
         return builtins.sorted(x, **kwargs)
     if kwargs.get("key") is not None:
-        raise SymbolicValueError("sorted(tensor, key=..) calls Python on each element")
+        raise SymbolicValueError(
+            "sorted(tensor, key=...) would call a Python function on the value of each element, which is not known "
+            "while a function is captured; use tf.argsort"
+        )
     return sort(x, direction="DESCENDING" if kwargs.get("reverse") else "ASCENDING")
 
 

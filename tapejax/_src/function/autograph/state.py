@@ -1,4 +1,4 @@
-"""What AutoGraph's statements on tensors carry along: which values become part of the program, which stay Python."""
+"""Decides which values in AutoGraph's statements become part of the captured program, and which stay in Python."""
 
 from typing import Any
 
@@ -21,15 +21,19 @@ def is_tensor(value: Any) -> bool:
 
 
 def staged(value: Any) -> bool:
-    """Whether a condition on this value must become part of the program."""
+    """Whether control flow that depends on this value must become part of the captured program."""
     return is_tensor(value) and is_staged([value])
 
 
 def verified_condition(value: Any, what: str) -> Tensor:
-    """A condition as a bool scalar.
+    """A condition as a bool scalar tensor.
+
+    Args:
+      value: the condition.
+      what: the kind of statement, for messages.
 
     Raises:
-      ValueError: it is none.
+      ValueError: `value` is not a bool scalar.
     """
     tensor = to_tensor(value)
     hint = "to check for None, use `is not None`"
@@ -46,7 +50,10 @@ def verified_condition(value: Any, what: str) -> Tensor:
 
 
 def value_like(value: Any) -> Any:
-    """The value if it can be part of the program (tensors, numbers, structures of them), else None."""
+    """The value itself if it can be part of the program, otherwise None.
+
+    Tensors, variables, numbers, arrays, strings and structures of these can.
+    """
     leaves = nest.flatten(value, expand_composites=True)
     if value is None or not all(isinstance(v, _VALUES) for v in leaves):
         return None
@@ -54,7 +61,7 @@ def value_like(value: Any) -> Any:
 
 
 def read(value: Any) -> Any:
-    """What can be part of the program with the values of its variables in their places; anything else as it is."""
+    """The value with variables replaced by their current values. A value that must stay in Python is not changed."""
     if value_like(value) is None:
         return value
     return nest.map_structure(lambda v: v.value() if isinstance(v, Variable) else v, value, expand_composites=True)

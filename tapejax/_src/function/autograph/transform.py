@@ -1,7 +1,7 @@
-"""How a function's source is rewritten: malt's passes, our operators, and the lines of the user's file.
+"""Rewrites the source of a function by malt, and compiles the result.
 
-The result is compiled under the user's file name and lines, so that tracebacks, debuggers and the engine's own messages
-show the source as it was written.
+The rewritten code is compiled under the file name and line numbers of the user's source. So tracebacks, debuggers and
+tapejax's own messages show the source as the user wrote it.
 """
 
 import __future__
@@ -23,7 +23,8 @@ __all__ = ["source", "transformed"]
 
 _OPTIONS = converter.ConversionOptions(recursive=True, user_requested=False, optional_features=cast(Any, None))
 _lock = threading.RLock()
-# By code object, which functions made in a loop share; an entry lives as long as the code.
+# The results, by code object: the rewritten code, or a text that says why there is none. Functions that are defined
+# again and again, as in a loop, share their code object. An entry lives as long as the code object.
 _made: "weakref.WeakKeyDictionary[types.CodeType, types.CodeType | str]" = weakref.WeakKeyDictionary()
 
 
@@ -31,7 +32,7 @@ class _Passes(api.PyToPy):
     """malt's rewriting of a function's syntax tree."""
 
     def rewritten(self, fn: Any) -> Any:
-        """The new tree, and its name."""
+        """The rewritten syntax tree of a function, and the name of the function in it."""
         tree, found = transpiler.GenericTranspiler.transform_function(
             self, fn, converter.ProgramContext(options=_OPTIONS)
         )
@@ -42,7 +43,7 @@ _passes = _Passes()
 
 
 def transformed(fn: types.FunctionType) -> Any:
-    """The converted function, or why there is none."""
+    """The converted function, or a text that says why the function cannot be converted."""
     code = _made.get(fn.__code__)
     if code is None:
         with _lock:
@@ -50,7 +51,7 @@ def transformed(fn: types.FunctionType) -> Any:
             if code is None:
                 try:
                     code = _compiled(fn)
-                except Exception as e:  # whatever malt stumbles over: the function then runs as it is
+                except Exception as e:  # malt may fail in many ways; the function then runs as it is
                     code = f"{type(e).__name__}: {e}"
                 _made[fn.__code__] = code
     if isinstance(code, str):
@@ -64,20 +65,20 @@ def transformed(fn: types.FunctionType) -> Any:
 
 
 def source(fn: Any) -> str:
-    """The converted function as text.
+    """The source of the converted function.
 
     Raises:
-      ValueError: it cannot be converted.
+      ValueError: the function cannot be converted.
     """
     try:
         tree, _ = _passes.rewritten(fn)
     except Exception as e:
-        raise ValueError(f"converting {fn}: {e}") from e
+        raise ValueError(f"AutoGraph cannot convert {fn}: {e}") from e
     return parser.unparse(tree, include_encoding_marker=False)
 
 
 def _compiled(fn: Any) -> types.CodeType:
-    """The code of a function that takes our operators and returns the converted function."""
+    """The code of a factory function. It takes the module `operators`, and returns the converted function."""
     if inspect.isgeneratorfunction(fn) or inspect.iscoroutinefunction(fn) or inspect.isasyncgenfunction(fn):
         raise ValueError("generators and coroutines are not converted")
     tree, name = _passes.rewritten(fn)
@@ -85,7 +86,7 @@ def _compiled(fn: Any) -> types.CodeType:
         tree = ast.Assign(targets=[ast.Name(name, ctx=ast.Store())], value=tree)
     else:
         tree.name = name
-    # Through text, as malt's trees are not always such that Python compiles them.
+    # The tree is turned into text and parsed again, because Python cannot compile all trees that malt makes.
     text = parser.unparse(tree, include_encoding_marker=False)
     (parsed,) = ast.parse(text).body
     line = fn.__code__.co_firstlineno
@@ -122,7 +123,7 @@ def _inner(code: types.CodeType, name: str) -> types.CodeType:
 
 
 def _named(code: types.CodeType, name: str, shown: str) -> types.CodeType:
-    """The converted function goes by the user's name for it."""
+    """Gives the converted function inside `code` the name that the user gave it."""
     consts = tuple(
         c.replace(co_name=shown) if isinstance(c, types.CodeType) and c.co_name == name else c for c in code.co_consts
     )

@@ -1,7 +1,7 @@
 """`tf.cond`, `tf.case`, `tf.switch_case`, `tf.while_loop`.
 
-Eagerly they run Python: one branch, a Python loop. While a graph is captured each becomes one op on XLA's structured
-control flow, with every order of derivative.
+In eager mode they run Python: one of the branches, or a Python loop. While a graph is captured, each of them becomes
+one op that uses XLA's control flow. Derivatives of any order can be taken.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,16 +28,23 @@ def cond(
     false_fn: Callable[[], Any] | None = None,
     name: str | None = None,
 ) -> Any:
-    """Calls one of two functions.
+    """Calls one of two functions, depending on a condition.
+
+    While a graph is captured, both functions are captured. Then they must return results of the same structure, shapes
+    and dtypes.
 
     Args:
-      pred: bool scalar.
-      true_fn, false_fn: functions without arguments. In a captured program both are captured, and must return the
-        same structure, shapes and dtypes.
+      pred: the condition, a bool scalar.
+      true_fn: a function without arguments, called if the condition is true.
+      false_fn: a function without arguments, called if the condition is false.
+      name: of no effect.
+
+    Returns:
+      The result of the function that is called.
 
     Raises:
-      TypeError: a function is not callable; captured: the results differ in structure or dtype.
-      SymbolicValueError: captured: the results differ in shape.
+      TypeError: `true_fn` or `false_fn` is not callable; or the captured results differ in structure or dtype.
+      SymbolicValueError: the captured results differ in shape.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/cond
 
@@ -64,15 +71,21 @@ def cond(
 def switch_case(
     branch_index: Any, branch_fns: Any, default: Callable[[], Any] | None = None, name: str = "switch_case"
 ) -> Any:
-    """Calls the function at an index.
+    """Calls one of several functions, chosen by an index.
 
     Args:
-      branch_index: int32 scalar tensor.
-      branch_fns: list of functions, or (index, function) pairs, or a dictionary, for 0, 1, 2 and so on.
-      default: called if the index is out of range; by default the last function is.
+      branch_index: the index, an int32 scalar tensor.
+      branch_fns: the functions for the indices 0, 1, 2 and so on: a list of functions, a list of pairs (index,
+        function), or a dictionary.
+      default: the function that is called if the index is out of range. By default the last function is called.
+      name: of no effect.
+
+    Returns:
+      The result of the function that is called.
 
     Raises:
-      TypeError: the index is no integer tensor, or an entry is not callable. ValueError: indices with gaps.
+      TypeError: `branch_index` is not an integer tensor, or an entry of `branch_fns` is not a function or pair.
+      ValueError: `branch_fns` is empty, or the indices have gaps.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/switch_case
 
@@ -121,18 +134,25 @@ def case(
     strict: bool = False,
     name: str = "case",
 ) -> Any:
-    """Calls the function of the first predicate that holds.
+    """Calls the function that belongs to the first true condition.
 
     Args:
-      pred_fn_pairs: (bool scalar, function) pairs.
-      default: called if no predicate holds.
-      exclusive: whether it is an error if several predicates hold (without a default the last one is not looked at).
-      strict: keep a list of one result a list, which is always done.
+      pred_fn_pairs: a list of pairs (condition, function). A condition is a bool scalar tensor.
+      default: the function that is called if no condition is true.
+      exclusive: whether it is an error if several conditions are true. Without a default, the last condition does not
+        count, as in TensorFlow.
+      strict: of no effect: a list with one element is always returned as a list.
+      name: of no effect.
+
+    Returns:
+      The result of the function that is called.
 
     Raises:
-      InvalidArgumentError: no predicate holds and there is no default; several hold, and `exclusive`.
-      TypeError: an entry is no such pair.
-      SymbolicValueError: captured, and there is no default, or `exclusive`: a compiled program cannot raise.
+      InvalidArgumentError: no condition is true and there is no default; or several are true and `exclusive` is set.
+      TypeError: an entry of `pred_fn_pairs` is not such a pair.
+      ValueError: `pred_fn_pairs` is empty.
+      SymbolicValueError: a graph is being captured, and there is no default, or `exclusive` is set. A compiled program
+        cannot raise these errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/case
 
@@ -194,23 +214,29 @@ def while_loop(
     maximum_iterations: Any = None,
     name: str | None = None,
 ) -> Any:
-    """Calls `body` on the loop variables as long as `cond` of them holds.
+    """Calls `body` on the loop variables as long as `cond` is true.
 
     Args:
-      cond: function of the loop variables that returns a bool scalar.
-      body: function of the loop variables that returns their next values.
-      loop_vars: list or tuple of the initial values: tensors, numbers, structures of them, TensorArrays.
-      shape_invariants: shapes that the variables keep to. Captured, every variable keeps its initial shape.
-      parallel_iterations, back_prop, swap_memory: hints of how TensorFlow runs the loop; values do not depend on them.
-      maximum_iterations: stop after so many turns. Known when compiling it makes derivatives cheaper.
+      cond: a function of the loop variables that returns a bool scalar.
+      body: a function of the loop variables that returns their next values.
+      loop_vars: a list or tuple of the initial values: tensors, numbers, TensorArrays, and structures of them.
+      shape_invariants: shapes that the loop variables stay compatible with. While a graph is captured, a loop variable
+        cannot change its shape, even if this argument allows it.
+      parallel_iterations: of no effect.
+      back_prop: of no effect.
+      swap_memory: of no effect.
+      maximum_iterations: the greatest number of iterations. If it is a Python number or known otherwise when the loop
+        is captured, derivatives cost less.
+      name: of no effect.
 
     Returns:
-      The final values, in the structure of `loop_vars`.
+      The final values of the loop variables, in the structure of `loop_vars`.
 
     Raises:
-      TypeError: `cond` or `body` is not callable; captured: a variable changes its dtype.
-      ValueError: no variables, another structure; captured: another shape.
-      SymbolicValueError: captured: a shape changes, as `shape_invariants` allows.
+      TypeError: `cond` or `body` is not callable; or, in a captured loop, a loop variable changes its dtype.
+      ValueError: there are no loop variables; `body` returns another structure; or, in a captured loop, a loop variable
+        changes its shape.
+      SymbolicValueError: a loop variable of a captured loop changes its shape, and `shape_invariants` allows that.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/while_loop
 
@@ -241,7 +267,7 @@ def _python_loop(cond: Callable[..., Any], body: Callable[..., Any], loop_vars: 
         found = body(*loop_vars)
         if packed and not isinstance(found, (list, tuple)):
             if isinstance(found, Tensor):
-                len(found)  # TensorFlow iterates over a bare tensor, which a scalar refuses
+                len(found)  # raises TypeError for a scalar, over which TensorFlow would try to iterate
             found = (found,)
         nest.assert_same_structure(list(found), list(loop_vars))
         loop_vars = found

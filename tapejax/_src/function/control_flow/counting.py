@@ -1,6 +1,7 @@
-"""How often a loop turns, where that follows from numbers that are known when it is recorded.
+"""Finds the number of iterations of a loop, if it follows from numbers that are known when the loop is recorded.
 
-``while i < 64: ...; i += 1`` is then compiled as a loop of known length, whose gradient computes nothing twice.
+An example is ``while i < 64: ...; i += 1``. Such a loop is compiled as a loop of known length, whose gradient need not
+compute anything a second time.
 """
 
 from collections.abc import Sequence
@@ -20,13 +21,13 @@ _INTEGERS: Final = "iub"
 
 
 def known_turns(test: Region, body: Region, init: Sequence[Tensor], found: Sequence[Tensor]) -> int | None:
-    """The number of turns, or None if it is not known, or greater than what is worth a loop of known length.
+    """The number of iterations, or None if it is not known or is greater than `MAX_SCANNED`.
 
     Args:
-      test: the captured condition, a function of the state.
-      body: the captured body.
+      test: the captured condition, a function of the loop's state.
+      body: the captured body, a function of the state.
       init: the state before the loop.
-      found: what the body computes for it.
+      found: the next state, as computed by the body.
     """
     if test.captured.end.acts or test.captured.end.may_fail:
         return None
@@ -53,7 +54,7 @@ def known_turns(test: Region, body: Region, init: Sequence[Tensor], found: Seque
 
 
 def _constant(t: Tensor) -> Any:
-    """An integer that is the same whenever the program runs, or None."""
+    """The value of an integer scalar that is the same whenever the program runs, or None for any other tensor."""
     value = host_value(t)
     if value is None or value.ndim or value.dtype.kind not in _INTEGERS or id(t) in variables_by_tensor():
         return None
@@ -61,11 +62,11 @@ def _constant(t: Tensor) -> Any:
 
 
 class _OnHost:
-    """A result of a captured function as NumPy code.
+    """Computes a result of a captured function with NumPy, on the host.
 
     Attributes:
-      known: whether it can be: integers alone, from the state and from constants.
-      state: which elements of the state it depends on.
+      known: whether that is possible: the result must be computed from the state and constants, with integers only.
+      state: the positions of the elements of the state that the result depends on.
     """
 
     def __init__(self, region: Region, result: Tensor, size: int):

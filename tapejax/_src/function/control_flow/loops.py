@@ -1,7 +1,8 @@
-"""Functions over the elements of tensors: `tf.map_fn`, `tf.scan`, `tf.foldl`, `tf.foldr`, `tf.vectorized_map`.
+"""Loops over the elements of tensors: `tf.map_fn`, `tf.scan`, `tf.foldl`, `tf.foldr` and `tf.vectorized_map`.
 
-Eagerly the function is called for each element. While a graph is captured it is captured once, and the op is one
-`jax.lax.scan`. `vectorized_map` captures it once in either case, and is one `jax.vmap`.
+In eager mode the user's function is called for each element. While a graph is captured, the function is captured once,
+and the loop is one op that uses `jax.lax.scan`. `vectorized_map` captures the function in both cases, and is one op
+that uses `jax.vmap`.
 """
 
 import logging
@@ -33,7 +34,7 @@ _LAST = Op("concat", lambda x, rest: jnp.concatenate([rest, x[None]]))
 
 
 def _rows(elems: Any) -> tuple[list[Any], int]:
-    """The tensors of a structure and the size that their first axes share."""
+    """The tensors of a structure, and the size of their first axes, which must be the same for all."""
     rows = [to_tensor(e) for e in nest.flatten(elems)]
     if not rows:
         raise ValueError("elems must be a Tensor or (possibly nested) sequence of Tensors; got none")
@@ -51,7 +52,7 @@ def _check_callable(fn: Any) -> None:
 
 
 def _structured(like: Any, result: Any, hints: Any, what: str) -> Any:
-    """A function's result as tensors in the structure of `like`."""
+    """Checks that a function's result has the structure of `like` and the dtypes `hints`, and makes tensors of it."""
     nest.assert_same_structure(like, result)
     leaves = [to_tensor(r, None, h) for r, h in zip(nest.flatten(result), hints, strict=True)]
     for leaf, hint in zip(leaves, hints, strict=True):
@@ -75,22 +76,27 @@ def map_fn(
     name: str | None = None,
     fn_output_signature: Any = None,
 ) -> Any:
-    """Applies a function to each element of the first axis, and stacks the results.
+    """Applies a function to each element along the first axis, and stacks the results.
 
     Args:
-      fn: function of an element, a structure like `elems`.
-      elems: tensor [n, ..] or a structure of them.
-      fn_output_signature: dtypes or `TensorSpec`s in the structure of the results, if they are not as `elems`.
-      dtype: old name of `fn_output_signature`.
-      infer_shape: whether all results must have one shape; they are stacked, so they must.
-      parallel_iterations, back_prop, swap_memory: hints of how TensorFlow runs the loop; values do not depend on them.
+      fn: a function that takes an element, as a structure like `elems`.
+      elems: a tensor [n, ...], or a structure of such tensors.
+      dtype: the old name of `fn_output_signature`.
+      parallel_iterations: of no effect.
+      back_prop: of no effect.
+      swap_memory: of no effect.
+      infer_shape: of no effect: all results must have the same shape, because they are stacked.
+      name: of no effect.
+      fn_output_signature: dtypes or `TensorSpec`s, in the structure of the results. It may be left out if the results
+        have the structure and dtypes of `elems`.
 
     Returns:
-      Tensors [n, ..] in the structure of the results.
+      Tensors [n, ...] in the structure of the results.
 
     Raises:
-      ValueError: scalars, sizes that differ, results of another structure or shape.
-      InvalidArgumentError: results of another dtype.
+      ValueError: `elems` holds scalars, or tensors of different sizes; or a result has another structure or shape.
+      InvalidArgumentError: a result has another dtype.
+      UnsupportedError: `fn_output_signature` asks for something else than dense tensors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/map_fn
 
@@ -98,7 +104,7 @@ def map_fn(
     [1.0, 4.0, 9.0]
     """
     if not callable(fn):
-        raise AttributeError(f"map_fn: `fn` must be callable, got {fn!r}")
+        raise AttributeError(f"`fn` of tf.map_fn must be callable, received {fn!r}")
     rows, size = _rows(elems)
     signature = fn_output_signature if fn_output_signature is not None else dtype
     signature = nest.map_structure(lambda e: to_tensor(e).dtype, elems) if signature is None else signature
@@ -147,22 +153,26 @@ def scan(
     reverse: bool = False,
     name: str | None = None,
 ) -> Any:
-    """Combines elements one after the other, and keeps what was accumulated at each.
+    """Combines elements one after the other, and returns all intermediate results.
 
     Args:
-      fn: function ``(accumulated, element) -> accumulated``.
-      elems: tensor [n, ..] or a structure of them.
-      initializer: what is accumulated first; by default the first element, which is then the first result.
-      reverse: from the last element to the first.
-      infer_shape: whether all results must have one shape; they are stacked, so they must.
-      parallel_iterations, back_prop, swap_memory: hints of how TensorFlow runs the loop; values do not depend on them.
+      fn: a function ``(accumulated, element) -> accumulated``.
+      elems: a tensor [n, ...], or a structure of such tensors.
+      initializer: the accumulated value before the first element. By default the first element takes its place, and is
+        the first result.
+      parallel_iterations: of no effect.
+      back_prop: of no effect.
+      swap_memory: of no effect.
+      infer_shape: of no effect: all results must have the same shape, because they are stacked.
+      reverse: whether to go from the last element to the first.
+      name: of no effect.
 
     Returns:
-      Tensors [n, ..] in the structure of `initializer` (or `elems`).
+      Tensors [n, ...] in the structure of `initializer`, or of `elems` if there is no initializer.
 
     Raises:
-      ValueError: scalars, sizes that differ, results of another structure.
-      OutOfRangeError: no elements and no initializer (InvalidArgumentError in a captured program).
+      ValueError: `elems` holds scalars, or tensors of different sizes; or a result has another structure.
+      OutOfRangeError: there are no elements and no initializer (InvalidArgumentError while a graph is captured).
 
     Source: https://www.tensorflow.org/api_docs/python/tf/scan
 
@@ -220,7 +230,7 @@ def _emitting(step: Callable[..., list[Tensor]]) -> Callable[..., Any]:
 def _start(
     elems: Any, rows: list[Any], size: int, initializer: Any, reverse: bool, staged: bool
 ) -> tuple[Any, list[Tensor], list[Any]]:
-    """The structure of what is accumulated, its first value, and the rows that are left."""
+    """The structure of the accumulated value, its initial tensors, and the tensors that hold the remaining elements."""
     if initializer is not None:
         return initializer, [to_tensor(i) for i in nest.flatten(initializer)], rows
     if not size:
@@ -232,7 +242,7 @@ def _start(
 
 
 def _accumulate(fn: Callable[..., Any], like: Any, first: list[Tensor], elems: Any) -> Callable[..., list[Tensor]]:
-    """`fn` on flat tensors: what is accumulated, then an element."""
+    """`fn` as a function of flat tensors: those of the accumulated value, followed by those of an element."""
 
     def step(*values: Tensor) -> list[Tensor]:
         n = len(first)
@@ -268,10 +278,23 @@ def foldl(
     swap_memory: bool = False,
     name: str | None = None,
 ) -> Any:
-    """Combines the elements of the first axis from the first to the last. Arguments as of `scan`.
+    """Combines the elements along the first axis, from the first to the last.
+
+    Args:
+      fn: a function ``(accumulated, element) -> accumulated``.
+      elems: a tensor [n, ...], or a structure of such tensors.
+      initializer: the accumulated value before the first element; by default the first element itself.
+      parallel_iterations: of no effect.
+      back_prop: of no effect.
+      swap_memory: of no effect.
+      name: of no effect.
 
     Returns:
-      What was accumulated at the end.
+      The accumulated value after the last element.
+
+    Raises:
+      ValueError: `elems` holds scalars, or tensors of different sizes; or a result has another structure.
+      OutOfRangeError: there are no elements and no initializer (InvalidArgumentError while a graph is captured).
 
     Source: https://www.tensorflow.org/api_docs/python/tf/foldl
 
@@ -291,10 +314,23 @@ def foldr(
     swap_memory: bool = False,
     name: str | None = None,
 ) -> Any:
-    """Combines the elements of the first axis from the last to the first. Arguments as of `scan`.
+    """Combines the elements along the first axis, from the last to the first.
+
+    Args:
+      fn: a function ``(accumulated, element) -> accumulated``.
+      elems: a tensor [n, ...], or a structure of such tensors.
+      initializer: the accumulated value before the last element; by default the last element itself.
+      parallel_iterations: of no effect.
+      back_prop: of no effect.
+      swap_memory: of no effect.
+      name: of no effect.
 
     Returns:
-      What was accumulated at the end.
+      The accumulated value after the first element.
+
+    Raises:
+      ValueError: `elems` holds scalars, or tensors of different sizes; or a result has another structure.
+      OutOfRangeError: there are no elements and no initializer (InvalidArgumentError while a graph is captured).
 
     Source: https://www.tensorflow.org/api_docs/python/tf/foldr
 
@@ -306,17 +342,24 @@ def foldr(
 
 @public("vectorized_map")
 def vectorized_map(fn: Callable[..., Any], elems: Any, fallback_to_while_loop: bool = True, warn: bool = True) -> Any:
-    """Applies a function to all elements of the first axis at once. It is captured once, and batched by `jax.vmap`.
+    """Applies a function to all elements along the first axis at once.
+
+    The function is captured once, and `jax.vmap` applies it to all elements.
 
     Args:
-      fn: function of an element, a structure like `elems`; it returns a structure of tensors.
-      elems: tensor [n, ..] or a structure of them. A first axis of 1 is repeated.
-      fallback_to_while_loop: eagerly, call `fn` for each element if it cannot be captured; else it raises then.
-      warn: whether to log that.
+      fn: a function that takes an element, as a structure like `elems`, and returns a structure of tensors.
+      elems: a tensor [n, ...], or a structure of such tensors. A tensor [1, ...] is repeated.
+      fallback_to_while_loop: whether to call `fn` for each element if it cannot be captured. This is possible in eager
+        mode only.
+      warn: whether to log a warning when that happens.
+
+    Returns:
+      Tensors [n, ...] in the structure that `fn` returns.
 
     Raises:
-      ValueError: scalars, sizes that differ.
-      SymbolicValueError: `fn` cannot be captured.
+      ValueError: `elems` holds scalars, or tensors of different sizes.
+      SymbolicValueError: `fn` cannot be captured, and is not called for each element.
+      UnsupportedError: `fn` assigns variables.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/vectorized_map
 
@@ -329,7 +372,9 @@ def vectorized_map(fn: Callable[..., Any], elems: Any, fallback_to_while_loop: b
         raise ValueError("Elements in elems must be 1+ dimensional Tensors, not scalars")
     size = max((r.aval.shape[0] for r in rows), default=0)
     if any(r.aval.shape[0] not in (1, size) for r in rows):
-        raise ValueError(f"elems have first axes of {[r.aval.shape[0] for r in rows]}: they must be equal, or 1")
+        raise ValueError(
+            f"The sizes of the first axes of `elems` must be equal, or 1; received {[r.aval.shape[0] for r in rows]}"
+        )
     fn = in_context(fn)
     try:
         region = Region(lambda *x: fn(nest.pack_sequence_as(elems, x)), [row_aval(r) for r in rows])
@@ -364,7 +409,8 @@ def _vectorized(region: Region, rows: list[Tensor], size: int) -> Any:
     memo = region.captured.end.memo
     op = memo.get(key)
     if op is None:
-        n, m, plan = len(rows), len(wiring.invariants), wiring.plan  # the op lives on: it must not hold tensors
+        # Only these values are captured by `run`. The op stays in the memo, so it must not keep tensors alive.
+        n, m, plan = len(rows), len(wiring.invariants), wiring.plan
 
         def run(*arrays: Any) -> tuple:
             def one(k: Any, *xs: Any) -> tuple:

@@ -1,7 +1,8 @@
-"""Loops as pure JAX functions that have reverse mode, which `jax.lax.while_loop` has not.
+"""While loops as pure JAX functions that can be differentiated in reverse mode. `jax.lax.while_loop` cannot.
 
-A loop is ``test(i, state, consts) -> bool`` and ``step(i, state, consts) -> state``; state and consts are tuples of
-arrays, and `i` counts the turns. Nothing else may be used inside, so that `jax.custom_vjp` sees all inputs.
+A loop consists of two functions, ``test(i, state, consts) -> bool`` and ``step(i, state, consts) -> state``. State and
+consts are tuples of arrays, and `i` is the number of the iteration. The functions must not use any other arrays, so
+that `jax.custom_vjp` sees all inputs.
 """
 
 from collections.abc import Callable
@@ -14,9 +15,11 @@ from jax import lax
 
 __all__ = ["differentiable_while"]
 
-# Up to this many turns the reverse mode of a bounded loop keeps the state of each; beyond, it keeps checkpoints.
+# If a loop has at most this many iterations, its reverse mode keeps the state of each iteration. Otherwise it keeps the
+# state of some iterations only (checkpoints), and computes the states between them again.
 MAX_SCANNED: Final = 1024
-# Checkpoints of a loop of unknown length: more where the state is small. Between two of them states are computed again.
+# The number of checkpoints depends on the size of the state: as many as fit into _SLOT_BYTES, but at least _MIN_SLOTS
+# and at most _MAX_SLOTS.
 _MIN_SLOTS: Final = 64
 _MAX_SLOTS: Final = 4096
 _SLOT_BYTES: Final = 1 << 20
@@ -27,11 +30,12 @@ Step = Callable[[Any, State, State], State]
 
 
 def differentiable_while(test: Test, step: Step, bound: int | None) -> Callable[[State, State], State]:
-    """``run(state, consts) -> final state`` of a while loop, with derivatives of every order.
+    """A function ``run(state, consts) -> final state`` that runs a while loop. It has derivatives of any order.
 
     Args:
-      test, step: the loop.
-      bound: the most turns it takes, if known when compiling.
+      test: the condition of the loop.
+      step: the body of the loop.
+      bound: the greatest number of iterations, or None if it is not known when the loop is compiled.
     """
     if bound is None or bound > MAX_SCANNED:
         loop = _checkpointed(test, step)
@@ -41,7 +45,7 @@ def differentiable_while(test: Test, step: Step, bound: int | None) -> Callable[
     def run(state: State, consts: State) -> State:
         return _plain(test, step, state, consts)[1]
 
-    # Each turn keeps its state alone, and computes the rest again.
+    # For the gradient, only the state of each iteration is kept. Other values are computed again.
     @jax.checkpoint
     def turn(carry: Any, i: Any, consts: State) -> Any:
         going, state = carry
@@ -58,7 +62,7 @@ def differentiable_while(test: Test, step: Step, bound: int | None) -> Callable[
 
 
 def _plain(test: Test, step: Step, state: State, consts: State) -> tuple[Any, State]:
-    """The number of turns, and the final state."""
+    """Runs the loop. Returns the number of iterations and the final state."""
 
     def turn(carry: Any) -> Any:
         i, s = carry
@@ -72,7 +76,11 @@ def _alike(new: State, old: State) -> State:
 
 
 def _checkpointed(test: Test, step: Step) -> Callable[[State, State], tuple[Any, State]]:
-    """A while loop whose backward pass runs it again, keeps some states, and goes back from one to the one before."""
+    """A while loop whose backward pass uses checkpoints.
+
+    The backward pass first runs the loop again and keeps the states of some iterations. Then it goes through the
+    iterations from the last to the first, and computes the state of each from the checkpoint before it.
+    """
 
     @jax.custom_vjp
     def run(state: State, consts: State) -> tuple[Any, State]:
@@ -95,7 +103,7 @@ def _checkpointed(test: Test, step: Step) -> Callable[[State, State], tuple[Any,
 
 
 def _saver(step: Step, slots: int) -> Callable[..., State]:
-    """Runs a loop of known length and returns the states before the turns 0, every, 2 * every, .."""
+    """A function that runs a loop of known length and returns the states before iterations 0, every, 2 * every, ..."""
 
     @jax.custom_vjp
     def save(state: State, consts: State, turns: Any, every: Any) -> State:
@@ -124,14 +132,18 @@ def _saver(step: Step, slots: int) -> Callable[..., State]:
 def _back(
     step: Step, saved: State, consts: State, turns: Any, every: Any, final: State, injected: State | None
 ) -> tuple[State, State]:
-    """Gradients of the first state and of the consts.
+    """The gradients with respect to the initial state and to the consts.
 
-    Itself a loop with reverse mode, so that there are derivatives of every order.
+    They are computed by a loop which can itself be differentiated, so that derivatives of any order exist.
 
     Args:
-      saved: what `_saver` returned.
-      final: cotangents of the final state.
-      injected: cotangents of `saved`.
+      step: the body of the loop.
+      saved: the states that `_saver` returned.
+      consts: the loop's consts.
+      turns: the number of iterations.
+      every: the distance between two saved states.
+      final: the cotangents of the final state.
+      injected: the cotangents of `saved`, or None.
     """
     at_state = [k for k, b in enumerate(saved) if _inexact(b)]
     at_consts = [k for k, c in enumerate(consts) if _inexact(c)]

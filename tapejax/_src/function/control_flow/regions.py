@@ -1,4 +1,8 @@
-"""What control flow is made of: captured functions, their results as flat tensors, their variables as state."""
+"""The parts of control-flow ops: captured functions (regions), and the wiring of their inputs, results and variables.
+
+A branch or loop body is captured as a `Region`. Variables that a region assigns become part of the op's state: their
+old values are inputs of the op, and their new values are results.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
@@ -19,12 +23,12 @@ from tapejax._src.function.control_flow.tensor_array import TensorArray
 
 __all__ = ["Plan", "Region", "Wiring", "effects", "flatten", "is_staged", "numbers", "pack"]
 
-# How many draws a random op inside a loop of unknown length sets aside.
+# The number of draws that are reserved for a random op inside a loop of unknown length.
 UNKNOWN_TURNS: Final = 1 << 20
 
 
 def is_staged(values: Iterable[Any] = ()) -> bool:
-    """Whether control flow must become part of the program: a graph is being captured, or a value is a JAX tracer."""
+    """Whether control flow must become an op, because a graph is being captured or one of the values is a tracer."""
     if stream.current().symbolic:
         return True
     return any(
@@ -34,7 +38,7 @@ def is_staged(values: Iterable[Any] = ()) -> bool:
 
 
 def leaves_of(structure: Any) -> list[Any]:
-    """Tensors, None and TensorArrays of a structure, in order."""
+    """The leaves of a structure, in order: tensors, None and TensorArrays. Other leaves are converted to tensors."""
     return [
         leaf if leaf is None or isinstance(leaf, TensorArray) else to_tensor(leaf)
         for leaf in nest.flatten(structure, expand_composites=True)
@@ -42,27 +46,28 @@ def leaves_of(structure: Any) -> list[Any]:
 
 
 def flatten(leaves: list[Any]) -> list[Tensor | None]:
-    """The leaves as tensors; None for None, and for TensorArrays of which nothing is known yet."""
+    """One tensor for each leaf. It is None for a leaf of None, and for a TensorArray with unknown element shape."""
     return [leaf._packed() if isinstance(leaf, TensorArray) else leaf for leaf in leaves]
 
 
 def pack(structure: Any, leaves: list[Any], tensors: Sequence[Tensor | None]) -> Any:
-    """A structure with other tensors in it."""
+    """A structure like the given one, with other tensors. `leaves` are its leaves as given by `leaves_of`."""
     filled = [leaf._like(t) if isinstance(leaf, TensorArray) else t for leaf, t in zip(leaves, tensors, strict=True)]
     return nest.pack_sequence_as(structure, filled, expand_composites=True)
 
 
 class Region:
-    """A captured function.
+    """A captured function, such as a branch of a condition or the body of a loop.
 
     Args:
-      fn: takes one tensor for each aval and returns a structure.
-      avals: what it takes.
+      fn: the function. It takes one tensor for each aval and returns a structure.
+      avals: the shapes and dtypes of the tensors that it takes.
 
     Attributes:
-      structure: what it returned.
-      leaves: the leaves of that (see `leaves_of`), and `tensors`, their values in the graph.
-      captured: see `engine.capture.Captured`.
+      structure: what the function returned.
+      leaves: the leaves of `structure`, see `leaves_of`.
+      tensors: one symbolic tensor for each leaf, see `flatten`.
+      captured: the capture, see `engine.capture.Captured`.
     """
 
     def __init__(self, fn: Callable[..., Any], avals: Sequence[Aval]):
@@ -74,9 +79,9 @@ class Region:
             assigned = [cell._tensor for cell, _ in trace.assigned.values()]
             for t in (*self.tensors, *assigned):
                 if t is not None and t.aval.dtype == object:
-                    raise SymbolicValueError("strings live on the host and cannot pass through compiled control flow")
+                    raise SymbolicValueError("XLA has no strings: they cannot pass through compiled control flow")
                 if t is not None and t._trace is not trace:
-                    trace.enter(t)  # passed on as it is: an input and a result
+                    trace.enter(t)  # the tensor comes from outside and is returned as it is, so it becomes an input
 
         self.structure: Any = None
         self.leaves: list[Any] = []
@@ -85,21 +90,23 @@ class Region:
 
     @property
     def assigned(self) -> dict[int, tuple[Variable, Tensor, Tensor]]:
-        """By identity: the variables it assigns, their tensors before, and after in the graph."""
+        """The variables that the region assigns, by `id`: the variable, its old tensor, and its symbolic new value."""
         return {id(v): (v, before, after) for v, before, after in self.captured.assigned}
 
     def graph(self, tensors: Sequence[Tensor]) -> Graph:
-        """The function of placeholders, inputs and numbers that computes these results."""
+        """The graph that computes the given tensors from the placeholders, other inputs and Python numbers."""
         return self.captured.graph(tensors)
 
 
 class Plan:
-    """How the regions of an op get their inputs, without the tensors themselves: what the op keeps, and is known by.
+    """Where the regions of an op get their inputs from, without the tensors themselves.
+
+    The op keeps its plan as long as it lives, so the plan must not keep tensors alive. It is a part of the op's key.
 
     Args:
-      wires: for each region, where each of its inputs comes from: an invariant, or the variable -1 - k.
-      counts: for each region, how many Python numbers it takes.
-      draws: see `engine.capture.Capture`.
+      wires: for each region, the source of each input: k >= 0 stands for invariant k, and -1 - k for variable k.
+      counts: for each region, the number of Python numbers that it takes.
+      draws: for each region, the counters of its random ops, see `engine.capture.Capture`.
     """
 
     def __init__(self, wires: tuple, counts: tuple[int, ...], draws: tuple):
@@ -107,11 +114,11 @@ class Plan:
         self._wires, self._counts, self._draws = self.key
 
     def feed(self, which: int, variables: Sequence[Any], invariants: Sequence[Any]) -> list[Any]:
-        """The inputs of a region after its placeholders."""
+        """The inputs of a region that come after its placeholders."""
         return [variables[-1 - w] if w < 0 else invariants[w] for w in self._wires[which]]
 
     def numbers(self, scalars: Sequence[Any], turn: Any = None) -> list[list[Any]]:
-        """The numbers of each region; in a turn of a loop random ops go on in their sequences."""
+        """The Python numbers of each region. In a loop, the counters of random ops are advanced to iteration `turn`."""
         found, at = [], 0
         for count, draws in zip(self._counts, self._draws, strict=True):
             own = list(scalars[at : at + count])
@@ -125,12 +132,16 @@ class Plan:
 
 
 class Wiring:
-    """Where the regions of one op get their inputs: from variables that they carry, or from inputs of the op.
+    """Collects the inputs of the regions of one op: variables that they assign, and all other tensors.
+
+    Args:
+      regions: the regions.
 
     Attributes:
-      variables: those that some region assigns, and `befores`, their tensors.
+      variables: the variables that some region assigns.
+      befores: the tensors of these variables before the op.
       invariants: all other tensors that the regions use, without repetition.
-      plan: how each input of each region is wired.
+      plan: the source of each input of each region.
     """
 
     def __init__(self, regions: Sequence[Region]):
@@ -162,30 +173,36 @@ class Wiring:
         )
 
     def after(self, which: int) -> list[Tensor | None]:
-        """What a region leaves in the variables; None where it assigns nothing."""
+        """The new values that a region gives to `variables`; None for a variable that it does not assign."""
         assigned = self.regions[which].assigned
         return [assigned[id(v)][2] if id(v) in assigned else None for v in self.variables]
 
     def finish(self, values: Sequence[Tensor]) -> None:
-        """Gives the variables their values after the op."""
+        """Assigns the variables their values after the op."""
         for variable, value in zip(self.variables, values, strict=True):
             variable._overwrite(value)
 
 
 def effects(regions: Sequence[Region]) -> dict[str, Any]:
-    """What the op of these regions does besides returning values, as arguments of `Op`."""
+    """Keyword arguments of `Op` that say whether the regions have side effects (`acts`) and whether they may fail."""
     return {what: any(getattr(r.captured.end, what) for r in regions) for what in ("acts", "may_fail")}
 
 
 def numbers(regions: Sequence[Region], turns: int = 1) -> list[Any]:
-    """The Python numbers of regions, for `stream.record`, after inputs that are all tensors."""
+    """The Python numbers of regions, in the form that `stream.record` takes after all tensors.
+
+    Args:
+      regions: the regions.
+      turns: the greatest number of iterations, for which random ops reserve draws.
+    """
     outer = stream.current()
     found: list[Any] = []
     for region in regions:
         before = len(outer.draws) if outer.symbolic else 0
         values = region.captured.numbers(runs=turns)
         if outer.symbolic:
-            # `Captured.numbers` takes its own for the first of the op.
+            # `Captured.numbers` gives positions as if this region's numbers were the first. They are shifted by the
+            # count of the numbers before them.
             outer.draws[before:] = [(at + len(found), step) for at, step in outer.draws[before:]]
         found += values
         region.captured.note_reads()

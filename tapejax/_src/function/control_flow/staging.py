@@ -1,6 +1,7 @@
-"""Control flow as ops: `branch` records the call of one of several captured functions, `loop` a captured loop.
+"""Records control flow as ops: `branch` calls one of several captured functions, `loop` runs a captured loop.
 
-An op is made once for each captured structure and kept at its node of the trie, so that equal programs are equal.
+The op for a captured structure is made once, and kept in the memo of the capture's last trie node. So recording the
+same control flow again gives the same op, and equal programs are recognized as equal.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,19 +38,24 @@ __all__ = ["branch", "loop", "row_aval"]
 
 
 def branch(name: str, index: Tensor, fns: Sequence[Callable[[], Any]], labels: Sequence[str]) -> Any:
-    """Records the call of one of several functions.
+    """Records an op that calls one of several functions.
 
     Args:
-      name: of the op.
-      index: int32, out of range means the last one; or bool, True means the first of two.
-      fns: the functions, and `labels`, what messages call them.
+      name: the op's name.
+      index: an int32 scalar that chooses the function, where an index out of range chooses the last one; or a bool
+        scalar, where True chooses the first of two functions.
+      fns: the functions. They take no arguments.
+      labels: the names of the functions in messages.
+
+    Returns:
+      The result of the chosen function.
     """
     regions = [Region(fn, []) for fn in fns]
     first = regions[0]
     for region, label in zip(regions, labels, strict=True):
         _same_results(name, first, labels[0], region, label)
     wiring = Wiring(regions)
-    # A TensorArray that only some branches wrote to: its elements are zeros in the others.
+    # If only some branches write to a TensorArray, its elements are zeros in the other branches.
     columns = list(zip(*(r.tensors for r in regions), strict=True))
     avals = [next((t.aval for t in column if t is not None), None) for column in columns]
     graphs, filled = [], []
@@ -70,7 +76,8 @@ def branch(name: str, index: Tensor, fns: Sequence[Callable[[], Any]], labels: S
     memo = first.captured.end.memo
     op = memo.get(key)
     if op is None:
-        plan = wiring.plan  # the op lives on: it must not hold tensors
+        # `run` must not use `wiring` itself: the op stays in the memo and must not keep tensors alive.
+        plan = wiring.plan
 
         def run(index: Any, *arrays: Any) -> tuple:
             befores, inputs = arrays[:n_variables], arrays[n_variables : n_variables + n_inputs]
@@ -142,21 +149,25 @@ def loop(
     reverse: bool = False,
     emit: bool = False,
 ) -> list[Any]:
-    """Records a loop and returns the final state, flat.
+    """Records a loop as one op.
 
     Args:
-      name: of the op.
-      cond: function of the state that returns a bool scalar; None if there are `length` turns exactly.
-      body: function of the state, and of a row of each of `rows`, that returns the next state; with `emit`, a pair
-        of that and a structure of which every turn's is kept.
-      state: structure, a list; `leaves` are its leaves.
-      rows: tensors of which each turn gets one element of the first axis.
-      length: number of turns.
-      maximum: the most turns, a number or a tensor, or None.
-      invariants: TensorShapes of the leaves that the user allowed, or None.
-      describe: names a leaf, for messages.
-      reverse: go through the rows from the last to the first.
-      emit: see `body`. Then returned is a pair: the final state, and for the structure the rows that were kept.
+      name: the op's name.
+      cond: a function of the state that returns a bool scalar; None if there are exactly `length` iterations.
+      body: a function of the state, and of one row of each of `rows`. It returns the next state. With `emit` it returns
+        a pair of the next state and a structure of tensors, which are stacked over all iterations.
+      state: the state before the loop, a list of structures.
+      leaves: the leaves of `state`, see `leaves_of`.
+      rows: tensors. Iteration k receives element k along the first axis of each.
+      length: the number of iterations, if `cond` is None.
+      maximum: the greatest number of iterations, as a number or a tensor, or None.
+      invariants: for each leaf, the TensorShape that the user allows; or None.
+      describe: a function that names a leaf in messages, given its position.
+      reverse: whether to go through the rows from the last to the first.
+      emit: whether `body` returns a structure of tensors besides the state.
+
+    Returns:
+      The final state as a list of tensors. With `emit`, a list of this and the structure of stacked tensors.
     """
     turn_maximum = _maximum(maximum)
     describe = describe or (lambda k: f"loop variable {k}")
@@ -164,10 +175,11 @@ def loop(
     while True:
         for t in tensors:
             if t is not None and t.aval.dtype == object:
-                raise SymbolicValueError("strings live on the host and cannot pass through compiled control flow")
+                raise SymbolicValueError("XLA has no strings: they cannot pass through compiled control flow")
         step, emitted = _body_region(body, state, leaves, tensors, rows, emit)
         found = step.tensors[: len(leaves)]
-        # TensorArrays that the body writes to first: now their elements' shape is known.
+        # If the body is the first to write to a TensorArray, the shape of its elements is known only now. Then the body
+        # is captured again, with an array of zeros as the TensorArray's value before the loop.
         blanks = [
             leaf._blank(new.aval.shape[1:]) if old is None and new is not None else old
             for leaf, old, new in zip(leaves, tensors, found, strict=True)
@@ -217,7 +229,10 @@ def _body_region(
     rows: Sequence[Tensor],
     emit: bool,
 ) -> tuple[Region, list[Any]]:
-    """The captured body: results are the state's leaves, then what it emits."""
+    """The captured body. Its results are the leaves of the state, followed by the tensors that it emits.
+
+    The second value is a list that holds the structure which the body emits, if `emit` is set.
+    """
     emitted: list[Any] = []
     init = [t for t in tensors if t is not None]
 
@@ -235,7 +250,7 @@ def _body_region(
 
 
 def row_aval(rows: Tensor) -> Aval:
-    """The aval of one element of the first axis."""
+    """The aval of one element along the first axis."""
     return aval(rows.aval.shape[1:], rows.aval.dtype)
 
 
@@ -292,7 +307,7 @@ def _check_state(
 
 
 def _maximum(maximum: Any) -> Any:
-    """As a Python int where its value is known, else an integer tensor."""
+    """The maximum number of iterations: a Python int if its value is known, otherwise an integer tensor."""
     if maximum is None:
         return None
     tensor = to_tensor(maximum)
@@ -313,7 +328,7 @@ def _record_loop(
     maximum: Any,
     reverse: bool,
 ) -> tuple:
-    """Records the op; its results are the final state, the variables' values, and the rows kept."""
+    """Records the op of a loop. Its results are the final state, the variables' values, and the stacked tensors."""
     after = wiring.after(0)
     updated = [t for t in after if t is not None]
     changed = tuple(t is not None for t in after)
@@ -339,10 +354,11 @@ def _record_loop(
     memo = regions[0].captured.end.memo
     op = memo.get(key)
     if op is None:
-        plan, among = wiring.plan, len(regions)  # the op lives on: it must not hold tensors
+        # `run` must not use `wiring` or `regions` themselves: the op stays in the memo and must not keep tensors alive.
+        plan, among = wiring.plan, len(regions)
 
         def step(turn: Any, state: tuple, xs: tuple, consts: tuple) -> tuple[tuple, tuple]:
-            """One turn. Consts: the variables' tensors before the loop, invariants, numbers."""
+            """One iteration. `consts` holds the variables' values before the loop, the invariants and the numbers."""
             values, carried = state[:n], state[n:]
             inputs, parts = _feeds(plan, among, turn, carried, consts, v, m)
             out = body([*values, *xs, *inputs[0]], parts[0])
@@ -386,7 +402,7 @@ def _record_loop(
 
 
 def _feeds(plan: Plan, regions: int, turn: Any, carried: tuple, consts: tuple, v: int, m: int) -> tuple[list, list]:
-    """For each region its inputs after the placeholders, and its numbers."""
+    """For each region, the inputs that come after its placeholders, and its Python numbers."""
     variables = [
         read_as(first, now) if jnp.issubdtype(now.dtype, jnp.inexact) else now
         for first, now in zip(consts[:v], carried, strict=True)

@@ -1,4 +1,4 @@
-"""`tf.TensorArray`: a list of tensors of one dtype, written and read by index, also inside captured loops."""
+"""`tf.TensorArray`: a list of tensors of one dtype, which captured loops can write and read by index."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ __all__ = ["TensorArray"]
 
 
 def _inside(index: Any, size: int) -> Any:
-    """Negative indices are out of range here, too."""
+    """Maps negative indices to an index that is out of range, because TensorArrays do not count from the end."""
     return jnp.where(index < 0, size, index)
 
 
@@ -28,7 +28,8 @@ _JOIN = Op("concat", lambda *xs: jnp.concatenate(xs))
 _ZEROS = Op("zeros", lambda shape, dtype: jnp.zeros(shape, dtype))
 _PART = Op("slice", lambda x, start, stop: x[start:stop])
 _FLAT = Op("reshape", lambda x: x.reshape(-1, *x.shape[2:]))
-# Out of range reads give nan (the smallest integer), and writes do nothing: a compiled program cannot raise.
+# A compiled program cannot raise errors. So reading out of range gives NaN, or the smallest integer, and writing out of
+# range does nothing.
 _READ = Op("tensor_array_read", lambda x, i: jnp.asarray(x).at[_inside(i, x.shape[0])].get(mode="fill"))
 _WRITE = Op("tensor_array_write", lambda x, i, value: jnp.asarray(x).at[_inside(i, x.shape[0])].set(value, mode="drop"))
 
@@ -36,22 +37,26 @@ _WRITE = Op("tensor_array_write", lambda x, i, value: jnp.asarray(x).at[_inside(
 class TensorArray:
     """A list of tensors of one dtype.
 
-    Eagerly it is a list, changed in place by `write`; inside `tf.function` a value: go on with what `write` returns.
-    In captured loops it is one array [size, *element shape], so all elements need one shape.
+    In eager mode `write` changes the list in place. Inside a `tf.function`, `write` leaves the array as it is and
+    returns a new one, so continue with the returned array, as in TensorFlow. In captured loops it is one tensor [size,
+    *element shape], so all elements must have the same shape.
 
     Args:
-      dtype: `DType` of the elements.
-      size: number of elements.
-      dynamic_size: whether writing past the end makes it longer. In a captured program only writes at indices known
-        when it is captured do.
-      clear_after_read: eagerly, whether an element may be read once only (the default).
+      dtype: the `DType` of the elements.
+      size: the number of elements.
+      dynamic_size: whether writing past the end makes the array longer. In a captured function this is possible only
+        at indices that are known when the function is captured.
+      clear_after_read: whether an element can be read only once, which is the default. It applies to eager mode only.
+      tensor_array_name: of no effect.
+      handle: not supported; must be None.
+      flow: not supported; must be None.
       infer_shape: whether all elements must have the shape of the first.
-      element_shape: the shape that elements must have.
-      tensor_array_name, colocate_with_first_write_call, name: of no effect.
-      handle, flow: not supported.
+      element_shape: the shape that elements must be compatible with.
+      colocate_with_first_write_call: of no effect.
+      name: of no effect.
 
     Raises:
-      ValueError: no size, or a handle is given.
+      ValueError: `size` is missing, or `handle` or `flow` is given.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/TensorArray
 
@@ -85,26 +90,26 @@ class TensorArray:
         self._clear = clear_after_read is None or bool(clear_after_read)
         self._infer = bool(infer_shape)
         self._element = TensorShape(element_shape)
-        # Either a list, or all elements in one array.
+        # The elements are in the list `_items`, unless `_buffer` is a tensor that holds all of them.
         self._items: list[Tensor | None] = [None] * int(size)
         self._buffer: Tensor | None = None
         self._cleared: set[int] = set()
 
-    # What it is
+    # Properties
 
     @property
     def dtype(self) -> dtypes.DType:
-        """`DType` of the elements."""
+        """The `DType` of the elements."""
         return dtypes.from_numpy(self._dtype)
 
     @property
     def element_shape(self) -> TensorShape:
-        """`TensorShape` of the elements, as far as it is known."""
+        """The `TensorShape` of the elements, as far as it is known."""
         return self._element
 
     @property
     def dynamic_size(self) -> bool:
-        """Whether writing past the end makes it longer."""
+        """Whether writing past the end makes the array longer."""
         return self._dynamic
 
     @property
@@ -112,7 +117,7 @@ class TensorArray:
         """Always None, as in TensorFlow 2."""
 
     def size(self, name: str | None = None) -> Tensor:
-        """The number of elements, an int32 scalar."""
+        """The number of elements, as an int32 scalar tensor."""
         return constant(self._length(), dtypes.int32)
 
     def identity(self) -> "TensorArray":
@@ -127,7 +132,7 @@ class TensorArray:
         return len(self._items) if self._buffer is None else self._buffer.aval.shape[0]
 
     def _with(self, items: list[Tensor | None], buffer: Tensor | None, element: TensorShape | None = None) -> Any:
-        """An array of these elements: this one eagerly, a new one while a graph is captured."""
+        """An array with the given elements: this array in eager mode, a new one while a graph is captured."""
         out = self
         if stream.current().symbolic:
             out = TensorArray.__new__(TensorArray)
@@ -138,10 +143,10 @@ class TensorArray:
             out._element = element
         return out
 
-    # In the state of a captured loop or among the results of a branch
+    # Used for arrays in the state of a captured loop, or among the results of a branch
 
     def _packed(self) -> Tensor | None:
-        """All elements in one array, or None if their shape is not known yet."""
+        """All elements in one tensor, or None if their shape is not known yet."""
         if self._buffer is None and self._items and not self._element.is_fully_defined():
             shapes = {t.aval.shape for t in self._items if t is not None}
             if not shapes:
@@ -154,13 +159,13 @@ class TensorArray:
         return self._buffer if self._buffer is not None else self.stack()
 
     def _like(self, buffer: Tensor | None) -> "TensorArray":
-        """An array like this one with other elements: `buffer`, or none written yet."""
+        """An array like this one, whose elements are those of `buffer`. If that is None, no element is written."""
         if buffer is None:
             return self._with([None] * self._length(), None)
         return self._with([], buffer, known(buffer.aval.shape[1:]))
 
     def _blank(self, shape: tuple[int, ...]) -> Tensor:
-        """What `_packed` gives for elements of this shape before any is written."""
+        """A tensor of zeros for all elements, which stands for an array to which nothing has been written."""
         return stream.record(_ZEROS, static(shape=(self._length(), *shape), dtype=self._dtype), ())
 
     # Elements
@@ -184,19 +189,22 @@ class TensorArray:
         return tensor
 
     def _checked(self, shape: TensorShape) -> TensorShape:
-        """The element shape after an element of this shape came in."""
+        """The element shape that is known after an element of the given shape is written. Raises if it does not fit."""
         if not self._element.is_compatible_with(shape):
             raise ValueError(f"Incompatible shape for value ({shape}), expected ({self._element})")
         return self._element.merge_with(shape) if self._infer else self._element
 
     def _zero(self) -> Tensor:
         if not self._element.is_fully_defined():
-            text = f"an element that was not written is read, and the element shape ({self._element}) is not known"
+            text = (
+                f"Cannot read an element that was not written, because the element shape ({self._element}) is not "
+                "fully known: write the element first, or pass `element_shape`"
+            )
             raise errors.InvalidArgumentError(message=text) if stream.current().symbolic else ValueError(text)
         return stream.record(_ZEROS, static(shape=tuple(self._element.as_list()), dtype=self._dtype), ())
 
     def _all(self) -> list[Tensor]:
-        """The elements one by one, zeros for those not written."""
+        """The elements as a list of tensors, with zeros for those not written."""
         if self._buffer is not None:
             return list(stream.record(_UNSTACK, NO_STATIC, (self._buffer,))) if self._length() else []
         return [self._zero() if t is None else t for t in self._items]
@@ -206,11 +214,16 @@ class TensorArray:
         return self.stack() if packed is None else packed
 
     def read(self, index: Any, name: str | None = None) -> Tensor:
-        """The element at an index. Eagerly it is cleared then, unless `clear_after_read=False`.
+        """The element at an index. In eager mode it cannot be read again, unless `clear_after_read` is False.
+
+        Args:
+          index: an integer, or an integer scalar tensor.
+          name: of no effect.
 
         Raises:
-          OutOfRangeError: eagerly, no such element (InvalidArgumentError in a captured program, where known).
-          InvalidArgumentError: eagerly, it was read before and is cleared.
+          OutOfRangeError: the index is out of range. While a graph is captured this is an InvalidArgumentError, and is
+            raised only if the index is known.
+          InvalidArgumentError: the element has been read before (in eager mode).
         """
         index = to_tensor(index)
         if is_symbolic(index):
@@ -235,13 +248,20 @@ class TensorArray:
     def write(self, index: Any, value: Any, name: str | None = None) -> "TensorArray":
         """Sets the element at an index.
 
+        Args:
+          index: an integer, or an integer scalar tensor.
+          value: the element, or a value that converts to it.
+          name: of no effect.
+
         Returns:
-          The array to go on with.
+          The array with the new element. Use it instead of this array from now on.
 
         Raises:
-          OutOfRangeError: eagerly, past the end (InvalidArgumentError in a captured program, where known).
-          InvalidArgumentError: a value of another dtype. ValueError: of another shape.
-          SymbolicValueError: the index is a tensor of a captured program, and the array may grow.
+          OutOfRangeError: the index is out of range. While a graph is captured this is an InvalidArgumentError, and is
+            raised only if the index is known.
+          InvalidArgumentError: `value` has another dtype.
+          ValueError: `value` has another shape.
+          SymbolicValueError: the index is a tensor of a captured function, and `dynamic_size` is set.
         """
         index, value = to_tensor(index), self._value(value)
         element = self._checked(value.shape)
@@ -270,7 +290,7 @@ class TensorArray:
         return self._with(items, None, element)
 
     def gather(self, indices: Any, name: str | None = None) -> Tensor:
-        """The elements at several indices, [n, *element shape]."""
+        """The elements at several indices, as a tensor [n, *element shape]."""
         indices = to_tensor(indices)
         if is_symbolic(indices):
             return stream.record(_READ, NO_STATIC, (self._array(), indices))
@@ -298,10 +318,12 @@ class TensorArray:
         return out
 
     def stack(self, name: str | None = None) -> Tensor:
-        """All elements, [size, *element shape]; zeros for those not written.
+        """All elements as one tensor [size, *element shape], with zeros for those not written.
 
         Raises:
-          ValueError: none was written and no `element_shape` is known (InvalidArgumentError in a captured program).
+          ValueError: an element was not written, and the shape of the elements is not known. While a graph is captured
+            this is an InvalidArgumentError.
+          InvalidArgumentError: the elements have different shapes.
         """
         if self._buffer is not None:
             return self._buffer
@@ -316,17 +338,20 @@ class TensorArray:
         try:
             return stream.record(_STACK, NO_STATIC, tuple(items))
         except (TypeError, ValueError) as e:
-            raise errors.InvalidArgumentError(message=f"cannot stack elements of different shapes: {e}") from None
+            raise errors.InvalidArgumentError(
+                message=f"The elements of the TensorArray have different shapes and cannot be stacked: {e}"
+            ) from None
 
     def unstack(self, value: Any, name: str | None = None) -> "TensorArray":
-        """Makes the rows of `value` the elements.
+        """Replaces all elements by the rows of `value`.
 
         Raises:
-          ValueError: eagerly, more rows than the size, which is not dynamic.
+          ValueError: `value` is a scalar; or, in eager mode, it has more rows than the array has elements, and the
+            array cannot grow.
         """
         value = self._value(value)
         if not value.aval.shape:
-            raise ValueError("cannot unstack a scalar into a TensorArray")
+            raise ValueError("`value` of TensorArray.unstack must have at least one axis, received a scalar")
         rows = value.aval.shape[0]
         if not stream.current().symbolic and rows > self._length() and not self._dynamic:
             raise ValueError(f"Cannot unstack {rows} tensors into a TensorArray of static size {self._length()} ")
@@ -335,10 +360,10 @@ class TensorArray:
         return self._with([], value, element)
 
     def concat(self, name: str | None = None) -> Tensor:
-        """The elements joined along their first axis.
+        """The elements concatenated along their first axis.
 
         Raises:
-          InvalidArgumentError: eagerly, for scalars (ValueError in a captured program).
+          InvalidArgumentError: the elements are scalars. While a graph is captured this is a ValueError.
         """
         if self._buffer is not None and len(self._buffer.aval.shape) > 1:
             return stream.record(_FLAT, NO_STATIC, (self._buffer,))
@@ -351,10 +376,16 @@ class TensorArray:
         return stream.record(_JOIN, NO_STATIC, tuple(items))
 
     def split(self, value: Any, lengths: Any, name: str | None = None) -> "TensorArray":
-        """Makes parts of `value`, of these lengths along the first axis, the elements.
+        """Replaces all elements by parts of `value`, cut along its first axis.
+
+        Args:
+          value: a tensor.
+          lengths: the number of rows of each part.
+          name: of no effect.
 
         Raises:
-          InvalidArgumentError: the lengths do not add up to the rows of `value`, or are too many.
+          InvalidArgumentError: the lengths do not add up to the number of rows of `value`; or there are not as many
+            lengths as elements, and the array cannot grow.
         """
         value = self._value(value)
         sizes = np.asarray(to_tensor(lengths)).tolist()

@@ -1,6 +1,7 @@
-"""`Body`: the pure JAX function of a captured function, free of variables and tensors.
+"""`Body`: the pure JAX function that a captured function computes. It holds no variables and no tensors.
 
-The caches of compiled programs hold it; if it held the variables, no model that ran under a tape would ever be freed.
+The caches of compiled programs keep a body alive. If it held variables, a model that once ran under a tape would never
+be freed.
 """
 
 from collections.abc import Sequence
@@ -15,15 +16,19 @@ __all__ = ["Body"]
 
 
 class Body:
-    """A graph with the order of its inputs.
+    """A captured graph, and where each of its inputs comes from.
 
     Args:
-      graph: takes its placeholders, then inputs of three kinds, in `order`.
-      n_given: how many placeholders. n_cells: how many inputs are variables.
-      order: (kind, place) of each input: kind 0 a variable, 1 an array that is passed, 2 one of `built_in`.
-      built_in: constants of the program.
-      scalars: ``(number, ScalarKind)`` for each Python number: constants too, but for those at `draws`, the places of
-        random ops in their sequences, which are passed.
+      graph: the captured graph. It takes values for its placeholders, followed by inputs of three kinds as listed in
+        `order`.
+      n_given: the number of placeholders.
+      n_cells: the number of inputs that are variables.
+      order: a pair (kind, position) for each input. Kind 0 is a variable, 1 an array that is passed at each call, and
+        2 one of `built_in`.
+      built_in: arrays that are constants of the program.
+      scalars: a pair ``(number, ScalarKind)`` for each Python number. They are constants of the program, except those
+        whose positions are in `draws`.
+      draws: positions in `scalars` of the counters of random ops, which are passed at each call.
     """
 
     def __init__(
@@ -42,9 +47,9 @@ class Body:
         self.scalars, self.draws = scalars, draws
 
     def __call__(self, arrays: Sequence[Any], draws: Sequence[Any] = ()) -> tuple:
-        """The graph's outputs for placeholders, variables and passed arrays, in this order."""
+        """The graph's outputs. `arrays` holds the values of placeholders and variables, and the passed arrays."""
         first, last = self.n_given, self.n_given + self.n_cells
-        # Ops call methods of `jax.Array`, which NumPy's lack.
+        # Ops call methods of `jax.Array` that NumPy arrays lack, so the constants are converted.
         built_in = [jnp.asarray(value) for value in self.built_in]
         groups = (arrays[first:last], arrays[last:], built_in)
         scalars: list[Any] = [jnp.asarray(value, kind.dtype) for value, kind in self.scalars]
@@ -53,12 +58,12 @@ class Body:
         return tuple(self.graph([*arrays[:first], *(groups[kind][i] for kind, i in self.order)], scalars))
 
     def in_stream(self, *arrays: Any) -> tuple:
-        """As the function of an op: draws are the last arguments."""
+        """The function as that of an op. The last arguments are the counters of random ops."""
         split = len(arrays) - len(self.draws)
         return self(arrays[:split], arrays[split:])
 
     def alone(self, *arrays: Any) -> tuple:
-        """As a program: draws come as one vector, the last argument."""
+        """The function as a program of its own. The last argument is a vector with the counters of random ops."""
         if not self.draws:
             return self(arrays)
         return self(arrays[:-1], [arrays[-1][i] for i in range(len(self.draws))])

@@ -1,5 +1,7 @@
-"""Python inside compiled programs: `tf.print`, `tf.py_function`, `tf.numpy_function`."""
+"""Python code that runs inside compiled programs: `tf.print`, `tf.py_function` and `tf.numpy_function`."""
 
+import pprint
+import random
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,6 +14,7 @@ from jax.experimental import io_callback
 
 from tapejax._src.core import dtypes, errors, nest
 from tapejax._src.core.convert import convert_to_tensor
+from tapejax._src.core.printed import array_text, rows_text
 from tapejax._src.core.public import public
 from tapejax._src.core.specs import TensorSpec
 from tapejax._src.core.tensor import Tensor, from_value
@@ -32,18 +35,20 @@ def print_(
     end: str = "\n",
     name: str | None = None,
 ) -> None:
-    """Prints values, tensors shortened to `summarize` elements at each end of an axis.
+    """Prints values. Of long tensors, only the first and last elements of each axis are printed.
 
-    In a captured function it prints each time the compiled program runs, in order.
+    In a captured function it prints each time the compiled program runs. Several prints keep their order.
 
     Args:
-      *inputs: tensors, structures of them, and other values.
-      output_stream: file object (default: standard error), or "file://path" to append to.
-      summarize: how many elements; -1 for all.
-      sep: between inputs. end: after the last.
+      *inputs: tensors, structures of tensors, and other values.
+      output_stream: a file object (by default standard error), or "file://path" to append to a file.
+      summarize: how many elements are printed at each end of an axis; -1 for all.
+      sep: the text between two inputs.
+      end: the text after the last input.
+      name: of no effect.
 
     Raises:
-      ValueError: `output_stream` is another string.
+      ValueError: `output_stream` is a string that does not start with "file://".
 
     Source: https://www.tensorflow.org/api_docs/python/tf/print
 
@@ -54,34 +59,29 @@ def print_(
     if isinstance(output_stream, str) and not output_stream.startswith("file://"):
         raise ValueError(f"`output_stream` is {output_stream!r}; a string must start with 'file://'")
 
+    given = _PrintedTensors()
+    # TensorFlow joins templates, in which a placeholder stands for each tensor. They have the layout of `pprint`.
+    names = given.names_for(sep.join(pprint.pformat(nest.map_structure(_blank, value)) for value in inputs))
+    template = sep.join(given.template(value, names) for value in inputs)
+    alone = len(inputs) == 1 and isinstance(inputs[0], (Tensor, Variable))
+
     def write(*arrays: Any) -> None:
-        rest = iter(arrays)
-        values = [
-            nest.map_structure(lambda v: _Shown(next(rest)) if isinstance(v, (Tensor, Variable)) else v, value)
-            for value in inputs
-        ]
-        with np.printoptions(
-            edgeitems=summarize if summarize >= 0 else 10**9, threshold=2 * summarize if summarize >= 0 else sys.maxsize
-        ):
-            line = (_alone(values[0]) if len(values) == 1 else sep.join(map(_text, values))) + end
+        text = given.text(template, names, arrays, summarize, alone) + end
         if isinstance(output_stream, str):
             with open(output_stream[7:], "a") as file:
-                file.write(line)
+                file.write(text)
         else:
-            output_stream.write(line)
+            output_stream.write(text)
 
-    tensors = [
-        convert_to_tensor(t) for value in inputs for t in nest.flatten(value) if isinstance(t, (Tensor, Variable))
-    ]
     if not stream.current().symbolic:
-        write(*map(np.asarray, tensors))
+        write(*map(np.asarray, given.tensors))
         return
-    passed = [t for t in tensors if t.aval.dtype != object]
+    passed = [t for t in given.tensors if t.aval.dtype != object]
 
     def run(*arrays: Any) -> tuple:
         def emit(*values: Any) -> None:
             rest = iter(values)
-            write(*(t._value if t.aval.dtype == object else np.asarray(next(rest)) for t in tensors))
+            write(*(t._value if t.aval.dtype == object else np.asarray(next(rest)) for t in given.tensors))
 
         if not replay.on:
             jax.debug.callback(emit, *arrays, ordered=True)
@@ -90,55 +90,91 @@ def print_(
     stream.record(Op("print", run, differentiable=False, acts=True), NO_STATIC, tuple(passed))
 
 
-class _Shown:
-    """A tensor's value on its way to the text."""
-
-    def __init__(self, array: np.ndarray):
-        self.array = array
+def _blank(value: Any) -> Any:
+    return "" if isinstance(value, (Tensor, Variable, nest.CompositeTensor)) else value
 
 
-def _alone(value: Any) -> str:
-    """The text of a single value: a string is not quoted then."""
-    if isinstance(value, _Shown) and value.array.dtype == object and value.array.ndim == 0:
-        return value.array.item().decode(errors="replace")
-    return _text(value)
+class _PrintedTensors:
+    """The tensors among the values that `tf.print` was given, and how each of them becomes text.
 
+    Attributes:
+      tensors: the dense tensors, among them the components of sparse and ragged tensors.
+    """
 
-def _text(value: Any) -> str:
-    if isinstance(value, _Shown):
-        array = value.array
-        if array.dtype == object:
-            quoted = np.vectorize(lambda b: f'"{b.decode(errors="replace")}"', otypes=[object])(array)
-            return (
-                quoted.item() if array.ndim == 0 else np.array2string(quoted, separator=" ", formatter={"object": str})
-            )
-        return np.array2string(array, separator=" ", formatter={"float_kind": lambda x: f"{x:.8g}".removesuffix(".0")})
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{k!r}: {_text(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        inner = ", ".join(map(_text, value))
-        return f"[{inner}]" if isinstance(value, list) else f"({inner})"
-    return str(value)
+    def __init__(self) -> None:
+        self.tensors: list[Tensor] = []
+        self._forms: list[tuple[Any, int]] = []  # a composite, or None; the number of its dense tensors
+
+    @staticmethod
+    def names_for(text: str) -> str:
+        """A placeholder that does not occur in `text`."""
+        placeholder, digits = "{}", random.Random(5)
+        while placeholder in text:
+            placeholder += str(digits.randint(0, 9))
+        return placeholder
+
+    def template(self, value: Any, placeholder: str) -> str:
+        """The text of one value, with a placeholder for each tensor in it."""
+        leaves = [self._leaf(leaf, placeholder) for leaf in nest.flatten(value)]
+        if isinstance(value, str):
+            return value
+        text = pprint.pformat(nest.pack_sequence_as(value, leaves))
+        return text.replace(f"'{placeholder}'", placeholder)
+
+    def _leaf(self, leaf: Any, placeholder: str) -> Any:
+        if isinstance(leaf, (Tensor, Variable)):
+            self._add(None, [convert_to_tensor(leaf)])
+        elif type(leaf).__name__ == "RaggedTensor" and isinstance(leaf, nest.CompositeTensor):
+            self._add(leaf, leaf._components())
+        elif type(leaf).__name__ == "SparseTensor" and isinstance(leaf, nest.CompositeTensor):
+            for part in leaf._components():
+                self._add(None, [part])
+            return f"SparseTensor(indices={placeholder}, values={placeholder}, shape={placeholder})"
+        else:
+            return leaf
+        return placeholder
+
+    def _add(self, composite: Any, tensors: Sequence[Tensor]) -> None:
+        self.tensors += tensors
+        self._forms.append((composite, len(tensors)))
+
+    def text(self, template: str, placeholder: str, arrays: Sequence[Any], summarize: int, alone: bool) -> str:
+        """The template with the text of the given values in place of the placeholders."""
+        if alone and arrays[0].dtype == object and arrays[0].ndim == 0:
+            return arrays[0].item().decode(errors="replace")  # a string that is printed alone is not quoted
+        rest = iter(arrays)
+        pieces = template.split(placeholder)
+        out = pieces[0]
+        for (composite, count), piece in zip(self._forms, pieces[1:], strict=True):
+            values = [next(rest) for _ in range(count)]
+            if composite is None:
+                out += array_text(values[0], summarize)
+            else:
+                rows = composite._with_components([from_value(np.asarray(v)) for v in values])
+                out += rows_text(rows.to_list(), summarize)
+            out += piece
+        return out
 
 
 @public("py_function")
 def py_function(
     func: Callable | None = None, inp: Sequence[Any] | None = None, Tout: Any = None, name: str | None = None
 ) -> Any:
-    """Calls a Python function on eager tensors, also from inside compiled programs; differentiable.
+    """Calls a Python function on eager tensors, also from inside compiled programs. It can be differentiated.
 
     Args:
-      func: function of tensors that returns a tensor, a list of them, or None.
-      inp: its arguments: tensors, or what becomes one.
-      Tout: dtype or list of dtypes of the results. In a captured function a `TensorSpec` each: XLA must know the
-        shapes; with dtypes alone the function that is being captured runs as Python instead.
+      func: a function of tensors that returns a tensor, a list of tensors, or None.
+      inp: a list of its arguments: tensors, or values that convert to tensors.
+      Tout: the dtype of the result, or a list of dtypes. In a captured function give a `TensorSpec` for each result,
+        because XLA must know the shapes. With dtypes alone, the function that is being captured runs as Python.
+      name: of no effect.
 
     Returns:
       A tensor, or a list of tensors if `Tout` is a list.
 
     Raises:
       ValueError: `func` or `inp` is missing.
-      InvalidArgumentError: results of other dtypes.
+      InvalidArgumentError: the results have other dtypes than `Tout`, or another number.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/py_function
 
@@ -157,12 +193,22 @@ def numpy_function(
     stateful: bool = True,
     name: str | None = None,
 ) -> Any:
-    """Calls a Python function on NumPy arrays, also from inside compiled programs; it has no gradient.
+    """Calls a Python function on NumPy arrays, also from inside compiled programs. It has no gradient.
 
     Args:
-      func: function of arrays that returns an array or a list of them.
-      inp: its arguments. Tout: as of `py_function`.
-      stateful: False lets XLA leave out or repeat calls.
+      func: a function of NumPy arrays that returns an array or a list of arrays.
+      inp: a list of its arguments: tensors, or values that convert to tensors.
+      Tout: the dtype of the result, or a list of dtypes. In a captured function give a `TensorSpec` for each result,
+        because XLA must know the shapes. With dtypes alone, the function that is being captured runs as Python.
+      stateful: whether `func` has side effects. False allows XLA to leave out or repeat calls.
+      name: of no effect.
+
+    Returns:
+      A tensor, or a list of tensors if `Tout` is a list.
+
+    Raises:
+      ValueError: `func` or `inp` is missing.
+      InvalidArgumentError: the results have other dtypes than `Tout`, or another number.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/numpy_function
 
@@ -173,7 +219,7 @@ def numpy_function(
     return _call_python(func, inp, Tout, False, stateful)
 
 
-# What TensorFlow makes of an exception in a Python function; of others an UnknownError.
+# The classes to which TensorFlow translates exceptions of a Python function. All others become an UnknownError.
 _ERRORS: Any = (
     ((TypeError, ValueError), errors.InvalidArgumentError),
     (StopIteration, errors.OutOfRangeError),
@@ -184,7 +230,7 @@ _ERRORS: Any = (
 
 def _call_python(func: Callable | None, inp: Any, outs: Any, tensors: bool, stateful: bool = True) -> Any:
     if func is None or inp is None:
-        raise ValueError(f"`{'func' if func is None else 'inp'}` is missing")
+        raise ValueError(f"Argument `{'func' if func is None else 'inp'}` is missing, or is None")
     many = isinstance(outs, (list, tuple))
     specs = list(outs) if many else [] if outs is None else [outs]
     given = [v if isinstance(v, Variable) else convert_to_tensor(v) for v in inp]
@@ -247,7 +293,7 @@ def _checked(results: list[Any], specs: list[Any]) -> list[Tensor]:
 
 
 def _differentiable(call: Callable, func: Callable, specs: list[Any], structs: list[Any]) -> Callable:
-    """`call` with the gradient that a tape around `func` computes, in Python again."""
+    """`call` with a gradient. The gradient calls `func` again in Python, under a gradient tape."""
     from tapejax._src.autodiff.tape import GradientTape
 
     @jax.custom_vjp

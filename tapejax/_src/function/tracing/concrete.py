@@ -1,7 +1,7 @@
-"""`ConcreteFunction`: one captured trace of a function, and the two ways to run it.
+"""`ConcreteFunction`: a function captured for one signature, and the two ways to run it.
 
-Outside tapes it is called at once, as one jitted program that overwrites the buffers of the variables it assigns.
-Under a tape, or inside another capture, the call is one op of the stream, with one vjp.
+Without a tape it is called directly, as one jitted program that overwrites the buffers of the variables it assigns
+(`Direct`). Under a tape, or inside another capture, the call is recorded as one op, whose gradient is one vjp.
 """
 
 from collections.abc import Sequence
@@ -27,19 +27,20 @@ from tapejax._src.ops.random import draws as random
 
 __all__ = ["ConcreteFunction", "Returned"]
 
-# Host arrays up to this size become constants of the program, which XLA folds; larger ones are passed in.
+# NumPy arrays up to this size become constants of the program, with which XLA can compute in advance. Larger arrays
+# are passed to the program at each call.
 _CONSTANT_BYTES: Final = 1 << 16
 
 
 class Returned:
-    """What a function returned: the structure, and the tensors in it.
+    """The result of a function: its structure, and the tensors in it.
 
     Args:
-      value: (structure of) tensors, what becomes one, and None.
-      name: of the function.
+      value: what the function returned: a structure of tensors, of values that convert to tensors, and of None.
+      name: the function's name, for messages.
 
     Raises:
-      TypeError: anything else.
+      TypeError: `value` contains something else.
     """
 
     def __init__(self, value: Any, name: str):
@@ -47,7 +48,7 @@ class Returned:
         self._leaves: list[Any] = []
         for leaf in nest.flatten(value, expand_composites=True):
             tensor = None if leaf is None else _result(leaf, name)
-            # Strings live on the host: they are part of the structure, not of the graph.
+            # XLA has no strings. A string tensor is on the host, and is kept as a part of the structure.
             host = tensor is None or tensor.aval.dtype == object
             self._leaves.append(tensor if host else _PLACE)
             if tensor is not None and not host:
@@ -55,7 +56,7 @@ class Returned:
         self._value = nest.pack_sequence_as(value, self._leaves, expand_composites=True)
 
     def filled(self, tensors: Sequence[Any]) -> Any:
-        """The structure with these in the tensors' places."""
+        """The structure with other values in place of its tensors."""
         if self._value is _PLACE:
             return tensors[0]
         rest = iter(tensors)
@@ -81,7 +82,7 @@ def _result(leaf: Any, name: str) -> Tensor:
 
 
 class _Call(Op):
-    """A captured graph as an op, whose results are known without tracing it again."""
+    """The op that runs a captured graph. The avals of its results are known, so they are not inferred by tracing."""
 
     __slots__ = ("_avals",)
 
@@ -94,13 +95,13 @@ class _Call(Op):
 
 
 class ConcreteFunction:
-    """A function captured for one signature. Call it with tensors as the function itself.
+    """A function captured for one signature. It is called like the function itself.
 
     Args:
-      name: the Python function's.
-      captured: the capture; its results are a `Returned`.
-      arguments: the call it was captured for.
-      signature: the function's.
+      name: the name of the Python function.
+      captured: the capture, whose results are a `Returned`.
+      arguments: the arguments of the call for which the function was captured.
+      signature: the signature of the function.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/types/experimental/ConcreteFunction
     """
@@ -131,7 +132,7 @@ class ConcreteFunction:
         self._returned.tensors = []
         self._reads: list[Variable] = list(captured.reads)
         used = {id(v) for v in (*self._cells, *self._written)}
-        # Variables that were arguments are exchanged for those of each call.
+        # At each call, variables that were arguments of the captured call are replaced by those of the new call.
         self._arg_variables = [v if id(v) in used else None for v in arguments.variables]
         self._own = used - {id(v) for v in arguments.variables}
         end, n_written = captured.end, len(self._written)
@@ -148,11 +149,11 @@ class ConcreteFunction:
         )
 
     def _arrange(self, captured: Captured) -> None:
-        """Sorts what the graph takes after its placeholders: variables, arrays to pass, constants to build in."""
+        """Divides the graph's inputs into variables, arrays that are passed at each call, and built-in constants."""
         owners = variables_by_tensor()
         assigned = {id(v): v for v, _, _ in captured.assigned}
         cells = [owners[id(t)] for t in captured.inputs if id(t) in owners]
-        # Those that are overwritten come first, so that their buffers can be donated.
+        # Variables that the function assigns come first, because their buffers are donated to the program.
         self._cells: list[Variable] = sorted(cells, key=lambda v: id(v) not in assigned)
         read = {id(v) for v in cells}
         self._written: list[Variable] = [
@@ -162,7 +163,8 @@ class ConcreteFunction:
         place = {id(v): i for i, v in enumerate(self._cells)}
         self._constants: list[Tensor] = []
         self._built_in: list[np.ndarray] = []
-        self._order: list[tuple[int, int]] = []  # 0 cell, 1 constant, 2 built in; which one
+        # For each input (0, position in _cells), (1, position in _constants) or (2, position in _built_in).
+        self._order: list[tuple[int, int]] = []
         for t in captured.inputs:
             if t._value is None and not t._trace.symbolic and id(t) not in owners:
                 stream.realize(t)
@@ -175,37 +177,40 @@ class ConcreteFunction:
             else:
                 self._order.append((1, len(self._constants)))
                 self._constants.append(t)
-        # Tensors of an outer capture, or of one of JAX's transformations, are good for this one call.
+        # A trace that uses tensors of an outer capture, or of a transformation of JAX, serves one call only.
         self.reusable = all(t._value is not None and is_concrete(t._value) for t in self._constants)
 
     # Running
 
     def fits(self, variables: Sequence[Variable]) -> bool:
-        """Whether these may stand for the variables among the arguments: none is one that the trace knows itself."""
+        """Whether the trace can be called with these variables as arguments.
+
+        It cannot if it also uses one of them without having received it as an argument.
+        """
         return not any(id(v) in self._own for v in variables)
 
     @property
     def cells(self) -> list[Variable]:
-        """The variables whose values it reads."""
+        """The variables whose values the function reads."""
         return self._cells
 
     @property
     def written(self) -> list[Variable]:
-        """The variables that it assigns."""
+        """The variables that the function assigns."""
         return self._written
 
     @property
     def draws(self) -> bool:
-        """Whether it holds random ops that go on from call to call."""
+        """Whether the function contains random ops that draw other numbers at each call."""
         return bool(self._draws)
 
     def evaluate(self, tensors: Sequence[Any], cells: Sequence[Any]) -> tuple[list[Any], Any]:
-        """New values of `written` and the structure of results, from JAX arrays or tracers."""
+        """Computes the function on JAX arrays or tracers. Returns the new values of `written`, and the result."""
         outs = self._body([*tensors, *cells, *(t.__jax_array__() for t in self._constants)])
         return list(outs[: len(self._written)]), self._returned.filled(outs[len(self._written) :])
 
     def run(self, tensors: Sequence[Tensor], variables: Sequence[Variable]) -> Any:
-        """Calls the function on tensors and variables in the places of those it was captured with."""
+        """Calls the function on tensors and variables, given in the order of those in the captured call."""
         cells, written, reads = self._cells, self._written, self._reads
         if self._arg_variables:
             swap = {id(old): new for old, new in zip(self._arg_variables, variables, strict=True)}
@@ -221,7 +226,7 @@ class ConcreteFunction:
 
     def _record(self, tensors: Sequence[Tensor], cells: list[Variable], reads: list[Variable]) -> tuple:
         for variable in reads:
-            variable._read()  # tapes note it, and a loop's next turn begins
+            variable._read()  # so that tapes watch the variable, and the pending program of a training loop is run
         numbers = self._draw_numbers()
         outer = stream.current()
         if outer.symbolic:
@@ -232,7 +237,7 @@ class ConcreteFunction:
         return outs
 
     def _draw_numbers(self) -> list[tuple[Any, Any]]:
-        """The places of the random ops in their sequences, for this run."""
+        """The counters of the random ops for this call, as ``(number, ScalarKind)``. Each call advances them."""
         if self._epoch != random.epoch():
             self._runs, self._epoch = 0, random.epoch()
         run = self._runs
@@ -240,17 +245,24 @@ class ConcreteFunction:
         return [(self._scalars[i][0] + run * step, self._scalars[i][1]) for i, step in self._draws]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Runs the trace, on arguments as of the function, or its tensors alone. Python values may be left out.
+        """Runs the captured function.
+
+        Args:
+          *args: the arguments of the function. Python values, which are fixed, may be left out.
+          **kwargs: keyword arguments of the function.
+
+        Returns:
+          The result of the function.
 
         Raises:
-          TypeError: arguments that are missing or too many, or other Python values than it was captured for.
-          InvalidArgumentError: a tensor of another shape or dtype.
+          TypeError: arguments are missing or too many, or a Python value differs from that of the captured call.
+          InvalidArgumentError: a tensor has another shape or dtype.
         """
         if not kwargs and not self._arg_variables:
             try:
                 if [a.aval for a in args] == self._given_avals:
                     return self.run(args, ())
-            except AttributeError:  # not all are tensors
+            except AttributeError:  # not all arguments are tensors
                 pass
         given = self._fitting(args, kwargs)
         return self.run(given.tensors, given.variables)
@@ -259,55 +271,55 @@ class ConcreteFunction:
 
     @property
     def structured_input_signature(self) -> tuple[tuple, dict]:
-        """Arguments and keyword arguments, with a `TensorSpec` for each tensor."""
+        """The arguments and keyword arguments, with a `TensorSpec` in place of each tensor."""
         return self._fitting.structure
 
     @property
     def inputs(self) -> list[TensorSpec]:
-        """Specs of the tensors it takes."""
+        """The specs of the tensors that the function takes."""
         return [s for s in nest.flatten(self._fitting.structure) if isinstance(s, TensorSpec)]
 
     @property
     def structured_outputs(self) -> Any:
-        """What it returns, with a `TensorSpec` for each tensor."""
+        """The function's result, with a `TensorSpec` in place of each tensor."""
         return self._returned.filled(self.outputs)
 
     @property
     def outputs(self) -> list[TensorSpec]:
-        """Specs of the tensors it returns."""
+        """The specs of the tensors that the function returns."""
         return [TensorSpec(a.shape, dtypes.from_numpy(a.dtype)) for a in self._avals[len(self._written) :]]
 
     @property
     def variables(self) -> tuple[Variable, ...]:
-        """The variables it reads or assigns, in the order of creation."""
+        """The variables that the function reads or assigns, in the order in which they were made."""
         return tuple(sorted({id(v): v for v in (*self._cells, *self._written)}.values(), key=lambda v: v._number))
 
     @property
     def trainable_variables(self) -> tuple[Variable, ...]:
-        """The trainable ones of `variables`."""
+        """Those of `variables` that are trainable."""
         return tuple(v for v in self.variables if v.trainable)
 
     @property
     def captured_inputs(self) -> list[Any]:
-        """Variables and tensors that it uses besides its arguments."""
+        """The variables and tensors that the function uses besides its arguments."""
         return [*self._cells, *self._constants]
 
     @property
     def output_dtypes(self) -> Any:
-        """What it returns, with a `DType` for each tensor."""
+        """The function's result, with a `DType` in place of each tensor."""
         return self._returned.filled([s.dtype for s in self.outputs])
 
     @property
     def output_shapes(self) -> Any:
-        """What it returns, with a `TensorShape` for each tensor."""
+        """The function's result, with a `TensorShape` in place of each tensor."""
         return self._returned.filled([s.shape for s in self.outputs])
 
     @property
     def graph(self) -> Any:
-        """There is none.
+        """Not available, because tapejax has no TensorFlow graphs.
 
         Raises:
-          AttributeError: always; it says what to use.
+          AttributeError: always. The message says what to use instead.
         """
         raise AttributeError(
             "a ConcreteFunction of tapejax has no `graph` and no GraphDef: it is a JAX program. Look "
@@ -315,7 +327,7 @@ class ConcreteFunction:
         )
 
     def pretty_printed_signature(self, verbose: bool = True) -> str:
-        """Input parameters, output type and captures, as text."""
+        """The parameters, the type of the result and the captured variables, as text. `verbose` has no effect."""
         shown = [f"  {label}: {describe(value)}" for label, value in self._fitting.labels()]
         captures = [f"  {v.name}: {TensorSpec(v.shape, v.dtype)!r}" for v in self._cells] or ["  None"]
         return "\n".join(
@@ -341,18 +353,25 @@ class ConcreteFunction:
         return [*(a.struct for a in avals), *vector]
 
     def jaxpr(self) -> Any:
-        """The program as JAX's jaxpr: arguments, then variables, then constants; new values of variables, results."""
+        """The program as a jaxpr.
+
+        Its inputs are the arguments, the variables and the passed constants. Its outputs are the new values of the
+        variables, followed by the results.
+        """
         with jax.enable_x64(True):
             return jax.make_jaxpr(self._body.alone)(*self._example())
 
     def as_text(self, stage: str = "stablehlo") -> str:
-        """The program as text: "stablehlo", "hlo", or what XLA makes of it, "optimized_hlo".
+        """The program as text.
+
+        Args:
+          stage: "stablehlo" or "hlo" for the program as it is given to XLA, "optimized_hlo" for the compiled program.
 
         Raises:
-          ValueError: another stage.
+          ValueError: `stage` is something else.
         """
         if stage not in ("stablehlo", "hlo", "optimized_hlo"):
-            raise ValueError(f"`stage` is {stage!r}; there are 'stablehlo', 'hlo' and 'optimized_hlo'")
+            raise ValueError(f"`stage` must be 'stablehlo', 'hlo' or 'optimized_hlo', received {stage!r}")
         with jax.enable_x64(True):
             lowered = jax.jit(self._body.alone).lower(*self._example())
             return str(lowered.compile().as_text()) if stage == "optimized_hlo" else lowered.as_text(stage)

@@ -1,4 +1,4 @@
-"""What a captured trace was captured for, as `TensorSpec`s, and whether a call of it fits."""
+"""Checks the arguments of a call against those for which a function was captured."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -17,14 +17,16 @@ __all__ = ["Fitting"]
 
 
 class Fitting:
-    """Puts the arguments of a call into the structure of those that a trace was captured for.
+    """Brings the arguments of a call into the structure of the arguments for which a function was captured.
 
     Args:
-      name: of the function. arguments: what it was captured for. signature: the function's.
+      name: the function's name, for messages.
+      arguments: the arguments for which it was captured.
+      signature: the function's signature.
 
     Attributes:
-      structure: arguments and keyword arguments, with a `TensorSpec` for each tensor, named by where it stands: "d_a"
-        is ``d["a"]``.
+      structure: the arguments and keyword arguments, with a `TensorSpec` in place of each tensor. Its name tells where
+        the tensor is: "d_a" stands for ``d["a"]``.
     """
 
     def __init__(self, name: str, arguments: Arguments, signature: Signature):
@@ -38,16 +40,16 @@ class Fitting:
         self.structure = nest.pack_sequence_as(given, list(map(_spec, leaves, paths)), expand_composites=True)
 
     def labels(self) -> list[tuple[str, Any]]:
-        """Each parameter as text, and what it was captured for."""
+        """A pair for each parameter: its name as text, and the value for which the function was captured."""
         args, kwargs = self.structure
         return list(zip(self._signature.labels(len(args), tuple(kwargs)), (*args, *kwargs.values()), strict=True))
 
     def __call__(self, args: tuple, kwargs: dict[str, Any]) -> Arguments:
-        """A call's arguments. Python values may be left out, and must be the same otherwise.
+        """The arguments of a call. Python values may be left out; if given, they must be equal to the captured ones.
 
         Raises:
-          TypeError: arguments that are missing or too many, or other Python values.
-          InvalidArgumentError: a tensor of another shape or dtype.
+          TypeError: arguments are missing or too many, or a Python value differs.
+          InvalidArgumentError: a tensor has another shape or dtype.
         """
         wanted, named = self.structure
         if len(args) > len(wanted):
@@ -83,7 +85,7 @@ class Fitting:
                 raise self._refusal(e) from None
         if isinstance(spec, Variable):
             fits = isinstance(value, Variable)
-        else:  # what is no literal may have no truth value when compared
+        else:  # only literals are compared by `==`, which for other objects may not return a bool
             fits = value is spec or (type(value) in LITERALS and type(spec) in LITERALS and value == spec)
         if not fits:
             raise self._refusal(f"Can not cast {describe(value)} to {describe(spec)}")
@@ -96,7 +98,7 @@ class Fitting:
 
 
 def _paths(value: Any, name: str) -> list[str]:
-    """A name for each leaf of a structure."""
+    """One name for each leaf of a structure, made of the given name and the keys that lead to the leaf."""
     if not nest.is_nested(value):
         return [name] * len(nest.flatten(value, expand_composites=True))
     parts = nest.children(value)

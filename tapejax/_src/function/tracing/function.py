@@ -1,4 +1,4 @@
-"""`tf.function`: captures a Python function once per signature, and calls the compiled graph from then on."""
+"""`tf.function`: captures a Python function once for each signature, and then calls the compiled graph."""
 
 import functools
 import logging
@@ -25,22 +25,32 @@ from tapejax._src.function.tracing.signature import Arguments, Signature
 __all__ = ["Function", "function", "functions_run_eagerly", "run_functions_eagerly"]
 
 _log = logging.getLogger("tapejax")
-# Traces hold compiled programs; a function called with ever new Python values keeps the latest.
+# The number of traces that a function keeps. Each holds a compiled program, so a function that is called with new
+# Python values all the time keeps only the latest ones.
 MAX_TRACES: Final = 256
-# TensorFlow warns when five of the latest calls, about ten, were traced.
+# Like TensorFlow, warn if five of about the last ten calls had to be traced.
 _FREQUENT: Final = 5
 _HISTORY: Final = 10
 
 _eagerly = False
-# A capture shows its symbolic values in the variables that it assigns: one at a time, and other threads wait.
+# While a function is captured, the variables that it assigns hold symbolic values. So only one thread captures at a
+# time, and other threads wait.
 _tracing: Final = threading.RLock()
 
 
 @public("config.run_functions_eagerly", "config.experimental_run_functions_eagerly")
 def run_functions_eagerly(run_eagerly: bool) -> None:
-    """Makes every `tf.function` run as plain Python (True), for debugging, or captured again (False).
+    """Switches between running every `tf.function` as plain Python, for debugging, and running it captured.
+
+    Args:
+      run_eagerly: True for plain Python, False (the default setting) for captured functions.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/config/run_functions_eagerly
+
+    >>> run_functions_eagerly(True)
+    >>> functions_run_eagerly()
+    True
+    >>> run_functions_eagerly(False)
     """
     global _eagerly
     _eagerly = bool(run_eagerly)
@@ -48,21 +58,24 @@ def run_functions_eagerly(run_eagerly: bool) -> None:
 
 @public("config.functions_run_eagerly", "config.experimental_functions_run_eagerly")
 def functions_run_eagerly() -> bool:
-    """Whether `run_functions_eagerly` is on.
+    """Whether every `tf.function` runs as plain Python, as set by `run_functions_eagerly`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/config/functions_run_eagerly
+
+    >>> functions_run_eagerly()
+    False
     """
     return _eagerly
 
 
 class Function:
-    """What `function` makes: a callable with one compiled trace for each signature it was called with.
+    """A callable that holds a compiled trace for each signature it was called with. `tf.function` returns one.
 
     Args:
-      python_function: what is captured.
-      signature: how its arguments bind.
-      convert: whether Python control flow on tensors is captured too (AutoGraph).
-      name: for messages and profiles.
+      python_function: the function to capture.
+      signature: the signature of the function.
+      convert: whether Python's control flow on tensors is captured too (AutoGraph).
+      name: the name shown in messages and profiles.
     """
 
     __slots__ = ("__dict__", "__weakref__", "_instance")
@@ -75,15 +88,15 @@ class Function:
         self._convert = convert
         self._name = name
         self._traces: OrderedDict[tuple, ConcreteFunction | None] = OrderedDict()
-        # Calls with tensors alone, by position: the same traces by the tensors' avals.
+        # A faster table for calls with tensors only, passed by position: from their avals to the trace.
         self._fast: dict[tuple, ConcreteFunction] = {}
         self._tracings = 0
-        self._recent: deque[int] = deque([0])  # calls since each of the latest tracings
+        self._recent: deque[int] = deque([0])  # for each of the latest tracings, the number of calls until the next
         self._bound: dict[int, _Method] = {}
 
     @property
     def input_signature(self) -> Any:
-        """The TensorSpecs asked for, or None."""
+        """The TensorSpecs passed to `tf.function` as `input_signature`, or None."""
         return self._signature.specs
 
     @property
@@ -92,7 +105,10 @@ class Function:
         return self._name
 
     def __get__(self, instance: Any, owner: Any) -> "Function":
-        """As a method: a function of its own for each instance, whose traces do not keep the instance alive."""
+        """Makes a method of the function. Each instance gets a function of its own.
+
+        The function's traces do not keep the instance alive.
+        """
         if instance is None:
             return self
         method = self._bound.get(id(instance))
@@ -100,7 +116,7 @@ class Function:
             method = self._method(instance)
         handle = method.handle()
         if handle is None:
-            # What is handed out does, so that `Model().call(x)` has an instance to run on.
+            # The returned object keeps the instance alive, so that `Model().call(x)` works.
             handle = Function.__new__(Function)
             handle.__dict__ = method.function.__dict__
             handle._instance = instance
@@ -115,7 +131,11 @@ class Function:
 
     @property
     def trace_identity(self) -> Any:
-        """What this is known by as an argument of another function: for a method, what stays as its instance does."""
+        """The object that identifies this function if it is an argument of another `tf.function`.
+
+        Reading a method gives a new object each time. So a method is identified by an object that lives as long as
+        the instance.
+        """
         return self.python_function if isinstance(self.python_function, _Bound) else self
 
     def _method(self, instance: Any) -> "_Method":
@@ -131,13 +151,13 @@ class Function:
         return method
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Calls the function: from its trace, or capturing it first."""
+        """Calls the compiled function. If there is no trace for these arguments, the function is captured first."""
         if _eagerly or stream.is_eager():
             return self.python_function(*args, **kwargs)
         if not kwargs:
             try:
                 fast = self._fast.get(tuple([a.aval for a in args]))
-            except AttributeError:  # not all are tensors
+            except AttributeError:  # not all arguments are tensors
                 fast = None
             if fast is not None:
                 self._recent[-1] += 1
@@ -162,7 +182,8 @@ class Function:
         ):
             self._fast[tuple([a.aval for a in args])] = concrete
         if given.variables and not concrete.fits(given.variables):
-            # A variable came as an argument that the trace also knows by itself: such calls get their own.
+            # One of the variables among the arguments is also used by the trace without being an argument. Such a call
+            # gets a trace of its own.
             key = (*key, *map(id, given.variables))
             concrete = self._traces.get(key) or self._traced(given, key)
             if concrete is None:
@@ -174,7 +195,7 @@ class Function:
         return returned.filled(returned.tensors)
 
     def _traced(self, given: Arguments, key: tuple) -> ConcreteFunction | None:
-        """Captures the function for a call; None where it must run as Python instead."""
+        """Captures the function for a call. Returns None if it cannot be captured and must run as Python."""
         with _tracing:
             if key in self._traces:  # captured by another thread meanwhile
                 return self._traces[key]
@@ -194,7 +215,7 @@ class Function:
 
     def _capture(self, given: Arguments) -> ConcreteFunction:
         if any(t.aval.dtype == object for t in given.tensors):
-            raise SymbolicValueError("strings live on the host")
+            raise SymbolicValueError("XLA has no strings: a string tensor cannot be an argument of a compiled function")
         fn = self._converted()
 
         def body(*tensors: Tensor) -> Returned:
@@ -210,7 +231,7 @@ class Function:
         captured = captured_now()
         if variable.count() != before:
             if not self._traces:
-                # Variables made in the first trace exist from now on: the trace to keep is one that uses them.
+                # The first trace has made variables. It is traced again, and the second trace uses these variables.
                 before = variable.count()
                 captured = captured_now()
             if variable.count() != before:
@@ -231,7 +252,7 @@ class Function:
         return autograph.convert(self.python_function)
 
     def _warn(self, error: SymbolicValueError) -> None:
-        """Says once per trace why the function runs as Python, and where."""
+        """Logs, once for each signature, why the function runs as Python, and which line is the cause."""
         lines = [f for f in traceback.extract_tb(error.__traceback__) if not trie.is_own(f.filename)]
         code = getattr(self.python_function, "__code__", None)
         where = (
@@ -266,13 +287,20 @@ class Function:
                 self._name,
             )
 
-    # What TensorFlow's object offers besides
+    # Other methods of TensorFlow's class
 
     def get_concrete_function(self, *args: Any, **kwargs: Any) -> ConcreteFunction:
-        """The trace for these arguments, captured if there is none. Tensors may be given as `TensorSpec`s.
+        """The captured function for given arguments. If there is none yet, the function is captured.
+
+        Args:
+          *args: the arguments of the function. A `TensorSpec` may take the place of a tensor.
+          **kwargs: keyword arguments of the function.
+
+        Returns:
+          A `ConcreteFunction`.
 
         Raises:
-          UnsupportedError: a spec with an unknown dimension: XLA compiles for known shapes.
+          UnsupportedError: a `TensorSpec` has unknown sizes, but XLA compiles for known shapes only.
           SymbolicValueError: the function cannot be captured.
         """
         if not args and not kwargs and self._signature.specs is not None:
@@ -280,7 +308,7 @@ class Function:
         return self.lookup(args, kwargs)[0]
 
     def lookup(self, args: tuple, kwargs: dict[str, Any]) -> tuple[ConcreteFunction, Arguments]:
-        """The trace for these arguments, and the arguments as it takes them; as `get_concrete_function`."""
+        """The same as `get_concrete_function`, which also returns the arguments in the form that the trace takes."""
         values, named = _map_specs((args, kwargs), self._name)
         given = self._signature.bind(values, named)
         found = self._traces.get(given.key)
@@ -290,18 +318,23 @@ class Function:
         return found, given
 
     def experimental_get_tracing_count(self) -> int:
-        """How often the Python function was run to capture it."""
+        """The number of times that the Python function was run in order to capture it."""
         return self._tracings
 
     def pretty_printed_concrete_signatures(self, verbose: bool = True) -> str:
-        """All signatures captured so far, as text."""
+        """All signatures captured so far, as text. `verbose` has no effect."""
         return "\n\n".join(c.pretty_printed_signature(verbose) for c in self._concretes())
 
     def experimental_get_compiler_ir(self, *args: Any, **kwargs: Any) -> Callable[[str], str]:
-        """A function from a stage ("hlo", "optimized_hlo", "stablehlo") to the program for these arguments, as text.
+        """Gives access to the compiled program for given arguments.
 
-        Raises:
-          ValueError: (by the function returned) another stage.
+        Args:
+          *args: the arguments of the function. A `TensorSpec` may take the place of a tensor.
+          **kwargs: keyword arguments of the function.
+
+        Returns:
+          A function that takes a stage, "hlo", "optimized_hlo" or "stablehlo", and returns the program as text. It
+          raises ValueError for other stages.
         """
         concrete = self.get_concrete_function(*args, **kwargs)
         return lambda stage="hlo": concrete.as_text(stage)
@@ -317,7 +350,7 @@ _MISSING: Any = object()
 
 
 class _Method:
-    """An instance's own `Function`, and the object now handed out for it, if somebody holds it."""
+    """The `Function` that belongs to an instance, and the object that was returned for it, while it is in use."""
 
     __slots__ = ("function", "handle", "ref")
 
@@ -328,7 +361,7 @@ class _Method:
 
 
 class _Bound:
-    """A function with its first argument given, which may cease to exist."""
+    """A function bound to an instance like a method, which holds only a weak reference to the instance."""
 
     def __init__(self, fn: Callable, ref: Callable[[], Any]):
         self.fn = fn
@@ -336,18 +369,18 @@ class _Bound:
         self.__name__ = getattr(fn, "__name__", type(fn).__name__)
 
     def with_function(self, fn: Callable) -> "_Bound":
-        """The same argument for another function."""
+        """Binds another function to the same instance."""
         return _Bound(fn, self._ref)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         instance = self._ref()
         if instance is None:
-            raise ReferenceError(f"the object whose method {self.__name__} is does not exist any more")
+            raise ReferenceError(f"the object to which the method {self.__name__} belongs does not exist any more")
         return self.fn(instance, *args, **kwargs)
 
 
 def _map_specs(structure: Any, name: str) -> Any:
-    """Stand-ins for the TensorSpecs in a structure of arguments."""
+    """Replaces the TensorSpecs in a structure of arguments by placeholder tensors."""
     from tapejax._src.core import nest
 
     def stand_in(leaf: Any) -> Any:
@@ -357,7 +390,7 @@ def _map_specs(structure: Any, name: str) -> Any:
             raise UnsupportedError(
                 f"{name}.get_concrete_function({leaf!r})",
                 "XLA compiles for known shapes",
-                "Give every dimension, or call the function: it captures each shape it meets.",
+                "Give all sizes, or call the function with tensors: it is captured for each new shape.",
             )
         return stream.place(_NOWHERE, 0, aval(tuple(leaf.shape.as_list()), to_numpy(leaf.dtype)))
 
@@ -381,30 +414,35 @@ def function(
     experimental_compile: bool | None = None,
     experimental_follow_type_hints: bool | None = None,
 ) -> Any:
-    """Compiles a function: it is captured once for each signature, and from then on called as one program.
+    """Compiles a function: it is captured once for each signature, and then called as one program.
 
-    Python runs during the capture only: side effects happen once per trace, attributes and globals are baked in.
-    Calls share a trace if their tensors agree in shape and dtype, their Python values are equal and their other
-    objects the same. What cannot be captured (reading a tensor's value, shapes that depend on values) makes the
-    function run as plain Python on the eager stream, with one warning that names the line.
+    The function's Python code runs only while it is captured. So its side effects happen once for each trace, and the
+    values of attributes and globals at that time become part of the program. Two calls share a trace if their tensors
+    have the same shapes and dtypes, their Python values are equal, and their other objects are identical.
+
+    Some functions cannot be captured, such as those that read the value of a tensor, or in which shapes depend on
+    values. They run as plain Python, like code without `tf.function`, and one warning names the line that is the cause.
 
     Args:
-      func: the function; None to use it as a decorator with arguments.
-      input_signature: TensorSpecs of the positional arguments: values are converted to them, and what does not fit
-        is refused.
+      func: the function. None returns a decorator, so that arguments can be given to it.
+      input_signature: TensorSpecs for the positional arguments. Arguments are converted to them; arguments that do
+        not fit are refused.
       autograph: whether `if`, `while` and `for` on tensors are captured.
-      jit_compile: every trace is compiled by XLA, whatever this says.
-      reduce_retracing: TensorFlow may trace with unknown dimensions; XLA compiles for each shape, so each is traced.
-      experimental_implements, experimental_autograph_options, experimental_attributes: not supported.
-      experimental_relax_shapes, experimental_compile, experimental_follow_type_hints: old names, of
-        `reduce_retracing`, `jit_compile`, and of nothing any more.
+      jit_compile: of no effect: every trace is compiled by XLA.
+      reduce_retracing: of no effect: XLA compiles for known shapes, so the function is traced for each new shape.
+      experimental_implements: not supported; must be None.
+      experimental_autograph_options: not supported; must be None.
+      experimental_attributes: not supported; must be None.
+      experimental_relax_shapes: the old name of `reduce_retracing`, of no effect.
+      experimental_compile: the old name of `jit_compile`, of no effect.
+      experimental_follow_type_hints: of no effect, as in TensorFlow.
 
     Returns:
-      A `Function`, or a decorator.
+      A `Function`, or a decorator if `func` is None.
 
     Raises:
-      TypeError: `func` is not callable, or `input_signature` is no sequence of TensorSpecs.
-      UnsupportedError: an argument that is not supported.
+      TypeError: `func` is not callable, or `input_signature` is not a sequence of TensorSpecs.
+      UnsupportedError: an argument that is not supported is given.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/function
 

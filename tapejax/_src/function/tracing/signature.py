@@ -1,7 +1,8 @@
-"""How the arguments of a captured function are bound, and which calls share a trace.
+"""Binds the arguments of a captured function, and decides which calls share a trace.
 
-Tensors and what becomes one (NumPy and JAX arrays) count by shape and dtype, variables by shape, dtype and
-whether two are the same, Python values by value, other objects by identity.
+Two calls share a trace if their arguments have equal keys. The key of a tensor, or of a NumPy or JAX array, consists of
+shape and dtype. The key of a variable consists of shape, dtype and `trainable`; a variable that occurs twice is
+recognized. Python values count by their value, and other objects by identity.
 """
 
 import copy
@@ -22,19 +23,21 @@ from tapejax._src.core.variable import Variable
 __all__ = ["LITERALS", "Arguments", "Signature", "conform", "describe"]
 
 LITERALS: Final = frozenset({int, float, bool, complex, str, bytes, type(None)})
-_KEYWORDS: Final = object()  # between the keys of positional and of keyword arguments
-_NAN: Final = object()
-_NONE: Final = object()  # no such default
+_KEYWORDS: Final = object()  # separates the keys of positional arguments from those of keyword arguments
+_NAN: Final = object()  # the key of NaN, which is not equal to itself
+_NONE: Final = object()  # takes the place of a default where a parameter has none
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 class Arguments:
-    """One call's arguments.
+    """The arguments of one call.
 
     Attributes:
-      key: equal for calls that share a trace.
-      tensors: the tensors, in the order of `nest.flatten`.
-      variables: the variables, likewise; the same one counts once.
+      args: the positional arguments.
+      kwargs: the keyword arguments.
+      key: a hashable value that is equal for calls that share a trace.
+      tensors: the tensors among the arguments, in the order of `nest.flatten`.
+      variables: the variables among the arguments, in the same order, without repetition.
     """
 
     __slots__ = ("args", "key", "kwargs", "tensors", "variables")
@@ -63,7 +66,7 @@ class Arguments:
         if isinstance(value, Variable):
             return self._variable(value)
         if isinstance(value, (np.ndarray, np.generic)):
-            # The copy that every host array gets: what the caller does to it later must not matter.
+            # Every NumPy array is copied, so that later changes to it have no effect.
             value = to_tensor(value) if value.dtype.kind in "SUO" else from_value(np.array(value))
             self.tensors.append(value)
             return value.aval
@@ -73,7 +76,9 @@ class Arguments:
         if isinstance(value, nest.CompositeTensor):
             return (kind, *[self._key(v) for v in value._components()])
         if isinstance(value, TensorSpec):
-            raise ValueError(f"{value!r} is no value: tf.TensorSpec belongs to `get_concrete_function`")
+            raise ValueError(
+                f"{value!r} is not a value. Only `get_concrete_function` accepts a tf.TensorSpec in place of a tensor"
+            )
         if isinstance(value, Mapping):
             names = sorted(value)
             return (dict, *names, *[self._key(value[n]) for n in names])
@@ -89,7 +94,7 @@ class Arguments:
         return (Variable, variable._tensor.aval, variable.trainable)
 
     def rebuilt(self, tensors: Sequence[Tensor]) -> tuple[tuple, dict[str, Any]]:
-        """The arguments with other tensors in the places of `self.tensors`."""
+        """The arguments with other tensors in place of `self.tensors`."""
         rest = iter(tensors)
         flat = [
             next(rest) if _is_tensor(leaf) else leaf
@@ -103,9 +108,10 @@ def _is_tensor(leaf: Any) -> bool:
 
 
 class _Identity:
-    """An object as part of a key: equal only to itself, and to nothing once it is gone.
+    """A part of a key that stands for an object and is equal only for the same object.
 
-    A type whose objects come and go says as `trace_identity` what stays, the same for equal ones.
+    It does not keep the object alive. When the object is gone, it is equal to nothing. If the objects of a class are
+    short-lived stand-ins for something else, the class names the lasting object in an attribute `trace_identity`.
     """
 
     __slots__ = ("_get", "_hash")
@@ -132,23 +138,23 @@ class _Identity:
 
 
 class Signature:
-    """What a Python function takes, and which `TensorSpec`s it asks for.
+    """The parameters of a Python function, and the `TensorSpec`s given for them.
 
     Args:
       fn: the function.
-      specs: for its first positional parameters, (structures of) TensorSpecs; None for no such demand.
+      specs: TensorSpecs, or structures of TensorSpecs, for the first positional parameters; None if there are none.
 
     Raises:
-      TypeError: `specs` is no sequence of TensorSpecs, or leaves out a parameter without a default.
+      TypeError: `specs` is not a sequence of TensorSpecs, or leaves out a parameter without a default.
     """
 
     def __init__(self, fn: Callable, specs: Sequence[Any] | None):
         try:
             self.signature = inspect.signature(fn)
-        except ValueError:  # some built-in functions tell nothing
+        except ValueError:  # some built-in functions have no signature that can be read
             self.signature = inspect.signature(lambda *args, **kwargs: None)
         self._read_parameters()
-        # Specs leave out the instance, which TensorFlow too tells by this name.
+        # There is no spec for the instance of a method. Like TensorFlow, this recognizes it by the name "self".
         self._skip = int(bool(self._positional) and self._positional[0].name == "self")
         self.specs = None if specs is None else self._checked(specs)
 
@@ -183,16 +189,16 @@ class Signature:
         return tuple(specs)
 
     def labels(self, count: int, names: Sequence[str]) -> list[str]:
-        """What `count` positional arguments and those of these names are called, and how they may be given."""
+        """Texts for `count` positional arguments and the named keyword arguments: name, and how they may be passed."""
         how = "POSITIONAL_OR_KEYWORD" if self._rest is None else "POSITIONAL_ONLY"
         return [*(f"{name} ({how})" for name in self.names(count)), *(f"{name} (KEYWORD_ONLY)" for name in names)]
 
     def names(self, count: int) -> list[str]:
-        """What `count` positional arguments are called."""
+        """The names of the first `count` positional arguments."""
         return [*(p.name for p in self._positional), *(f"{self._rest}_{i}" for i in range(count))][:count]
 
     def without_self(self) -> "Signature":
-        """The signature of a method, called on an instance."""
+        """The signature without the first parameter, as for a method that is called on an instance."""
         clone = copy.copy(self)
         if self._positional:
             clone.signature = self.signature.replace(parameters=list(self.signature.parameters.values())[1:])
@@ -201,10 +207,10 @@ class Signature:
         return clone
 
     def bind(self, args: tuple, kwargs: dict[str, Any]) -> Arguments:
-        """A call's arguments, defaults filled in, so that spelling does not matter.
+        """The arguments of a call, with defaults filled in, so that different ways to write a call share a trace.
 
         Raises:
-          TypeError: as Python would, or a value that does not fit its TensorSpec.
+          TypeError: the arguments do not match the parameters, or one does not fit its TensorSpec.
         """
         given = len(args)
         if not (self._plain and not kwargs and self._required <= given <= len(self._positional)):
@@ -216,7 +222,7 @@ class Signature:
         return Arguments(args, kwargs)
 
     def _constrained(self, args: tuple, kwargs: dict[str, Any]) -> tuple:
-        """The arguments as `specs` want them; those without a spec must have their default values."""
+        """The arguments converted to `specs`. Arguments without a spec must have their default values."""
         first, last = self._skip, self._skip + len(self.specs or ())
         if len(args) < last:
             raise self._refusal(f"missing a required argument: '{self.names(last)[len(args)]}'", args)
@@ -269,10 +275,10 @@ class Signature:
 
 
 def conform(value: Any, spec: TensorSpec) -> Tensor:
-    """A value as a tensor that fits a spec; what is none yet takes the spec's dtype.
+    """Converts a value to a tensor that fits a spec. Values that are not tensors are converted to the spec's dtype.
 
     Raises:
-      TypeError, ValueError: it does not fit.
+      TypeError, ValueError: the value does not fit.
     """
     if isinstance(value, (Tensor, Variable)):
         tensor = value if isinstance(value, Tensor) else value.value()
@@ -284,7 +290,7 @@ def conform(value: Any, spec: TensorSpec) -> Tensor:
 
 
 def describe(value: Any) -> str:
-    """A value's type as TensorFlow prints it: tensors by their spec, containers by their parts."""
+    """The type of a value as TensorFlow prints it: a tensor as its spec, a container with the types of its elements."""
     if isinstance(value, (Tensor, Variable, np.ndarray, np.generic)):
         dtype = dtypes.as_dtype(value.dtype)
         return repr(TensorSpec(value.shape, dtype))

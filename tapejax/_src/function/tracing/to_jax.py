@@ -1,4 +1,7 @@
-"""`to_jax`: a tapejax function as a pure JAX function of its variables, for optax, orbax, `jax.export`, `shard_map`."""
+"""`to_jax` turns a tapejax function into a pure JAX function of its variables and arguments.
+
+Such a function can be used with optax, orbax, `jax.export`, `jax.shard_map` and so on.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,20 +20,25 @@ __all__ = ["to_jax"]
 
 
 def to_jax(fn: Callable, *args: Any, **kwargs: Any) -> tuple[Callable, dict[str, jax.Array]]:
-    """The pure JAX function behind a tapejax function, and its variables.
+    """Turns a tapejax function into a pure JAX function of its variables and arguments.
 
     Args:
-      fn: function of tensors, with or without `tf.function`. It is captured, not run.
-      *args, **kwargs: arguments as `fn` takes them, or `TensorSpec`s in the places of tensors.
+      fn: a function of tensors, with or without `tf.function`. It is captured, not run.
+      *args: arguments of `fn`. A `TensorSpec` may take the place of a tensor.
+      **kwargs: keyword arguments of `fn`.
 
     Returns:
-      ``(pure, variables)``. `variables` maps names to the values now: the variables that `fn` reads or assigns, in
-      the order of their creation, names made unique. ``pure(variables, *args, **kwargs)`` takes such a dict (of arrays,
-      tracers...) and arguments like the given ones, of any shapes that `fn` can be captured for; it returns
-      ``(result, new variables)`` and changes nothing. Results are JAX arrays in the structure that `fn` returns.
+      A pair ``(pure, variables)``.
+
+      `variables` is a dictionary of the variables that `fn` reads or assigns, in the order in which they were made. It
+      maps names, which are made unique, to the current values.
+
+      ``pure(variables, *args, **kwargs)`` is the JAX function. It takes such a dictionary, of arrays or tracers, and
+      arguments like the given ones, which may have other shapes. It returns ``(result, new variables)`` and has no
+      side effects. The result consists of JAX arrays in the structure that `fn` returns.
 
     Raises:
-      UnsupportedError: `fn` draws random numbers: in JAX the key must be an argument.
+      UnsupportedError: `fn` draws random numbers. In JAX the random key must be an argument.
       SymbolicValueError: `fn` cannot be captured.
 
     >>> import jax
