@@ -1,4 +1,4 @@
-"""`import tensorflow` gives tapejax: the hook behind `tapejax.install_as_tensorflow()` and `tapejax run`."""
+"""The import hook behind `tapejax.install_as_tensorflow()` and `tapejax run`: `import tensorflow` gives tapejax."""
 
 import importlib
 import sys
@@ -12,18 +12,18 @@ from tapejax._src.core import missing
 
 
 class ModuleAlias(MetaPathFinder, Loader):
-    """Makes imports of one package name give the modules of another, the very same module objects.
+    """Makes imports under one package's name give the modules of another package. They are the same module objects.
 
     A dotted name is looked up by attributes (`tensorflow.keras.layers` is the attribute `layers` of the
-    attribute `keras` of `tapejax`), so that whatever a program can write after `tf.` it can also import, and so
-    can paths that are internal to TensorFlow, where something stands for them (`internal_paths`). A name that
-    does not resolve raises `ModuleNotFoundError` and is never looked for elsewhere: an installed TensorFlow
-    stays out of the process.
+    attribute `keras` of `tapejax`). A program can therefore import whatever it can write after `tf.`. It can also
+    import those paths internal to TensorFlow for which `internal_paths` has a counterpart. A name that does not
+    resolve raises `ModuleNotFoundError` and is never looked for elsewhere, so that an installed TensorFlow stays out
+    of the process.
 
     Args:
-      roots: From top-level name to the module that it stands for, such as `{"tensorflow": "tapejax"}`.
+      roots: The module that each top-level name stands for, such as `{"tensorflow": "tapejax"}`.
 
-    Also a context manager: the alias ends with the block.
+    It is also a context manager, which removes the alias at the end of the block.
 
     >>> import sys
     >>> with ModuleAlias({"my_json": "json"}).install():
@@ -39,11 +39,11 @@ class ModuleAlias(MetaPathFinder, Loader):
         self._made_packages: list[ModuleType] = []
         self._specs: dict[str, Any] = {}
 
-    # Installing and undoing
+    # Installing and removing
 
     @property
     def installed(self) -> bool:
-        """Whether imports go through this alias now."""
+        """Whether the alias is in effect."""
         return self in sys.meta_path
 
     def install(self) -> "ModuleAlias":
@@ -70,9 +70,9 @@ class ModuleAlias(MetaPathFinder, Loader):
         return self
 
     def uninstall(self) -> None:
-        """Takes the alias out: later imports of the names find what is really installed. May be repeated.
+        """Removes the alias. Later imports of the names find what is really installed.
 
-        Modules and objects that the program has already imported stay as they are.
+        Modules and objects that the program has already imported stay as they are. A second call changes nothing.
         """
         if not self.installed:
             return
@@ -88,7 +88,7 @@ class ModuleAlias(MetaPathFinder, Loader):
 
     @staticmethod
     def _detach(parent: str, child: str) -> None:
-        """Undoes Python's own marking of a submodule on its parent, where it was not there before."""
+        """Undoes what Python does when it imports a submodule: it sets the submodule as an attribute of its parent."""
         held, module = sys.modules.get(parent), sys.modules[f"{parent}.{child}" if parent else child]
         if held is None or vars(held).get(child) is not module:
             return
@@ -104,7 +104,7 @@ class ModuleAlias(MetaPathFinder, Loader):
     def __exit__(self, *_: object) -> None:
         self.uninstall()
 
-    # What Python's import system calls
+    # Methods that Python's import system calls
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -113,21 +113,21 @@ class ModuleAlias(MetaPathFinder, Loader):
         if fullname.partition(".")[0] not in self.roots:
             return None
         module = self._resolve(fullname)
-        # Whatever is imported by an alias may have children, so every such module answers as a package; a
-        # plain file has no __path__, which Python would take as "no children" before it asks here.
+        # Python asks for a submodule only if the parent has a __path__, which modules that are plain files do not have.
+        # Any module here may have submodules under the alias, so each gets one.
         if not hasattr(module, "__path__"):
             module.__path__ = []
             self._made_packages.append(module)
         return ModuleSpec(fullname, self, is_package=True)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """Returns the existing module: an alias makes none of its own."""
+        """Returns the module that the alias stands for. No new module is made."""
         module = self._resolve(spec.name)
         self._specs[spec.name] = module.__spec__
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Undoes the one mark that Python's loading left on the module, which has run long ago."""
+        """Restores the module's `__spec__`, which Python has replaced. The module itself was executed long ago."""
         alias = module.__spec__
         assert alias is not None
         module.__spec__ = self._specs.pop(alias.name)
@@ -144,23 +144,23 @@ class ModuleAlias(MetaPathFinder, Loader):
                 module = getattr(parent, part)
             except AttributeError as error:
                 if error.name != part:
-                    raise  # a mistake inside a module that is imported on first use
-                # `from None`: the whole message is here, a chain would say it twice.
+                    raise  # an error inside a module that is imported on first use
+                # `from None`, because a chained exception would show the same message twice.
                 message = str(error).partition(": ")[2] or "it does not exist."
                 raise ModuleNotFoundError(f"No module named {fullname!r}: {message}", name=fullname) from None
             if not isinstance(module, ModuleType) or not _belongs(module, target):
                 written = f"{missing.spelling(parent.__name__)}.{part}"
                 raise ModuleNotFoundError(
-                    f"No module named {fullname!r}: {written} is no module; use it as an attribute.",
+                    f"No module named {fullname!r}: {written} is not a module; use it as an attribute.",
                     name=fullname,
                 )
         return module
 
     def _internal(self, fullname: str, path: str) -> ModuleType | None:
-        """A module of a path that TensorFlow's users are not meant to know."""
+        """The module for a path that is internal to TensorFlow, or None if the path is a public one."""
         if not fullname.partition(".")[2] or self.roots[fullname.partition(".")[0]].partition(".")[0] != _PACKAGE:
             return None
-        from tapejax._src.compat import internal_paths  # on first use: it is no part of `import tapejax`
+        from tapejax._src.compat import internal_paths  # only here, to keep `import tapejax` short
 
         found = internal_paths.find(path)
         if found is None and path.startswith("python."):
@@ -173,7 +173,7 @@ class ModuleAlias(MetaPathFinder, Loader):
 
 
 def _belongs(module: ModuleType, target: str) -> bool:
-    """Whether a module is part of the target's package, not one that the package merely imports."""
+    """Whether a module belongs to the package of `target`, rather than being imported by that package."""
     return module.__name__.partition(".")[0] == target.partition(".")[0]
 
 
@@ -182,14 +182,14 @@ _TENSORFLOW = ModuleAlias({"tensorflow": "tapejax", "keras": "tapejax.keras"})
 
 
 def install_as_tensorflow() -> ModuleAlias:
-    """Makes `import tensorflow`, and `import keras`, give tapejax in this process, other packages included.
+    """Makes `import tensorflow` and `import keras` give tapejax in this process, also when other packages import them.
 
     All spellings work (`import tensorflow as tf`, `from tensorflow import keras`,
     `from tensorflow.keras.layers import Dense`, ...) and give the same objects as `import tapejax` does. Call
     it before the first import of TensorFlow. A real TensorFlow may be installed; it is not touched.
 
     Returns:
-      The alias, whose `uninstall()` undoes the effect. It is a context manager too. Always the same one.
+      The alias, the same object at each call. Its `uninstall()` removes it. It is also a context manager.
 
     Raises:
       RuntimeError: If the real TensorFlow or Keras is already imported.

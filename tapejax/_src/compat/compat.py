@@ -1,4 +1,7 @@
-"""``tf.compat``: text and bytes, dimensions; `v2` is tapejax itself, `v1` what TensorFlow 1's names still mean."""
+"""``tf.compat``: conversion between text and bytes, and helpers for dimensions.
+
+`tf.compat.v1` is defined in `v1.py` of this folder; `tf.compat.v2` is tapejax itself.
+"""
 
 import numbers
 import os
@@ -30,10 +33,14 @@ bytes_or_text_types = (bytes, str)
 
 
 def as_bytes(bytes_or_text: Any, encoding: str = "utf-8") -> bytes:
-    """Text encoded; bytes as they are.
+    """Encodes text as bytes. Bytes are returned as they are.
+
+    Args:
+      bytes_or_text: a string or bytes.
+      encoding: the encoding of text.
 
     Raises:
-      TypeError: it is neither.
+      TypeError: the argument is neither.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/compat/as_bytes
 
@@ -50,10 +57,14 @@ def as_bytes(bytes_or_text: Any, encoding: str = "utf-8") -> bytes:
 
 
 def as_text(bytes_or_text: Any, encoding: str = "utf-8") -> str:
-    """Bytes decoded; text as it is. Also called `as_str`.
+    """Decodes bytes as text. Text is returned as it is. `as_str` is the same function.
+
+    Args:
+      bytes_or_text: a string or bytes.
+      encoding: the encoding of bytes.
 
     Raises:
-      TypeError: it is neither.
+      TypeError: the argument is neither.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/compat/as_text
 
@@ -73,7 +84,7 @@ def as_str(bytes_or_text: Any, encoding: str = "utf-8") -> str:
 
 
 def as_str_any(value: Any, encoding: str = "utf-8") -> str:
-    """Bytes decoded; anything else as `str` writes it.
+    """Decodes bytes as text. Of anything else it returns ``str(value)``.
 
     >>> as_str_any(3)
     '3'
@@ -82,7 +93,7 @@ def as_str_any(value: Any, encoding: str = "utf-8") -> str:
 
 
 def path_to_str(path: Any) -> Any:
-    """A path object as text; anything else as it is.
+    """Turns a path object into text. Anything else is returned as it is.
 
     >>> import pathlib
     >>> path_to_str(pathlib.PurePosixPath("a/b"))

@@ -1,6 +1,7 @@
-"""`tensorflow.python.*` and Keras 2's file paths: internal to TensorFlow, and imported by much public code anyway.
+"""Counterparts of modules that are internal to TensorFlow, but that many programs import.
 
-A path that has a meaning gives a `View` of the public namespaces that hold its names.
+These are `tensorflow.python.*` and the file paths of Keras 2. `find` returns for such a path a `View`: a module in
+which the names are those of public namespaces.
 """
 
 import inspect
@@ -14,7 +15,7 @@ from tapejax._src.core.views import View, look_up
 
 __all__ = ["find"]
 
-# Under `tensorflow.python.`: the public namespaces that hold the names of a module, "" being `tf` itself.
+# For each module under `tensorflow.python.`: the public namespaces in which its names are found. "" stands for `tf`.
 _SPACES: dict[str, tuple[str, ...]] = {
     "": ("",), "autograph": ("autograph",), "client": (), "client.device_lib": (), "compat": ("compat",),
     "data": ("data",), "data.ops": ("data",), "data.ops.dataset_ops": ("data",), "data.ops.iterator_ops": ("data",),
@@ -54,7 +55,8 @@ _SPACES: dict[str, tuple[str, ...]] = {
     "util.tf_export": (), "util.tf_inspect": (),
 }  # fmt: skip
 
-# Names that mean something else there than in the public namespace, besides those of TensorFlow 1.
+# For each module: names that mean something else in it than in the public namespaces. Using one raises an error. The
+# names in `v1.REFUSED` are refused too.
 _REFUSED = {
     "framework.ops": "cast",
     "ops.array_ops": "unique_v2 unique_with_counts_v2",
@@ -68,7 +70,7 @@ _REFUSED = {
     "ops.standard_ops": "einsum split stack_v2 unique_v2 unique_with_counts_v2",
 }
 
-# Under `keras.` of Keras 2, and under `tensorflow.python.keras.`.
+# The same for the modules under Keras 2's `keras.` and under `tensorflow.python.keras.`; "" stands for `tf.keras`.
 _KERAS: dict[str, tuple[str, ...]] = {
     "api": ("",), "engine": ("", "layers"), "engine.base_layer": ("", "layers"), "engine.functional": ("",),
     "engine.input_layer": ("", "layers"), "engine.input_spec": ("layers", ""), "engine.keras_tensor": ("",),
@@ -87,10 +89,13 @@ _KERAS: dict[str, tuple[str, ...]] = {
 
 
 def find(dotted: str) -> ModuleType | None:
-    """The view for a path inside the package, such as "python.ops.math_ops" or "keras.engine.base_layer".
+    """Finds the counterpart of an internal module.
+
+    Args:
+      dotted: the module's path without "tensorflow.", such as "python.ops.math_ops" or "keras.engine.base_layer".
 
     Returns:
-      The module, always the same one; None if the path is no internal one, or has no counterpart.
+      The module, the same object at each call, or None if the path is not internal or has no counterpart.
 
     >>> find("python.ops.math_ops").reduce_sum is look_up("tapejax.reduce_sum")
     True
@@ -129,14 +134,14 @@ def _make(dotted: str) -> ModuleType | None:
 
 
 def _children(dotted: str, rest: str, table: dict[str, tuple[str, ...]]) -> dict[str, Any]:
-    """Modules one level below: after `import a.b`, `a.b.c` is there in TensorFlow too."""
+    """The modules one level below. In TensorFlow they are attributes of the module once it is imported."""
     start = f"{rest}." if rest else ""
     below = [path[len(start) :] for path in table if path.startswith(start) and path != rest]
     return {name: find(f"{dotted}.{name}") for name in below if "." not in name}
 
 
 def _plain(dotted: str) -> ModuleType | None:
-    """The package's own module of that name, if there is one."""
+    """The public module of tapejax with this name, or None."""
     try:
         found = look_up(f"tapejax.{dotted}")
     except AttributeError:
@@ -153,11 +158,11 @@ def _refused(path: str) -> set[str]:
     return first | set(_REFUSED.get(path, "").split()) - {"convert_to_tensor"}
 
 
-# What stands in no public namespace
+# Functions that are in no public namespace
 
 
 def _list_local_devices(session_config: Any = None) -> list[SimpleNamespace]:
-    """Devices as `device_lib` described them; of the memory nothing is known (0)."""
+    """The devices in the form of `device_lib`. Their memory is not known and given as 0."""
     devices = look_up("tapejax.config").list_logical_devices()
     return [
         SimpleNamespace(name=d.name, device_type=d.device_type, memory_limit=0, physical_device_desc=d.name)
@@ -168,7 +173,7 @@ def _list_local_devices(session_config: Any = None) -> list[SimpleNamespace]:
 def _smart_cond(
     pred: Any, true_fn: Callable | None = None, false_fn: Callable | None = None, name: str | None = None
 ) -> Any:
-    """One of two functions' results: chosen by Python where the condition is known, else by `tf.cond`."""
+    """Calls one of two functions. If the value of the condition is known, Python chooses; otherwise `tf.cond` does."""
     if callable(true_fn) is False or callable(false_fn) is False:
         raise TypeError("`true_fn` and `false_fn` must be callable.")
     known = _smart_constant_value(pred)
@@ -178,7 +183,7 @@ def _smart_cond(
 
 
 def _smart_constant_value(pred: Any) -> bool | None:
-    """The condition's value, or None for a tensor of a graph that is being captured."""
+    """The value of a condition, or None if it is a tensor of a function that is being captured."""
     value = look_up("tapejax.get_static_value")(pred)
     return None if value is None else bool(value)
 
@@ -190,19 +195,19 @@ def _assign_moving_average(
     if zero_debias:
         raise errors.UnsupportedError(
             "assign_moving_average(`zero_debias=True`)",
-            "its counters are TensorFlow 1 variables",
+            "the correction counts steps in variables of TensorFlow 1",
             "Pass zero_debias=False.",
         )
     return variable.assign_sub((variable - value) * (1 - decay))
 
 
 def _keeps(*args: Any, **kwargs: Any) -> Callable[[Any], Any]:
-    """A decorator that changes nothing: what it marked in TensorFlow's sources has no use outside of them."""
+    """Makes a decorator that changes nothing. It stands for decorators that only matter in TensorFlow's own source."""
     return lambda marked: marked
 
 
 def _normalize_tuple(value: Any, n: int, name: str, allow_zero: bool = False) -> tuple[int, ...]:
-    """`value` `n` times if it is a number, else as a tuple of `n` numbers."""
+    """`value` as a tuple of `n` integers. A single integer is repeated."""
     values = (value,) * n if isinstance(value, int) else tuple(value)
     if len(values) != n or any(not isinstance(v, int) or v < (0 if allow_zero else 1) for v in values):
         raise ValueError(f"The `{name}` argument must be a tuple of {n} positive integers. Received: {value}")

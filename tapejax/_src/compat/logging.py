@@ -1,4 +1,4 @@
-"""``tf.compat.v1.logging``: TensorFlow 1's names for the logger that `tf.get_logger` gives."""
+"""``tf.compat.v1.logging``: TensorFlow 1's functions for the logger that `tf.get_logger` returns."""
 
 import logging as _logging
 from typing import Any
@@ -27,7 +27,10 @@ DEBUG, INFO, WARN, ERROR, FATAL = _logging.DEBUG, _logging.INFO, _logging.WARN, 
 
 
 def set_verbosity(v: Any) -> None:
-    """Which messages are shown: from this level on, such as `INFO` or its name.
+    """Shows messages of the level `v` and above, and hides those below.
+
+    Args:
+      v: a level such as `INFO`, or its name.
 
     >>> set_verbosity(ERROR)
     >>> get_verbosity() == ERROR
@@ -38,12 +41,18 @@ def set_verbosity(v: Any) -> None:
 
 
 def get_verbosity() -> int:
-    """The level that `set_verbosity` set, or that holds without it."""
+    """The lowest level of messages that are shown."""
     return get_logger().getEffectiveLevel()
 
 
 def log(level: int, msg: Any, *args: Any, **kwargs: Any) -> None:
-    """A message of a level, on standard error unless the program set up `logging` itself.
+    """Logs a message.
+
+    It goes to standard error, unless the program has set up handlers of Python's `logging`.
+
+    Args:
+      level: the level, such as `INFO`.
+      msg: the message, a format string for `args`.
 
     >>> log(DEBUG, "%d steps", 3)
     """
@@ -56,17 +65,17 @@ def log(level: int, msg: Any, *args: Any, **kwargs: Any) -> None:
 
 
 def debug(msg: Any, *args: Any, **kwargs: Any) -> None:
-    """`log` of level `DEBUG`."""
+    """Logs a message of the level `DEBUG`; see `log`."""
     log(DEBUG, msg, *args, **kwargs)
 
 
 def info(msg: Any, *args: Any, **kwargs: Any) -> None:
-    """`log` of level `INFO`."""
+    """Logs a message of the level `INFO`; see `log`."""
     log(INFO, msg, *args, **kwargs)
 
 
 def warning(msg: Any, *args: Any, **kwargs: Any) -> None:
-    """`log` of level `WARN`."""
+    """Logs a message of the level `WARN`; see `log`."""
     log(WARN, msg, *args, **kwargs)
 
 
@@ -74,16 +83,16 @@ warn = warning
 
 
 def error(msg: Any, *args: Any, **kwargs: Any) -> None:
-    """`log` of level `ERROR`."""
+    """Logs a message of the level `ERROR`; see `log`."""
     log(ERROR, msg, *args, **kwargs)
 
 
 def fatal(msg: Any, *args: Any, **kwargs: Any) -> None:
-    """`log` of level `FATAL`; the program goes on."""
+    """Logs a message of the level `FATAL`; see `log`. It does not end the program."""
     log(FATAL, msg, *args, **kwargs)
 
 
 def log_if(level: int, msg: Any, condition: Any, *args: Any) -> None:
-    """`log`, if `condition` holds."""
+    """Logs a message if `condition` is true; see `log`."""
     if condition:
         log(level, msg, *args)

@@ -1,4 +1,4 @@
-"""``tf.test``: `TestCase` with the array asserts that TensorFlow tests use, and device queries."""
+"""``tf.test``: `TestCase`, numerical gradients, and queries about devices."""
 
 import contextlib
 import tempfile
@@ -21,12 +21,12 @@ _temp: list[tempfile.TemporaryDirectory] = []
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Runs all tests of the calling script, as `unittest.main`."""
+    """Runs all tests of the script that is being run, as `unittest.main` does."""
     unittest.main(module="__main__", argv=argv)
 
 
 def get_temp_dir() -> str:
-    """A folder for the tests of this process; deleted at exit."""
+    """A temporary folder for the tests of this process. It is deleted when the process ends."""
     if not _temp:
         _temp.append(tempfile.TemporaryDirectory(prefix="tapejax_test_"))
     return _temp[0].name
@@ -38,14 +38,25 @@ def is_built_with_cuda() -> bool:
 
 
 def is_gpu_available(cuda_only: bool = False, min_cuda_compute_capability: Any = None) -> bool:
-    """Whether a GPU is there. (A minimum compute capability cannot be asked of JAX and must be None.)"""
+    """Whether JAX can use a GPU here.
+
+    Args:
+      cuda_only: has no effect.
+      min_cuda_compute_capability: must be None, because JAX does not tell it.
+
+    Raises:
+      ValueError: `min_cuda_compute_capability` is given.
+    """
     if min_cuda_compute_capability is not None:
-        raise ValueError("`min_cuda_compute_capability` is not known to JAX; leave it out")
+        raise ValueError(
+            "`min_cuda_compute_capability` must be None, because JAX does not tell it. "
+            f"Received: {min_cuda_compute_capability!r}"
+        )
     return bool(list_physical_devices("GPU"))
 
 
 def gpu_device_name() -> str:
-    """The name of a GPU, or "" if there is none.
+    """The name of the first GPU, or "" if there is none.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/test/gpu_device_name
 
@@ -64,7 +75,7 @@ def is_built_with_gpu_support() -> bool:
 
 
 def is_built_with_xla() -> bool:
-    """True: XLA compiles everything.
+    """Whether XLA can be used. It is always True, because XLA compiles all programs here.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/test/is_built_with_xla
 
@@ -75,18 +86,20 @@ def is_built_with_xla() -> bool:
 
 
 def compute_gradient(f: Any, x: Any, delta: float | None = None) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """The Jacobians of a function, once from the tape and once from differences: to compare them in tests.
+    """Computes the Jacobians of a function in two ways, by a tape and by central differences, to compare them in tests.
 
     Args:
-      f: function of tensors that returns one tensor. Real dtypes.
-      x: list of arguments, floating.
+      f: a function of tensors that returns one tensor. The dtypes are real.
+      x: a list of the function's arguments, which must be floating.
       delta: the step of the differences, 1 / 1024 by default.
 
     Returns:
-      Two lists of arrays (size of the result, size of the argument), one for each argument.
+      Two lists, the tape's Jacobians and the numerical ones. Each has one array for each argument, of shape
+      (size of the result, size of the argument).
 
     Raises:
-      ValueError: `x` is no list. AssertionError: an argument that is not floating.
+      ValueError: `x` is not a list or tuple.
+      AssertionError: an argument is not floating.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/test/compute_gradient
 
@@ -95,7 +108,7 @@ def compute_gradient(f: Any, x: Any, delta: float | None = None) -> tuple[list[n
     [[2.0, 0.0], [0.0, 6.0]]
     """
     if not isinstance(x, (list, tuple)):
-        raise ValueError(f"`x` must be a list of tensors, got {x!r}")
+        raise ValueError(f"`x` must be a list of tensors. Received: {x!r}")
     step = 1 / 1024 if delta is None else delta
     args = [constant(v) for v in x]
     for a in args:
@@ -123,14 +136,14 @@ def compute_gradient(f: Any, x: Any, delta: float | None = None) -> tuple[list[n
 
 
 class TestCase(unittest.TestCase):
-    """`unittest.TestCase` with asserts for tensors, arrays and structures of them.
+    """`unittest.TestCase` with assertions for tensors, arrays and structures of them.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/test/TestCase
 
     >>> TestCase().assertAllClose([1.0], [1.0 + 1e-9])
     """
 
-    __test__ = False  # pytest collects subclasses, not this name
+    __test__ = False  # pytest collects subclasses, but not this class
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -140,25 +153,25 @@ class TestCase(unittest.TestCase):
         super().__init__(methodName)
 
     def runTest(self) -> None:
-        """Lets the class be made without a test method."""
+        """Does nothing. It allows `TestCase()` without the name of a test method."""
 
     def evaluate(self, tensors: Any) -> Any:
-        """Tensors as NumPy values, in their structure."""
+        """Turns the tensors of a structure into NumPy values."""
         return nest.map_structure(_array, tensors)
 
     def get_temp_dir(self) -> str:
-        """A folder for this process's tests."""
+        """A temporary folder for the tests of this process; see `tf.test.get_temp_dir`."""
         return get_temp_dir()
 
     @contextlib.contextmanager
     def session(self, *args: Any, **kwargs: Any) -> Iterator[None]:
-        """TF1 code opens sessions around eager tests; nothing needs one here."""
+        """Context that does nothing. TensorFlow 1's tests open a session around their code; here none is needed."""
         yield
 
     cached_session = session
 
     def assertAllClose(self, a: Any, b: Any, rtol: float = 1e-6, atol: float = 1e-6, msg: str | None = None) -> None:
-        """Values agree within ``atol + rtol * abs(b)``, element by element, structures included."""
+        """Checks that values agree within ``atol + rtol * abs(b)``, element by element. They may be structures."""
         if isinstance(a, dict):
             self.assertEqual(sorted(a), sorted(b), msg)
             for key in a:
@@ -202,13 +215,13 @@ class TestCase(unittest.TestCase):
         self.assertAllClose(_array(a).astype(np.float64), _array(b).astype(np.float64), rtol, atol, msg)
 
     def assertAllEqual(self, a: Any, b: Any, msg: str | None = None) -> None:
-        """Same shape and equal values; NaNs are equal."""
+        """Checks that two arrays have the same shape and equal values. NaNs count as equal."""
         x, y = _array(a), _array(b)
         self.assertEqual(x.shape, y.shape, f"Shape mismatch: {x.shape} and {y.shape}. {msg or ''}")
         np.testing.assert_array_equal(x, y, err_msg=msg or "")
 
     def assertNotAllEqual(self, a: Any, b: Any, msg: str | None = None) -> None:
-        """Not `assertAllEqual`."""
+        """Checks that two arrays differ in shape or in at least one value."""
         try:
             self.assertAllEqual(a, b)
         except AssertionError:
@@ -216,29 +229,29 @@ class TestCase(unittest.TestCase):
         raise AssertionError(msg or "The two values are equal at all elements.")
 
     def assertAllGreater(self, a: Any, bound: Any) -> None:
-        """Every element is greater than `bound`."""
+        """Checks that every element is greater than `bound`."""
         self.assertTrue(bool((_array(a) > _array(bound)).all()), f"not all of {_array(a)} are greater than {bound}")
 
     def assertAllLess(self, a: Any, bound: Any) -> None:
-        """Every element is less than `bound`."""
+        """Checks that every element is less than `bound`."""
         self.assertTrue(bool((_array(a) < _array(bound)).all()), f"not all of {_array(a)} are less than {bound}")
 
     def assertNear(self, f1: Any, f2: Any, err: float, msg: str | None = None) -> None:
-        """Two numbers differ by at most `err`."""
+        """Checks that two numbers differ by at most `err`."""
         self.assertLessEqual(abs(float(f1) - float(f2)), err, msg)
 
     def assertArrayNear(self, farray1: Any, farray2: Any, err: float, msg: str | None = None) -> None:
-        """Two sequences differ by at most `err` at each place."""
+        """Checks that two sequences have the same length and differ by at most `err` at each place."""
         self.assertEqual(len(farray1), len(farray2), msg)
         for x, y in zip(farray1, farray2, strict=True):
             self.assertNear(x, y, err, msg)
 
     def assertShapeEqual(self, input_a: Any, input_b: Any, msg: str | None = None) -> None:
-        """Two tensors have the same shape."""
+        """Checks that two tensors have the same shape."""
         self.assertEqual(tuple(input_a.shape), tuple(input_b.shape), msg)
 
     def assertDTypeEqual(self, target: Any, expected_dtype: Any) -> None:
-        """A tensor or array has this dtype."""
+        """Checks that a tensor or array has the dtype `expected_dtype`."""
         from tapejax._src.core import dtypes
 
         self.assertEqual(
@@ -248,13 +261,13 @@ class TestCase(unittest.TestCase):
 
     @contextlib.contextmanager
     def assertRaisesOpError(self, expected_err_re_or_predicate: str) -> Iterator[None]:
-        """The block raises a `tf.errors.OpError` whose message matches."""
+        """Checks that a block of code raises a `tf.errors.OpError` whose message matches a regular expression."""
         with self.assertRaisesRegex(OpError, expected_err_re_or_predicate):
             yield
 
 
 def _is_array(value: Any) -> bool:
-    """Whether a list is one array rather than a structure of several."""
+    """Whether a list can be one array, and is thus not a structure of several arrays."""
     try:
         return np.asarray([np.asarray(v) for v in value]).dtype != object
     except (ValueError, TypeError):

@@ -1,6 +1,7 @@
-"""``tf.compat.v1``: those of its names that mean in TensorFlow 2's eager mode what tapejax does.
+"""``tf.compat.v1``: those names of TensorFlow 1 that can be used in eager code.
 
-Graphs, sessions, placeholders and collections do not exist here: their names raise, and say so.
+Most of them are TensorFlow 2's functions under older names. Graphs, sessions, placeholders and collections do not exist
+here; using one of their names raises `AttributeError` with an explanation.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ from tapejax._src.core.views import View, look_up
 
 __all__ = ["Dimension", "as_bytes", "as_str", "as_text", "dimension_at_index", "dimension_value", "logging"]
 
-# A name of TensorFlow 1 that is an object of TensorFlow 2 under another name.
+# Names of TensorFlow 1, each with the name that the same function or class has in TensorFlow 2.
 _RENAMED = {
     "FixedLenFeature": "io.FixedLenFeature",
     "FixedLenSequenceFeature": "io.FixedLenSequenceFeature",
@@ -76,7 +77,7 @@ _RENAMED = {
     "where_v2": "where",
     "write_file": "io.write_file",
 }
-# Those that are under `tf.math` by the same name: tf.log is tf.math.log.
+# Names of TensorFlow 1 that TensorFlow 2 has under `tf.math`: tf.log is tf.math.log.
 _MATH = """accumulate_n angle betainc ceil conj cumprod digamma erf erfc expm1 floordiv floormod igamma igammac imag
     invert_permutation is_finite is_inf is_nan is_non_decreasing is_strictly_increasing lbeta lgamma log log1p
     log_sigmoid logical_xor polygamma real reciprocal rint rsqrt segment_max segment_mean segment_min segment_prod
@@ -84,7 +85,8 @@ _MATH = """accumulate_n angle betainc ceil conj cumprod digamma erf erfc expm1 f
     unsorted_segment_prod unsorted_segment_sqrt_n unsorted_segment_sum zeta""".split()
 _RENAMED |= {name: f"math.{name}" for name in _MATH}
 
-# Names whose arguments, or their order, are not TensorFlow 2's, so that a call could mean something else.
+# By namespace: names whose arguments differ between TensorFlow 1 and 2. A call could mean something else here, so these
+# names raise an error.
 REFUSED = {
     "autograph": "to_code to_graph",
     "saved_model": "load",
@@ -109,6 +111,7 @@ REFUSED = {
     "test": "assert_equal_graph_def compute_gradient",
     "train": "Checkpoint",
 }
+# Namespaces that are the same in TensorFlow 1 and 2.
 _SAME = (
     "bitwise",
     "config",
@@ -125,11 +128,13 @@ _SAME = (
     "version",
 )
 _CASTS = {"to_float": dtypes.float32, "to_double": dtypes.float64, "to_int32": dtypes.int32, "to_int64": dtypes.int64}
+# Names that belong to graphs and sessions.
 _GRAPHS = """AUTO_REUSE ConfigProto GPUOptions GraphDef GraphKeys InteractiveSession MetaGraphDef RunMetadata RunOptions
     Session Summary VariableScope add_to_collection all_variables get_collection get_collection_ref
     get_default_graph get_default_session get_local_variable get_variable get_variable_scope global_variables layers
     local_variables moving_average_variables placeholder placeholder_with_default py_func sparse_placeholder
     trainable_variables variable_scope wrap_function""".split()
+# Names that are not supported, each with what to use instead.
 _ELSEWHERE = {
     "app": "Use absl.app, or plain functions.",
     "flags": "Use absl.flags or argparse.",
@@ -141,7 +146,7 @@ _ELSEWHERE = {
 
 
 def _accept() -> None:
-    """Switches on what is always on here."""
+    """Does nothing: what it switches on is always on here."""
 
 
 enable_eager_execution = enable_v2_behavior = enable_resource_variables = enable_tensor_equality = _accept
@@ -149,18 +154,18 @@ enable_v2_tensorshape = enable_control_flow_v2 = _accept
 
 
 def reset_default_graph() -> None:
-    """Forgets the default graph: eagerly nothing is in it."""
+    """Does nothing: in eager code the default graph is empty."""
 
 
 def global_variables_initializer() -> None:
-    """Initialises variables, which eagerly have their values from the start."""
+    """Does nothing: in eager code variables have their values from the start."""
 
 
 local_variables_initializer = tables_initializer = initialize_all_variables = global_variables_initializer
 
 
 def disable_eager_execution() -> None:
-    """Asks for graphs and sessions.
+    """Refuses: TensorFlow 1's graphs and sessions do not exist here.
 
     Raises:
       UnsupportedError: always.
@@ -173,12 +178,12 @@ def disable_eager_execution() -> None:
 
 
 def disable_v2_behavior() -> None:
-    """As `disable_eager_execution`."""
+    """Refuses; see `disable_eager_execution`."""
     disable_eager_execution()
 
 
 def executing_eagerly_outside_functions() -> bool:
-    """Whether code outside of functions runs eagerly: always."""
+    """Whether code outside of functions runs eagerly. It is always True."""
     return True
 
 
@@ -187,7 +192,7 @@ control_flow_v2_enabled = resource_variables_enabled = executing_eagerly_outside
 
 @contextlib.contextmanager
 def name_scope(name: Any, default_name: Any = None, values: Any = None) -> Any:
-    """`tf.name_scope`, with a name to take instead of None."""
+    """`tf.name_scope` with a default for a name that is None. `values` has no effect."""
     with look_up("tapejax.name_scope")(name if name is not None else default_name) as scope:
         yield scope
 
@@ -195,7 +200,7 @@ def name_scope(name: Any, default_name: Any = None, values: Any = None) -> Any:
 def convert_to_tensor(
     value: Any, dtype: Any = None, name: str | None = None, preferred_dtype: Any = None, dtype_hint: Any = None
 ) -> Any:
-    """`tf.convert_to_tensor`, whose `dtype_hint` was called `preferred_dtype`.
+    """`tf.convert_to_tensor`. `preferred_dtype` is an older name for `dtype_hint`.
 
     >>> convert_to_tensor([1, 2], preferred_dtype=dtypes.float32).dtype
     tf.float32
@@ -204,7 +209,11 @@ def convert_to_tensor(
 
 
 def assign(ref: Any, value: Any, validate_shape: Any = None, use_locking: Any = None, name: Any = None) -> Any:
-    """`ref.assign(value)`; of `validate_shape` only the default is supported."""
+    """Calls `ref.assign(value)`.
+
+    Raises:
+      UnsupportedError: `validate_shape` is False.
+    """
     if validate_shape is False:
         raise errors.UnsupportedError(
             "tf.compat.v1.assign(`validate_shape=False`)",
@@ -215,12 +224,12 @@ def assign(ref: Any, value: Any, validate_shape: Any = None, use_locking: Any = 
 
 
 def assign_add(ref: Any, value: Any, use_locking: Any = None, name: Any = None) -> Any:
-    """`ref.assign_add(value)`."""
+    """Calls `ref.assign_add(value)`."""
     return ref.assign_add(value)
 
 
 def assign_sub(ref: Any, value: Any, use_locking: Any = None, name: Any = None) -> Any:
-    """`ref.assign_sub(value)`."""
+    """Calls `ref.assign_sub(value)`."""
     return ref.assign_sub(value)
 
 
@@ -249,7 +258,7 @@ def _find(name: str) -> Any:
     if name in _ELSEWHERE:
         raise AttributeError(f"tf.compat.v1.{name} is TensorFlow 1's and not supported. {_ELSEWHERE[name]}", name=name)
     if name in REFUSED and name or name in _SAME:
-        look_up(f"tapejax.{name}")  # an error about this name, if there is no such namespace
+        look_up(f"tapejax.{name}")  # raises AttributeError with an explanation if there is no such namespace
         return (
             View(
                 f"{__name__}.{name}".replace("tapejax", "tf", 1),
@@ -270,7 +279,7 @@ def _find(name: str) -> Any:
 
 
 def _gfile() -> View:
-    """TensorFlow 1's names for `tf.io.gfile`."""
+    """The namespace `tf.compat.v1.gfile`: TensorFlow 1's names for the functions of `tf.io.gfile`."""
     old = {
         "Copy": "copy",
         "DeleteRecursively": "rmtree",
