@@ -1,4 +1,4 @@
-"""``tf.experimental``: what of it exists here."""
+"""``tf.experimental.async_scope`` and ``tf.experimental.async_clear_error``."""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,7 +10,9 @@ __all__ = ["async_clear_error", "async_scope"]
 
 @contextlib.contextmanager
 def async_scope() -> Iterator[None]:
-    """A block of code whose operations may run later; at its end they have run, or their error is raised.
+    """Context for operations that may run later than they are called. At the end of the block all of them have run.
+
+    If one failed, its error is raised at the end of the block at the latest.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/experimental/async_scope
 
@@ -25,7 +27,7 @@ def async_scope() -> Iterator[None]:
 
 
 def async_clear_error() -> None:
-    """Forgets the error of an `async_scope`: there is nothing to forget, since it was raised at the end of the block.
+    """Does nothing. In TensorFlow it clears a pending error, but `async_scope` leaves none behind here.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/experimental/async_clear_error
     """

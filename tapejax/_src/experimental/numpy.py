@@ -1,7 +1,7 @@
-"""``tf.experimental.numpy``: NumPy's functions on tensors, differentiable, made of `jax.numpy`'s.
+"""``tf.experimental.numpy``: NumPy's functions on tensors. They are made of those of `jax.numpy`, and differentiable.
 
-Dtypes are NumPy's (floats are float64, integers int64), but promotion is JAX's: float32 and int64 give float32. Each
-function takes what its namesake in `jax.numpy` takes.
+Python numbers get NumPy's dtypes (float64 and int64), but dtypes are promoted by JAX's rules: float32 and int64 give
+float32. Each function takes the arguments of the function of the same name in `jax.numpy`.
 """
 
 import builtins
@@ -21,7 +21,7 @@ from tapejax._src.ops.array import layout
 from tapejax._src.ops.array.casting import cast
 from tapejax._src.ops.random import draws
 
-# By first letter.
+# In alphabetical order.
 _FUNCTIONS = """
 abs absolute add all allclose amax amin angle any append arange arccos arccosh arcsin arcsinh arctan arctan2 arctanh
 argmax argmin argsort around array_equal atleast_1d atleast_2d atleast_3d average bitwise_and bitwise_not
@@ -56,8 +56,9 @@ __all__ = [
     "pi",
     "random",
 ]  # type: ignore[reportUnsupportedDunderAll]
+# The position of the argument that is a shape, and thus static.
 _SHAPES = {"ones": 0, "zeros": 0, "empty": 0, "full": 0, "reshape": 1, "broadcast_to": 1, "tile": 1}
-_NEED_VALUES = ("nonzero", "compress")  # the shape of their result depends on values
+_NEED_VALUES = ("nonzero", "compress")  # the shapes of their results depend on values, so they run in NumPy
 
 ndarray = Tensor
 newaxis = None
@@ -94,7 +95,7 @@ def _make(name: str) -> Any:
             held = tuple(convert.to_tensor(np.array(a)) if _is_numbers(a) else a for a in args)
             if not builtins.any(map(_is_numbers, args)):
                 raise TypeError(f"tf.experimental.numpy.{name}: {error}") from None
-        return record(*held, **kwargs)  # `jax.numpy` takes no lists for arrays
+        return record(*held, **kwargs)  # `jax.numpy` does not take lists in place of arrays
 
     def record(*args: Any, **kwargs: Any) -> Any:
         at = _SHAPES.get(name)
@@ -129,7 +130,13 @@ globals().update({name: _make(name) for name in _FUNCTIONS})
 
 
 def array(object: Any, dtype: Any = None, copy: bool = True, ndmin: int = 0) -> Tensor:
-    """A tensor with NumPy's default dtypes: float64 and int64.
+    """Makes a tensor. Python numbers get NumPy's default dtypes, float64 and int64.
+
+    Args:
+      object: a tensor, an array, or nested lists of numbers.
+      dtype: the dtype of the result.
+      copy: whether the result is always a new tensor.
+      ndmin: the least number of axes. Axes of size 1 are added in front.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/experimental/numpy/array
 
@@ -147,7 +154,7 @@ def array(object: Any, dtype: Any = None, copy: bool = True, ndmin: int = 0) -> 
 
 
 def asarray(a: Any, dtype: Any = None) -> Tensor:
-    """`array` without a copy.
+    """The same as `array` with ``copy=False``.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/experimental/numpy/asarray
 

@@ -1,4 +1,4 @@
-"""`tf.train.ExponentialMovingAverage`: averages of variables over the steps of training."""
+"""`tf.train.ExponentialMovingAverage`: running averages of variables during training."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,13 +13,14 @@ __all__ = ["ExponentialMovingAverage"]
 
 
 class ExponentialMovingAverage:
-    """Keeps for each variable an average that follows it: ``average -= (1 - decay) * (average - variable)``.
+    """Keeps a running average of each variable, updated by ``average -= (1 - decay) * (average - variable)``.
 
     Args:
-      decay: near 1: how slowly the averages follow.
-      num_updates: number or variable of steps done, or None: early on ``(1 + n) / (10 + n)`` is the decay, if less.
-      zero_debias: of no effect, as in TensorFlow for variables.
-      name: ends the averages' names.
+      decay: a number just below 1. The closer it is to 1, the more slowly the averages follow the variables.
+      num_updates: the number n of steps done, as a number or a variable, or None. If it is given, the decay is at most
+        ``(1 + n) / (10 + n)``, so that the averages follow faster in the first steps.
+      zero_debias: has no effect. In TensorFlow it has none for variables either.
+      name: the last part of the averages' names.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/train/ExponentialMovingAverage
 
@@ -39,19 +40,22 @@ class ExponentialMovingAverage:
         self._decay, self._num_updates, self._name = decay, num_updates, name
         self._averages: dict[Any, Variable] = {}
 
-    name = property(lambda self: self._name, doc="What the averages' names end in.")
+    name = property(lambda self: self._name, doc="The last part of the averages' names.")
 
     def apply(self, var_list: Iterable[Variable] | None = None) -> None:
-        """Moves the averages of variables; the first time they begin with the variables' values.
+        """Updates the averages of variables. The first call for a variable starts its average at its value.
 
         Args:
           var_list: floating variables.
 
         Raises:
-          TypeError: a tensor, or a variable of another dtype. ValueError: None, which would mean all variables.
+          TypeError: an item is not a variable, or its dtype is not floating.
+          ValueError: `var_list` is None, which in TensorFlow means all variables.
         """
         if var_list is None:
-            raise ValueError("`var_list` is required: there is no list of all variables")
+            raise ValueError(
+                "`var_list` is required, because tapejax keeps no list of all variables. Pass the variables."
+            )
         variables = list(var_list)
         for v in variables:
             if not isinstance(v, Variable):
@@ -76,13 +80,13 @@ class ExponentialMovingAverage:
         return minimum(cast(self._decay, "float32"), (1.0 + done) / (10.0 + done))
 
     def average(self, var: Variable) -> Variable | None:
-        """The variable that holds the average, or None for one that `apply` has not seen."""
+        """The variable that holds the average of `var`, or None if `apply` was never called with `var`."""
         return self._averages.get(var.ref())
 
     def average_name(self, var: Variable) -> str:
-        """The name of the average's variable."""
+        """The name of the variable that holds the average of `var`."""
         return f"{var.name.removesuffix(':0')}/{self._name}"
 
     def variables_to_restore(self, moving_avg_variables: Iterable[Variable]) -> dict[str, Variable]:
-        """The variables by their averages' names: to load averages into them."""
+        """A dictionary from the names of the averages to the variables, for loading averages into the variables."""
         return {self.average_name(v): v for v in moving_avg_variables}
