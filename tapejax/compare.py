@@ -1,7 +1,8 @@
-"""What `tapejax compare` records inside a program: `note`, and the initial values of variables.
+"""What runs inside a program that `tapejax compare` compares: `note`, and the recording of variables' initial values.
 
-This file imports neither tapejax nor TensorFlow at its head: it is also run by path in a process that has TensorFlow
-and perhaps no JAX. There it stands in for the package, so that `from tapejax.compare import note` works under both.
+`tapejax compare` also runs this file by its path, in a process that has TensorFlow but perhaps not JAX. The file
+therefore imports neither tapejax nor TensorFlow when it is loaded. In that process it stands for the whole package, so
+that `from tapejax.compare import note` works under TensorFlow too.
 """
 
 import io
@@ -22,10 +23,10 @@ _record: "Record | None" = None
 
 
 def note(name: str, value: Any) -> None:
-    """Names a value that `tapejax compare` should compare; does nothing in any other run.
+    """Gives `tapejax compare` a value to compare. In other runs it does nothing.
 
     Args:
-      name: of the value. A name used again counts its values.
+      name: the name of the value in the report. It may be used more than once, for a value that changes.
       value: a tensor, a variable, an array or a number, of any shape and dtype.
 
     >>> note("loss", 0.5)
@@ -35,10 +36,10 @@ def note(name: str, value: Any) -> None:
 
 
 class Record:
-    """Arrays that a program leaves in a file, each at once, in the order in which they come.
+    """Writes arrays to a file, in the order in which a program gives them.
 
     Args:
-      folder: where `values.zip` and, at the end, `report.json` go.
+      folder: the folder for `values.zip` and, at the end, `report.json`.
     """
 
     def __init__(self, folder: str):
@@ -50,23 +51,23 @@ class Record:
         self._zip = zipfile.ZipFile(os.path.join(folder, "values.zip"), "w")
 
     def add(self, name: str, value: np.ndarray) -> None:
-        """Stores one array."""
+        """Writes one array at once."""
         buffer = io.BytesIO()
-        # bfloat16 and the like are not NumPy's own: their name goes with them.
+        # bfloat16 and the like are not NumPy's own dtypes, so the name of the dtype is kept with the array's name.
         plain = value.view(f"V{value.dtype.itemsize}") if value.dtype.kind == "V" else value
         np.lib.format.write_array(buffer, np.ascontiguousarray(plain).reshape(value.shape), allow_pickle=False)
         self._zip.writestr(f"{len(self.names)}.npy", buffer.getvalue())
         self.names.append(f"{name}\n{value.dtype.name}")
 
     def close(self) -> None:
-        """Writes the report."""
+        """Finishes `values.zip` and writes `report.json`."""
         self._zip.close()
         with open(os.path.join(self.folder, "report.json"), "w") as file:
             json.dump({"names": self.names, "variables": self.variables, "skipped": self.skipped, **self.facts}, file)
 
 
 def load(folder: str) -> tuple[list[tuple[str, np.ndarray]], dict[str, Any]]:
-    """The names and arrays of a `Record`, and its report."""
+    """Reads what a `Record` wrote: the names and arrays, and the report."""
     with open(os.path.join(folder, "report.json")) as file:
         report = json.load(file)
     found = []
@@ -83,13 +84,13 @@ def load(folder: str) -> tuple[list[tuple[str, np.ndarray]], dict[str, Any]]:
 
 
 def describe(variable: Any) -> str:
-    """A variable's name, shape and dtype as one line."""
+    """The name, shape and dtype of a variable as one line of text."""
     name = getattr(variable, "path", None) or getattr(variable, "name", "")
     return f"{name} {tuple(variable.shape)} {variable.dtype.name}"
 
 
 def seed_all(seed: int, framework: Any) -> None:
-    """Starts Python's, NumPy's and the framework's random numbers."""
+    """Seeds the random numbers of Python, NumPy and the framework."""
     import random
 
     random.seed(seed)
@@ -98,7 +99,13 @@ def seed_all(seed: int, framework: Any) -> None:
 
 
 def recorded(record: Record, program: Callable[[], Any], started: float) -> None:
-    """Runs a program and closes the record, with the times since the process was started."""
+    """Runs a program while `note` writes to a record, then closes the record.
+
+    Args:
+      record: the record.
+      program: the function to run.
+      started: when the process was started, in seconds since the epoch. The report gets the times since then.
+    """
     global _record
     _record = record
     ready = time.time()
@@ -111,8 +118,8 @@ def recorded(record: Record, program: Callable[[], Any], started: float) -> None
 
 
 def _under_tensorflow(folder: str, seed: int, started: float, words: list[str]) -> None:
-    """The program of a process of its own: a script under TensorFlow, whose variables' first values are kept."""
-    # Whoever notes values must not load JAX here, nor fail where it is not installed.
+    """Runs a script under TensorFlow, in a process of its own, and records the initial values of its variables."""
+    # `from tapejax.compare import note` must give this file. The real package would load JAX, or fail without it.
     package = ModuleType("tapejax")
     package.__path__ = []  # type: ignore[attr-defined]
     package.compare = sys.modules["tapejax.compare"] = sys.modules["__main__"]  # type: ignore[attr-defined]

@@ -1,1 +1,1 @@
-"""The command line: `tapejax run`, `tapejax demo`, and what they share."""
+"""The command line `tapejax`: one file for each subcommand, and what they share."""

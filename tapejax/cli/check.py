@@ -1,4 +1,4 @@
-"""`tapejax check`: reads programs without running them, and says line by line what tapejax lacks for them."""
+"""`tapejax check`: reads programs without running them, and reports by line what they use that tapejax lacks."""
 
 import argparse
 import ast
@@ -20,25 +20,27 @@ __all__ = ["Finding", "Result", "check"]
 
 _EPILOG = """\
 examples:
-  tapejax check train.py                what is missing, by line, and what to write instead
-  tapejax check project/ study.ipynb    folders and notebooks too
-  tapejax check --json project/         for another program to read
+  tapejax check train.py                list what is missing, by line, and what to write instead
+  tapejax check project/ study.ipynb    check folders and notebooks too
+  tapejax check --json project/         print the report as JSON, for another program
 
-Nothing is run or imported. The exit status is 0 if nothing is missing, 1 if something is, 2 for a wrong command.
-What `tapejax check` cannot see: attributes of values that come from functions, and arguments in *args and **kwargs.
+No code is run or imported. The exit status is 0 if nothing is missing, 1 if something is, and 2 if the command line is
+wrong. `tapejax check` cannot see attributes of values that functions return, nor arguments in *args and **kwargs.
 """
 _SKIPPED = {"__pycache__", "node_modules", "site-packages", ".ipynb_checkpoints"}
 
 
 @dataclass
 class Finding:
-    """Something that does not work here ("missing", "unreadable"), or works under an old spelling ("old").
+    """One thing to know about a program.
 
     Attributes:
-      file, line, column: where. In a notebook the line is the cell's, and `cell` its number.
-      kind: "missing", "old" or "unreadable".
-      what: as written: a symbol, `symbol(keyword=)` or `symbol().member`.
-      advice: what to write instead; may be empty.
+      file, line, column: the place. In a notebook the line is counted within its cell.
+      kind: "missing" for something that tapejax lacks, "old" for an old spelling, which works, and "unreadable" for a
+        file that cannot be read or parsed.
+      what: what the program uses: a symbol, `symbol(keyword=)` or `symbol().member`; or why the file is unreadable.
+      advice: what to write instead. It may be empty.
+      cell: in a notebook the number of the code cell, else None.
     """
 
     file: str
@@ -64,10 +66,10 @@ class Result:
     """What `check` found.
 
     Attributes:
-      findings: in the order of files and lines.
-      files, lines: how many were read.
-      uses: how often TensorFlow's symbols and their keyword arguments are used in all.
-      symbols: how many different ones.
+      findings: the findings, in the order of files and lines.
+      files, lines: how many files and lines were read.
+      uses: how often TensorFlow's symbols and their keyword arguments are used, all files together.
+      symbols: the different symbols that are used.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -78,15 +80,15 @@ class Result:
 
     @property
     def missing(self) -> list[Finding]:
-        """The findings that keep a program from running."""
+        """The findings that keep a program from running, which are all except old spellings."""
         return [f for f in self.findings if f.kind != "old"]
 
     def summary(self) -> str:
-        """A few lines: what is missing most often, and the part of all uses that works."""
+        """A few lines of text: the share of uses that work, and the names that are missing most often."""
         lacks = [f for f in self.findings if f.kind == "missing"]
         counts = Counter(f.what for f in lacks)
         works = 100 * (1 - len(lacks) / self.uses) if self.uses else 100
-        shown = min(int(works * 10) / 10, 100)  # never rounded up to 100
+        shown = min(int(works * 10) / 10, 100)  # rounded down: 100 means that all work
         lines = [
             f"{self.files} files, {self.lines} lines: {self.uses} uses of {len(self.symbols)} TensorFlow symbols, "
             f"{shown:g} % of the uses work."
@@ -103,7 +105,7 @@ def main(argv: Sequence[str]) -> int:
     """Runs `tapejax check`.
 
     Args:
-      argv: The words after `tapejax check`.
+      argv: The arguments after `tapejax check`.
 
     Returns:
       0 if nothing is missing, 1 if something is, 2 if a path does not exist.
@@ -135,17 +137,18 @@ def main(argv: Sequence[str]) -> int:
 
 
 def check(paths: Sequence[str]) -> Result:
-    """Reads files, notebooks and folders.
+    """Checks files, notebooks and folders.
 
     Args:
-      paths: What to read. In folders: `*.py` and `*.ipynb`, but not in virtual environments or hidden folders.
+      paths: Their paths. In a folder all `*.py` and `*.ipynb` are read, except those in virtual environments and
+        hidden folders.
 
     Returns:
       A `Result`.
     """
     result = Result()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about the program's own escapes; hints at old names that are looked up
+        warnings.simplefilter("ignore")  # of the parser about the program, and of tapejax when old names are looked up
         for path in _files(paths):
             try:
                 if path.endswith(".ipynb"):
@@ -178,7 +181,7 @@ def _files(paths: Sequence[str]) -> Iterator[str]:
 
 
 def _check_notebook(path: str, result: Result) -> None:
-    """The cells are one program; a line of it belongs to a cell."""
+    """Checks all code cells together, as one program. Findings then get the number of their cell and the line in it."""
     cells = notebook.code_cells(notebook.read(path))
     texts = [notebook.python_of(text)[0].rstrip("\n") + "\n" for _, text, _ in cells]
     places = [
@@ -219,14 +222,14 @@ def _check_source(text: bytes, path: str, result: Result) -> None:
         result.symbols.add(use.symbol)
         result.uses += 1 + len(use.keywords)
         for line, kind, what, advice in _problems(use):
-            # An import of many names, or a chain within a chain, says the same thing once per line.
+            # An import of many names, or nested attributes, would otherwise report the same thing several times.
             if (line, what) not in reported:
                 reported.add((line, what))
                 result.findings.append(Finding(path, line, use.column, kind, what, advice))
 
 
 def _problems(use: source.Use) -> Iterator[tuple[int, str, str, str]]:
-    """Line, kind, what and advice for all that is wrong with a use."""
+    """The line, kind, what and advice of a `Finding`, for each problem of a use."""
     if use.member:
         yield from _member_problems(use)
         return
@@ -265,10 +268,11 @@ def _keyword_problems(use: source.Use, symbol: str, shown: str) -> Iterator[tupl
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tapejax check",
-        description="Say which TensorFlow symbols and arguments of a program tapejax lacks, without running it.",
+        description="List the TensorFlow symbols and arguments that a program uses and tapejax lacks, without running "
+        "the program.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="Python files, notebooks, folders")
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="a Python file, a notebook or a folder")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     return parser

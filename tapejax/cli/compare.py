@@ -1,4 +1,4 @@
-"""`tapejax compare`: one script under TensorFlow and under tapejax, from equal weights: where do they differ?"""
+"""`tapejax compare`: runs a script under TensorFlow and under tapejax from equal weights, and compares the results."""
 
 import argparse
 import difflib
@@ -22,17 +22,18 @@ __all__ = ["Outcome", "main", "run_tapejax"]
 _EPILOG = """\
 examples:
   tapejax compare train.py --epochs 2              options after the file go to the script
-  tapejax compare --rtol 1e-5 train.py             how close numbers must be
-  tapejax compare --python tf-env/bin/python train.py    TensorFlow is installed elsewhere
+  tapejax compare --rtol 1e-5 train.py             set how close numbers must be
+  tapejax compare --python tf-env/bin/python train.py    use the TensorFlow of another environment
 
-The script runs twice, in two processes. Trainable variables get, in the order in which they are made, the values that
-they had under TensorFlow; random numbers start from the same seed and are TensorFlow's own. Then the printed lines are
-compared, numbers with a tolerance; durations ("3.2s", "12 ms/step") are left out. To compare more than is printed:
+The script runs twice, in two processes. Under tapejax the trainable variables start from the values that they had
+under TensorFlow; they are matched by the order in which the script makes them. Both runs use the same random seed, and
+tapejax draws TensorFlow's random numbers. Then the printed lines are compared. Numbers are compared with a tolerance,
+durations ("3.2s", "12 ms/step") are ignored. To compare values that are not printed, write in the script:
 
-  from tapejax.compare import note                 does nothing in any other run
+  from tapejax.compare import note                 note does nothing in other runs
   note("loss", loss)
 
-The exit status is 0 if both end alike with equal output, 1 if not, 2 for a wrong command.
+The exit status is 0 if both runs end well with equal output, 1 if not, and 2 if the command line is wrong.
 """
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?(?![\w])|(?<!\w)[-+]?(?:nan|inf)(?!\w)")
 _DURATION = re.compile(
@@ -43,7 +44,17 @@ _TERMINAL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[^\n]*[\r\x08](?!\n)")
 
 
 class Outcome(NamedTuple):
-    """How one of the two runs went."""
+    """How one of the two runs went.
+
+    Attributes:
+      name: "TensorFlow" or "tapejax".
+      status: the exit status of the process.
+      lines: what it printed.
+      errors: what it wrote to standard error.
+      seconds: the duration of the process.
+      first_line: seconds until it printed the first line, or None if it printed nothing.
+      folder: the folder with the values that it recorded.
+    """
 
     name: str
     status: int
@@ -55,7 +66,12 @@ class Outcome(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """Two numbers that are not close: as a sentence, and by how much beyond the tolerance."""
+    """Two numbers that differ by more than the tolerance.
+
+    Attributes:
+      text: a description.
+      size: the difference as a multiple of the tolerance.
+    """
 
     text: str
     size: float
@@ -65,10 +81,10 @@ def main(argv: Sequence[str]) -> int:
     """Runs `tapejax compare`.
 
     Args:
-      argv: The words after `tapejax compare`.
+      argv: The arguments after `tapejax compare`.
 
     Returns:
-      0 if the runs agree, 1 if not, 2 if there is no such script, or no TensorFlow.
+      0 if the runs agree, 1 if not, 2 if the script or TensorFlow is not found.
     """
     options = _parser().parse_args(argv)
     if not os.path.isfile(options.script):
@@ -81,8 +97,8 @@ def main(argv: Sequence[str]) -> int:
     )
     if found.returncode:
         print(
-            f"tapejax compare: {options.python} has no TensorFlow: pip install tensorflow-cpu there, or name another "
-            "interpreter with --python",
+            f"tapejax compare: {options.python} has no TensorFlow. Install tensorflow-cpu there, or name another "
+            "interpreter with --python.",
             file=sys.stderr,
         )
         return 2
@@ -106,7 +122,7 @@ def main(argv: Sequence[str]) -> int:
 def _run(name: str, folder: Path, command: list[str], words: list[str]) -> Outcome:
     print(f"running under {name} ...", file=sys.stderr)
     environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ, "PYTHONUNBUFFERED": "1"}
-    # The package that runs now, also where it is not installed, and where it is run from another folder.
+    # The second process must import this very package, also if it is not installed or the script is in another folder.
     root = str(Path(recording.__file__).parent.parent)
     if name == "tapejax":
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
@@ -132,7 +148,7 @@ def _run(name: str, folder: Path, command: list[str], words: list[str]) -> Outco
 
 
 def run_tapejax() -> None:
-    """The program of the second process: a script under tapejax, whose variables start from the first one's values."""
+    """Runs the script under tapejax, in the second process. Its variables start from the first process's values."""
     from tapejax._src.compat import aliases
     from tapejax._src.core import malloc
     from tapejax._src.core import variable as variables
@@ -148,7 +164,7 @@ def run_tapejax() -> None:
     record = recording.Record(folder)
     try:
         values, theirs = recording.load(given)
-    except OSError:  # it failed before it could write
+    except OSError:  # the first process failed before it could write them
         values, theirs = [], {"variables": [], "skipped": 0}
     initial = [value for name, value in values if name == "variable"]
     record.facts.update(handed=0, mismatch="")
@@ -234,7 +250,7 @@ def _weights(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
 
 
 def _compare_lines(theirs: list[str], ours: list[str], rtol: float, atol: float) -> tuple[str, bool]:
-    """A sentence about two outputs, and whether they agree."""
+    """Compares two outputs. Returns a description of the result, and whether they agree."""
     left, right = list(_clean(theirs)), list(_clean(ours))
     differing: list[str] = []
     worst = 0.0
@@ -256,7 +272,7 @@ def _compare_lines(theirs: list[str], ours: list[str], rtol: float, atol: float)
 
 
 def _clean(lines: list[str]) -> Iterator[tuple[int, str]]:
-    """Lines that say something, with their numbers; of a progress bar what it showed last."""
+    """The lines that are not empty, with their numbers. Of a progress bar only its last state is kept."""
     for number, line in enumerate(lines, 1):
         text = _DURATION.sub("<time>", _TERMINAL.sub("", line.rstrip("\r\n").rstrip("\x08"))).strip()
         if text:
@@ -268,11 +284,12 @@ def _skeleton(line: str) -> str:
 
 
 def _pairs(left: list[str], right: list[str]) -> Iterator[tuple[int | None, int | None]]:
-    """Which line of one belongs to which of the other, None for a line that stands alone."""
+    """Pairs of line numbers: which line of one output belongs to which line of the other. None stands for no line."""
     head = _common(left, right)
     tail = _common(left[head:][::-1], right[head:][::-1])
     yield from ((i, i) for i in range(head))
-    # Lines of one loop look alike: the longest block that fits need not be the right one, so ends go first.
+    # The lines of a loop look alike, so that difflib's longest matching block may be a wrong match. The equal lines at
+    # the beginning and at the end are therefore matched first.
     middle = left[head : len(left) - tail], right[head : len(right) - tail]
     for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, *middle, autojunk=False).get_opcodes():
         if tag == "equal":
@@ -284,7 +301,7 @@ def _pairs(left: list[str], right: list[str]) -> Iterator[tuple[int | None, int 
 
 
 def _common(left: list[str], right: list[str]) -> int:
-    """How many lines both begin with."""
+    """The number of equal lines at the beginning of both."""
     return next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
 
 
@@ -302,7 +319,7 @@ def _numbers_differ(left: str, right: str, rtol: float, atol: float) -> Differen
 
 
 def _compare_notes(theirs: Path, ours: Path, rtol: float, atol: float) -> tuple[str, bool]:
-    """A sentence about what both runs noted, and whether it agrees."""
+    """Compares the values that both runs noted. Returns a description of the result, and whether they agree."""
     try:
         left, right = (
             [(n, v) for n, v in recording.load(str(folder))[0] if n.startswith("note/")] for folder in (theirs, ours)
@@ -339,16 +356,26 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tapejax compare",
         usage="tapejax compare [options] script.py [arguments of the script]",
-        description="Run a script under TensorFlow and under tapejax, and show where their output first differs, by "
-        "how much, and how long each took.",
+        description="Run a script under TensorFlow and under tapejax, and show where the outputs first differ, by "
+        "how much, and how long each run took.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("script", help="the Python file")
     add("arguments", nargs=argparse.REMAINDER, help="passed to the script unchanged")
-    add("--rtol", type=float, default=1e-3, help="numbers may differ by this part of them (default: 0.001)")
-    add("--atol", type=float, default=1e-5, help="... and by this much (default: 0.00001)")
-    add("--seed", type=int, default=0, help="for the random numbers of both (default: 0)")
-    add("--python", default=sys.executable, metavar="PATH", help="the interpreter that has TensorFlow (default: this)")
+    add("--rtol", type=float, default=1e-3, help="relative tolerance for numbers (default: 0.001)")
+    add(
+        "--atol",
+        type=float,
+        default=1e-5,
+        help="absolute tolerance, added to the relative one (default: 0.00001)",
+    )
+    add("--seed", type=int, default=0, help="the random seed of both runs (default: 0)")
+    add(
+        "--python",
+        default=sys.executable,
+        metavar="PATH",
+        help="an interpreter with TensorFlow (default: this one)",
+    )
     return parser

@@ -1,4 +1,7 @@
-"""Whether a condition holds for the version of TensorFlow that tapejax follows, told without running the program."""
+"""Decides, without running the program, whether a condition on TensorFlow's version holds.
+
+The version is the one that tapejax follows. `tapejax check` uses this to skip branches for other versions.
+"""
 
 import ast
 
@@ -8,7 +11,15 @@ __all__ = ["truth_of"]
 
 
 def truth_of(test: ast.expr) -> bool | None | str:
-    """Whether a condition holds: True, False, None for what protects its branches, "open" for any other condition."""
+    """Whether a condition holds.
+
+    Args:
+      test: the condition's expression.
+
+    Returns:
+      True or False if that can be decided. None if it cannot and the condition protects its branches, as
+      ``hasattr(tf, ...)`` does. "open" for any other condition, which may be true or false when the program runs.
+    """
     asks = False
     for node in ast.walk(test):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("hasattr", "getattr"):
@@ -24,13 +35,15 @@ def truth_of(test: ast.expr) -> bool | None | str:
 
 
 class _Versions(ast.NodeTransformer):
+    """Replaces `tf.__version__` and `tf.VERSION` by the version itself."""
+
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         self.generic_visit(node)
         return ast.Constant(version.VERSION) if node.attr in ("__version__", "VERSION") else node
 
 
 def _compare_versions(test: ast.expr) -> bool | None:
-    """The truth of a condition on TensorFlow's version, if it uses nothing else."""
+    """Whether a condition on TensorFlow's version holds, or None if the condition uses anything else."""
     copy = _Versions().visit(ast.parse(ast.unparse(test), mode="eval"))
     known = {
         "int": int,
@@ -59,7 +72,7 @@ def _compare_versions(test: ast.expr) -> bool | None:
 
 
 class _ParsedVersion:
-    """What `packaging.version` makes of a text, for comparing."""
+    """A version that can be compared, as `packaging.version` makes it from text."""
 
     def __init__(self, text: str):
         self.numbers = tuple(int(part) for part in text.split(".")[:3] if part.isdigit())

@@ -1,7 +1,7 @@
-"""`tapejax coverage`: which TensorFlow names work here, weighted by how often real programs use them.
+"""`tapejax coverage`: which names of TensorFlow tapejax has, weighted by how often real programs use them.
 
-The counts in `data/usage.tsv` come from 11,437 TensorFlow-2 files of 165 public repositories. They hold the core names
-that TensorFlow 2.21 still has: no `tf.keras`, `tf.data`, `tf.distribute` and the like.
+The counts in `data/usage.tsv` come from 11,437 TensorFlow-2 files of 165 public repositories. They cover the core names
+that TensorFlow 2.21 still has, without `tf.keras`, `tf.data`, `tf.distribute` and the like.
 """
 
 import argparse
@@ -16,7 +16,7 @@ __all__ = ["Symbol", "covered", "main", "usage"]
 
 
 class Symbol(NamedTuple):
-    """A public name of TensorFlow and its use: in how many repositories, in how many files, how often."""
+    """A public name of TensorFlow, and how many repositories and files use it, and how often in all."""
 
     name: str
     repos: int
@@ -25,7 +25,7 @@ class Symbol(NamedTuple):
 
     @property
     def namespace(self) -> str:
-        """Where it stands: "nn" for tf.nn.relu, "tf" for tf.add and for members of classes at top level."""
+        """The namespace: "nn" for tf.nn.relu, "tf" for tf.add and for members of classes at the top level."""
         parts = self.name.split(".")
         return "tf" if len(parts) == 2 or parts[1][:1].isupper() else parts[1]
 
@@ -51,7 +51,7 @@ def covered(name: str) -> bool:
 
     found: Any = tapejax
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about old spellings
+        warnings.simplefilter("ignore")  # warnings about old spellings
         for part in name.split(".")[1:]:
             try:
                 found = getattr(found, part)
@@ -64,19 +64,19 @@ def main(argv: Sequence[str]) -> int:
     """Runs `tapejax coverage`.
 
     Args:
-      argv: The words after `coverage`.
+      argv: The arguments after `tapejax coverage`.
 
     Returns:
       0.
     """
     parser = argparse.ArgumentParser(
         prog="tapejax coverage",
-        description="Which TensorFlow names work, weighted by how often real programs use "
-        "them. Core names: no tf.keras, tf.data, tf.distribute, tf.saved_model and the like.",
+        description="Show how many of TensorFlow's names tapejax has, weighted by how often real programs use "
+        "them. Only core names are counted, without tf.keras, tf.data, tf.distribute, tf.saved_model and the like.",
     )
-    parser.add_argument("--missing", action="store_true", help="list what is missing, the most used first")
-    parser.add_argument("--namespace", metavar="NAME", help='one namespace: "nn", or "tf" for the top level')
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--missing", action="store_true", help="list the names that are missing, the most used first")
+    parser.add_argument("--namespace", metavar="NAME", help='show only one, such as "nn", or "tf" for the top level')
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args(argv)
     wanted = (options.namespace or "").removeprefix("tf.")
     symbols = [s for s in usage() if not wanted or s.namespace == wanted]
@@ -137,7 +137,7 @@ def _row(name: str, members: Iterable[Symbol], found: dict[Symbol, bool]) -> dic
 
 
 def _print(head: list[str], rows: list[list[Any]]) -> None:
-    """A table: the first column to the left, numbers to the right."""
+    """Prints a table, with the first column aligned left and the others aligned right."""
     cells = [head, *([f"{c:,}" if isinstance(c, int) else str(c) for c in row] for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     for row in cells:

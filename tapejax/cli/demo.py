@@ -1,7 +1,7 @@
-"""`tapejax demo`: is it right, and how fast is it here?
+"""`tapejax demo`: shows on this machine that gradients are right, and how fast a training step is.
 
-Three small programs' gradients beside values derived by hand, a model trained beside the same training step
-written in plain `jax.jit`, and the loss drawn in the terminal.
+It compares the gradients of three small programs with values derived by hand. Then it trains a small model, together
+with the same training step written in plain `jax.jit`, and draws the loss in the terminal.
 """
 
 import argparse
@@ -17,8 +17,9 @@ import numpy as np
 BATCH, FEATURES, HIDDEN, OUTPUTS = 32, 5, 10, 2
 BATCHES = 8
 LEARNING_RATE = 0.01
-SLICE = 10  # steps that each side runs in turn
-_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a braille cell, by row and column
+SLICE = 10  # how many steps one side runs before it is the other's turn
+# The bits of the dots in a braille character, by row and column.
+_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 
 Step = Callable[[int], float]
 Batches = Sequence[tuple[np.ndarray, np.ndarray]]
@@ -28,10 +29,10 @@ def main(argv: Sequence[str] = ()) -> int:
     """Runs `tapejax demo`.
 
     Args:
-      argv: The words after `tapejax demo`.
+      argv: The arguments after `tapejax demo`.
 
     Returns:
-      0 if every gradient is what it must be and the loss fell as plain JAX's did, else 1.
+      0 if every gradient is right, the losses are those of plain JAX and the loss fell. Otherwise 1.
     """
     options = _parser().parse_args(list(argv))
     steps = options.steps or (60 if options.quick else 400)
@@ -64,13 +65,13 @@ def main(argv: Sequence[str] = ()) -> int:
     report = tf.explain()
     print(
         f"\n{report.ops_recorded} operations recorded, {report.programs_compiled} programs compiled in "
-        f"{report.compile_seconds:.1f} s; print(tapejax.explain()) says which, and why.",
+        f"{report.compile_seconds:.1f} s; print(tapejax.explain()) lists them, with the reasons.",
         file=out,
     )
     agree = np.allclose(result.losses, result.reference_losses, rtol=0.02, atol=1e-4)
     fell = statistics.mean(result.losses[-SLICE:]) < statistics.mean(result.losses[:SLICE])
     for good, complaint in (
-        (all(right), "a gradient is not what it must be"),
+        (all(right), "a gradient is not what it must be: the value derived by hand"),
         (agree, "the losses are not those of plain JAX"),
         (fell, "the loss did not fall"),
     ):
@@ -82,12 +83,12 @@ def main(argv: Sequence[str] = ()) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tapejax demo",
-        description="Train a small model in TensorFlow's style, show gradients beside hand-derived values, "
-        "the time per step beside plain jax.jit, and the loss curve.",
+        description="Train a small model in TensorFlow's style. Compare gradients with values derived by hand and "
+        "the time per step with plain jax.jit, and draw the loss curve.",
     )
     steps = f"training steps, at least {SLICE} (default: 400)"
     parser.add_argument("--steps", type=_steps, metavar="N", help=steps)
-    parser.add_argument("--quick", action="store_true", help="60 steps, unless --steps says how many")
+    parser.add_argument("--quick", action="store_true", help="train for 60 steps, unless --steps is given")
     return parser
 
 
@@ -105,7 +106,14 @@ def _steps(text: str) -> int:
 
 
 class Check(NamedTuple):
-    """A gradient and what it must be: numbers, or arrays of any one shape."""
+    """A gradient and the value that was derived by hand. Both are numbers or arrays of the same shape.
+
+    Attributes:
+      what: a description of the gradient.
+      found: the computed gradient.
+      by_hand: the value derived by hand.
+      formula: how it was derived.
+    """
 
     what: str
     found: Any
@@ -114,13 +122,13 @@ class Check(NamedTuple):
 
     @property
     def right(self) -> bool:
-        """Whether both have one shape and agree to float32's accuracy."""
+        """Whether both have the same shape and agree within the accuracy of float32."""
         found, by_hand = np.asarray(self.found), np.asarray(self.by_hand)
         return found.shape == by_hand.shape and np.allclose(found, by_hand, rtol=1e-4, atol=1e-5)
 
 
 def gradients(tf: Any) -> Iterator[Check]:
-    """Runs the three programs and pairs their gradients with hand-derived values.
+    """Runs the three programs and compares their gradients with values derived by hand.
 
     Args:
       tf: tapejax, or any module with TensorFlow's names.
@@ -159,15 +167,15 @@ def gradients(tf: Any) -> Iterator[Check]:
 
 
 def backpropagate(weights: Sequence[np.ndarray], x: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
-    """The gradients of the model's mean squared error, worked out by the chain rule.
+    """Computes the gradients of the model's mean squared error by the chain rule, in NumPy.
 
     Args:
       weights: kernel [features, hidden], bias [hidden], kernel [hidden, outputs], bias [outputs].
-      x: [rows, features].
-      labels: [rows, outputs].
+      x: the inputs, of shape [rows, features].
+      labels: the labels, of shape [rows, outputs].
 
     Returns:
-      One gradient for each of the weights, of its shape.
+      The gradients of the weights, each of the shape of its weight.
     """
     k1, b1, k2, b2 = weights
     h = np.maximum(x @ k1 + b1, 0)
@@ -195,7 +203,7 @@ def _show_check(check: Check, out: TextIO) -> bool:
 
 
 def _data() -> list[tuple[np.ndarray, np.ndarray]]:
-    """Batches of normal inputs, float32, and labels: a rectified linear map of them, with noise."""
+    """Makes batches: normally distributed inputs, and labels that a small network computes from them, with noise."""
     normal = np.random.default_rng(0).standard_normal
     x = normal((BATCHES * BATCH, FEATURES))
     labels = np.maximum(x @ normal((FEATURES, 4)), 0) @ normal((4, OUTPUTS))
@@ -216,7 +224,7 @@ def _model(tf: Any) -> Any:
 
 
 def tapejax_step(tf: Any, batches: Batches) -> tuple[Any, Step]:
-    """The model, and a training step written as one writes it in TensorFlow, with no decorator."""
+    """Makes the model and its training step, written as in TensorFlow, without a decorator."""
     model = _model(tf)
     loss_function = tf.keras.losses.MeanSquaredError()
     optimizer = tf.keras.optimizers.Adam(learning_rate=LEARNING_RATE)
@@ -235,7 +243,7 @@ def tapejax_step(tf: Any, batches: Batches) -> tuple[Any, Step]:
 
 
 def jax_step(jax: Any, weights: Sequence[np.ndarray], batches: Batches) -> Step:
-    """The same step as a JAX user writes it for speed: one jitted call, all state donated."""
+    """Makes the same step as a JAX user writes it for speed: one jitted call to which all state is donated."""
     jnp = jax.numpy
 
     def loss_of(weights: Any, x: Any, labels: Any) -> Any:
@@ -245,7 +253,7 @@ def jax_step(jax: Any, weights: Sequence[np.ndarray], batches: Batches) -> Step:
     def update(weights: Any, m: Any, v: Any, t: Any, x: Any, labels: Any) -> Any:
         loss, grads = jax.value_and_grad(loss_of)(weights, x, labels)
         t = t + 1
-        # TensorFlow's Adam: epsilon outside the bias correction.
+        # TensorFlow's Adam adds epsilon outside the bias correction.
         rate = LEARNING_RATE * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
         m = [0.9 * a + 0.1 * g for a, g in zip(m, grads, strict=True)]
         v = [0.999 * a + 0.001 * g * g for a, g in zip(v, grads, strict=True)]
@@ -253,7 +261,7 @@ def jax_step(jax: Any, weights: Sequence[np.ndarray], batches: Batches) -> Step:
         return weights, m, v, t, loss
 
     update = jax.jit(update, donate_argnums=(0, 1, 2, 3))
-    # Each array its own buffer: two donated arguments must not share one.
+    # Each array gets a buffer of its own, because two donated arguments must not share one.
     state = (
         [jnp.array(w) for w in weights],
         [jnp.zeros_like(w) for w in weights],
@@ -274,7 +282,15 @@ def jax_step(jax: Any, weights: Sequence[np.ndarray], batches: Batches) -> Step:
 
 
 class Result(NamedTuple):
-    """Losses per step; seconds of the first step; median seconds per step, and the ratio slice by slice."""
+    """What `race` measured. In pairs the first value is tapejax's and the second plain JAX's.
+
+    Attributes:
+      losses: tapejax's loss at each step.
+      reference_losses: plain JAX's loss at each step.
+      first: seconds of the first step.
+      seconds: median seconds of the later steps.
+      ratio: how many times as long tapejax takes per step, the median over the slices.
+    """
 
     losses: list[float]
     reference_losses: list[float]
@@ -284,18 +300,19 @@ class Result(NamedTuple):
 
 
 def race(step: Step, reference: Step, steps: int, progress: Callable[[int, float], None] | None = None) -> Result:
-    """Runs two training steps in turn, a slice each, so that a busy machine is busy for both.
+    """Times two training loops that take turns, a slice of steps each, so that other load on the machine slows both.
 
     Args:
-      step: given the number of the step, trains once and returns the loss; `reference` likewise.
-      steps: how many each runs.
-      progress: called after each slice with the steps done and the latest loss.
+      step: a function of the number of the step that does one training step and returns the loss.
+      reference: the same for the loop that `step` is compared with.
+      steps: how many steps each loop runs.
+      progress: called after each slice with the number of steps done and the latest loss.
     """
     both = (step, reference)
     losses: tuple[list[float], list[float]] = ([], [])
     times: tuple[list[list[float]], list[list[float]]] = ([], [])
     for start in range(0, steps, SLICE):
-        # Whoever goes second finds the caches warm or the processor hot: take turns.
+        # The second of two runs may profit from warm caches or suffer from a hot processor, so the order alternates.
         for side in (0, 1) if start // SLICE % 2 == 0 else (1, 0):
             taken = []
             for i in range(start, min(start + SLICE, steps)):
@@ -306,7 +323,7 @@ def race(step: Step, reference: Step, steps: int, progress: Callable[[int, float
         if progress is not None:
             progress(len(losses[0]), losses[0][-1])
     first = (times[0][0][0], times[1][0][0])
-    # The first slice compiles; it counts only if there is no other.
+    # The first slice includes compilation. It counts only if there is no other slice.
     warm = [[statistics.median(t) for t in side[1:] or side] for side in times]
     ratio = statistics.median(a / b for a, b in zip(*warm, strict=True))
     return Result(*losses, first, (statistics.median(warm[0]), statistics.median(warm[1])), ratio)
@@ -319,12 +336,17 @@ def _timing(result: Result) -> str:
     ):
         rows.append((name, f"{first * 1e3:.0f} ms", f"{later * 1e3:.3f} ms"))
     lines = [f"  {name:<28}{first:>12}{later:>24}" for name, first, later in rows]
-    lines.append(f"  tapejax takes {result.ratio:.1f} times as long per step (median of slices in turn)")
+    lines.append(f"  tapejax takes {result.ratio:.1f} times as long per step (median over slices of steps)")
     return "\n".join(lines)
 
 
 class Progress:
-    """One line that is rewritten in a terminal; four plain lines in a file or pipe."""
+    """Shows progress: in a terminal one line that is rewritten, in a file or pipe four lines.
+
+    Args:
+      steps: the number of steps in all.
+      out: the stream to write to.
+    """
 
     def __init__(self, steps: int, out: TextIO):
         self.steps = steps
@@ -334,7 +356,7 @@ class Progress:
         self.began = time.perf_counter()
 
     def __call__(self, done: int, loss: float) -> None:
-        """Shows that `done` steps are done."""
+        """Shows that `done` steps are done, and the latest loss."""
         text = f"  step {done:>{len(str(self.steps))}}/{self.steps}  loss {loss:<10.4g}"
         if self.live:
             width = 30
@@ -353,16 +375,18 @@ class Progress:
 
 
 def draw(values: Sequence[float], width: int = 60, height: int = 10, encoding: str | None = "utf-8") -> list[str]:
-    """Draws a curve in braille dots, two by four to a character, on a logarithmic axis if all are positive.
+    """Draws a curve as text, with braille characters, each of which has two by four dots.
+
+    The axis is logarithmic if all values are positive.
 
     Args:
-      values: one number per step; what is not finite is left out.
-      width: characters across, without the axis.
-      height: lines.
-      encoding: of the output; where it has no braille the curve is made of stars.
+      values: one number per step. Numbers that are not finite are left out.
+      width: the number of characters in a line, without the axis.
+      height: the number of lines.
+      encoding: the encoding of the output. If it has no braille characters, the curve is drawn with stars.
 
     Returns:
-      The lines.
+      The lines of text.
 
     >>> print("\\n".join(draw([8.0, 4.0, 2.0, 1.0], width=4, height=2)))
             8 ┤⠑⢄
@@ -376,7 +400,8 @@ def draw(values: Sequence[float], width: int = 60, height: int = 10, encoding: s
     bottom, span = scale(low), scale(high) - scale(low) or 1.0
     rows, columns = 4 * height, 2 * width
     cells = [[0] * width for _ in range(height)]
-    # Each column shows the mean of its steps; a column between two steps, the line between them.
+    # With more steps than columns, a column shows the mean of its steps. With fewer, the columns between two steps show
+    # the straight line between them.
     xs = [i * (columns - 1) / max(len(values) - 1, 1) for i, _ in points]
     ys = [scale(v) for _, v in points]
     if len(xs) > columns:
@@ -388,7 +413,7 @@ def draw(values: Sequence[float], width: int = 60, height: int = 10, encoding: s
     for column in range(columns):
         y = float(np.interp(column, xs, ys))
         row = round((rows - 1) * (1 - (y - bottom) / span))
-        # A jump is drawn as an upright line.
+        # A jump is drawn as a vertical line.
         for dot in _between(before, row):
             cells[dot // 4][column // 2] |= _DOTS[dot % 4][column % 2]
         before = row
@@ -405,7 +430,7 @@ def draw(values: Sequence[float], width: int = 60, height: int = 10, encoding: s
 
 
 def _between(before: int | None, row: int) -> range:
-    """`row`, and those that lead to it from the next after `before`."""
+    """The rows from `before`, which is left out, to `row`."""
     if before is None or before == row:
         return range(row, row + 1)
     return range(before + 1, row + 1) if before < row else range(row, before)

@@ -1,4 +1,4 @@
-"""Runs a notebook's code cells in this process, in order, and writes a copy of it with their outputs."""
+"""Runs the code cells of a notebook in this process, and writes a copy of the notebook with their outputs."""
 
 import ast
 import contextlib
@@ -17,7 +17,7 @@ from tapejax.cli import programs, tracebacks
 
 __all__ = ["Line", "code_cells", "notebook", "python_of", "read"]
 
-# Magics that change only how IPython shows or reloads things, and package installations: left out.
+# Magic commands of IPython that can be left out: they change how it displays or reloads things, or install packages.
 _HARMLESS = {
     "alias",
     "autoawait",
@@ -35,14 +35,20 @@ _HARMLESS = {
     "uv",
 }
 _INSTALLS = re.compile(r"\s*(python\S*\s+-m\s+)?(pip\S*|conda|mamba|uv|apt(-get)?)\s")
-_TIMES = {"time", "timeit", "capture", "prun"}  # %%time: the rest of the line or cell runs, untimed
+_TIMES = {"time", "timeit", "capture", "prun"}  # as %%time: the rest of the line or cell runs, but untimed
 _MAGIC = re.compile(r"(?P<indent>\s*)(?P<sign>%%?|!!?)(?P<word>\w*)(?P<rest>.*)", re.DOTALL)
 _ASSIGNED = re.compile(r"\s*[\w, ]+=\s*[%!]")
 _HELP = re.compile(r"\s*\??\??[\w.]+\?{1,2}\s*$|\s*\?\??[\w.]+\s*$")
 
 
 class Line(NamedTuple):
-    """A line of a cell that is no Python, and whether a program means the same without it."""
+    """A line of a cell that is not Python.
+
+    Attributes:
+      number: its number in the cell, from 1.
+      text: the line.
+      harmless: whether the program computes the same without it.
+    """
 
     number: int
     text: str
@@ -50,10 +56,13 @@ class Line(NamedTuple):
 
 
 def read(path: str) -> dict[str, Any]:
-    """A notebook file's contents.
+    """Reads a notebook file.
+
+    Returns:
+      The contents, as the dictionary of nbformat 4.
 
     Raises:
-      NotFound: there is no such file, or it is no notebook of format 4.
+      NotFound: There is no such file, or it is not a notebook of format 4.
     """
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -69,13 +78,18 @@ def read(path: str) -> dict[str, Any]:
 
 
 def code_cells(contents: dict[str, Any]) -> list[tuple[int, str, dict[str, Any]]]:
-    """Number (from 1, code cells only), source and dictionary of each code cell."""
+    """The number, the source and the dictionary of each code cell. Only code cells are counted, from 1."""
     cells = [cell for cell in contents["cells"] if cell.get("cell_type") == "code"]
     return [(i, "".join(cell.get("source", "")), cell) for i, cell in enumerate(cells, 1)]
 
 
 def python_of(source: str) -> tuple[str, list[Line]]:
-    """A cell's Python, line by line in place, and the lines that are IPython's own.
+    """Turns the source of a cell into Python.
+
+    Lines that only IPython understands are replaced, so that the other lines keep their numbers.
+
+    Returns:
+      The Python source, and the lines that were replaced.
 
     >>> text, lines = python_of("%matplotlib inline\\nx = 1\\n!ls\\n")
     >>> text
@@ -91,14 +105,15 @@ def python_of(source: str) -> tuple[str, list[Line]]:
         match = _MAGIC.match(text)
         candidate = match or _ASSIGNED.match(text) or _HELP.match(text)
         indent = text[: len(text) - len(text.lstrip())]
-        # Inside brackets or a string, what looks like a magic is Python: then what precedes it is incomplete.
+        # Inside brackets or a string a line that looks like a magic command is Python. The lines before it then do not
+        # parse by themselves.
         if not candidate or not _parses("".join(lines[:i]) + indent + "pass\n"):
             continue
         if match and match["sign"] == "%%":
             runs = match["word"] in _TIMES
             found.append(Line(i + 1, text.strip(), runs))
             lines[i] = "pass\n"
-            if not runs:  # a cell in another language
+            if not runs:  # the cell is in another language
                 lines[i + 1 :] = ["\n"] * len(lines[i + 1 :])
                 break
         elif match and match["sign"] == "%" and match["word"] in _TIMES and match["rest"].strip():
@@ -128,20 +143,21 @@ def _parses(source: str) -> bool:
 
 
 def notebook(path: str, output: str | None = None, skip_commands: bool = False) -> Callable[[], None]:
-    """Prepares this process to run a notebook's code cells, in the notebook's folder, as Jupyter does.
+    """Prepares this process to run the code cells of a notebook, in the notebook's folder, as Jupyter does.
 
-    A cell's last expression is shown; what is printed, shown or raised goes to the terminal and into the copy.
+    The value of a cell's last expression is shown. All that is printed, shown or raised goes to the terminal and into
+    a copy of the notebook.
 
     Args:
-      path: The notebook, of format 4.
-      output: Where the copy goes; by default beside the notebook as `NAME.out.ipynb`.
-      skip_commands: Leave out shell commands and magics that may matter, instead of refusing them.
+      path: The path of a notebook of format 4.
+      output: The path of the copy. By default it is `NAME.out.ipynb` beside the notebook.
+      skip_commands: Whether to leave out shell commands and magic commands that may matter, instead of refusing to run.
 
     Returns:
-      What runs it. It ends at the first cell that raises, and writes the copy in any case.
+      A function that runs the notebook. It stops at the first cell that raises, and writes the copy in any case.
 
     Raises:
-      NotFound: It is no notebook, or it holds commands and `skip_commands` is False.
+      NotFound: The file is not a notebook, or it has such commands and `skip_commands` is False.
     """
     contents = read(path)
     cells = [(number, *python_of(source), cell) for number, source, cell in code_cells(contents)]
@@ -153,9 +169,9 @@ def notebook(path: str, output: str | None = None, skip_commands: bool = False) 
     ]
     if refused and not skip_commands:
         raise programs.NotFound(
-            f"{path} has lines that are IPython's, not Python's:\n"
+            f"{path} has lines that are commands of IPython or the shell, not Python:\n"
             + "\n".join(refused)
-            + "\nDo by hand what they do, and run it with --skip-commands, which leaves them out."
+            + "\nDo by hand what they do, if need be. Then run the notebook with --skip-commands to leave them out."
         )
     for number, _, lines, _ in cells:
         for line in lines:
@@ -184,7 +200,7 @@ def notebook(path: str, output: str | None = None, skip_commands: bool = False) 
 
 
 class _Session:
-    """One namespace for all cells, and where the running cell's outputs go."""
+    """The state of a running notebook: one namespace for all cells, and the outputs of the current cell."""
 
     def __init__(self, namespace: dict[str, Any]):
         self.namespace = namespace
@@ -192,20 +208,20 @@ class _Session:
         namespace["display"] = self.display
 
     def display(self, *values: Any) -> None:
-        """What IPython's `display` does for plain values."""
+        """Shows values, as IPython's `display` does. They are shown as text only."""
         for value in values:
             self._show(value, output_type="display_data")
 
     def _show(self, value: Any, **kind: Any) -> None:
-        text = repr(value)  # may print, or flush pending operations
+        text = repr(value)  # `repr` may itself print something
         with contextlib.redirect_stdout(sys.__stdout__):
             print(text)
         self.outputs.append({**kind, "data": {"text/plain": text}, "metadata": {}})
 
     def run_cell(self, number: int, source: str, filename: str, outputs: list[dict[str, Any]]) -> None:
-        """Runs one cell; see `notebook`."""
+        """Runs one cell and adds what it shows to `outputs`; see `notebook`."""
         self.outputs = outputs
-        # For tracebacks, and for what reads the source of a function.
+        # Tracebacks and functions such as inspect.getsource find the cell's source here.
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
         with _recorded(outputs):
             try:
@@ -227,7 +243,11 @@ class _Session:
                 raise
 
     def _evaluate(self, source: str, filename: str) -> Any:
-        """Runs the source; the value is that of a last line that is an expression and has no semicolon."""
+        """Runs the source of a cell.
+
+        Returns:
+          The value of the last statement if that is an expression without a semicolon after it, else None.
+        """
         tree = ast.parse(source, filename)
         if not tree.body or not isinstance(tree.body[-1], ast.Expr) or source.rstrip().endswith(";"):
             exec(compile(tree, filename, "exec"), self.namespace)
@@ -240,7 +260,7 @@ class _Session:
 
 @contextlib.contextmanager
 def _recorded(outputs: list[dict[str, Any]]) -> Iterator[None]:
-    """Copies what is printed meanwhile to `outputs`."""
+    """Context in which all that is printed is also appended to `outputs`."""
     out, err = _Tee(sys.stdout, "stdout", outputs), _Tee(sys.stderr, "stderr", outputs)
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         yield

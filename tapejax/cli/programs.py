@@ -1,7 +1,7 @@
-"""Prepares this process for a Python program as Python itself would: a file, a module, or standard input.
+"""Prepares this process to run a Python program as Python itself does: from a file, a module, or standard input.
 
-Each function sets `sys.argv`, `sys.path[0]` and a new `__main__`, and returns what runs the program in it. `__main__`
-stays in place afterwards, since what runs at exit may need it.
+Each function sets `sys.argv`, `sys.path[0]` and a new module `__main__`, and returns a function that runs the program
+in that module. `__main__` stays in place afterwards, because functions that run at exit may need it.
 """
 
 import builtins
@@ -18,14 +18,14 @@ __all__ = ["NotFound", "file", "main_module", "module", "standard_input"]
 
 
 class NotFound(Exception):
-    """There is no such file or module: an error of the command line, not of the program."""
+    """The file or module to run cannot be found or run. This is an error of the command line, not of the program."""
 
 
 def file(path: str, arguments: Sequence[str]) -> Callable[[], None]:
-    """As `python path arguments...`.
+    """Prepares to run a file, as `python path arguments...` does.
 
     Raises:
-      NotFound: there is no such file.
+      NotFound: There is no such file.
     """
     if not os.path.exists(path) or os.path.isdir(path):
         raise NotFound(f"no such file: {path}")
@@ -41,7 +41,7 @@ def file(path: str, arguments: Sequence[str]) -> Callable[[], None]:
 
 
 def standard_input(arguments: Sequence[str]) -> Callable[[], None]:
-    """As `python - arguments...`."""
+    """Prepares to run a program from standard input, as `python - arguments...` does."""
     _first_on_path("")
     namespace = main_module(None, ["-", *arguments])
 
@@ -52,10 +52,10 @@ def standard_input(arguments: Sequence[str]) -> Callable[[], None]:
 
 
 def module(name: str, arguments: Sequence[str]) -> Callable[[], None]:
-    """As `python -m name arguments...`; for a package, its module `__main__`.
+    """Prepares to run a module, as `python -m name arguments...` does. Of a package it runs the module `__main__`.
 
     Raises:
-      NotFound: there is no such module, or it is a package that cannot be run.
+      NotFound: There is no such module, or it is a package that cannot be run.
     """
     _first_on_path(os.getcwd())
     spec, code = _runnable(name)
@@ -72,7 +72,7 @@ def _runnable(name: str) -> tuple[ModuleSpec, CodeType]:
         spec = importlib.util.find_spec(name)
     except ModuleNotFoundError as error:
         if error.name is None or not name.startswith(error.name):
-            raise  # a package on the way imports something that is missing
+            raise  # a parent package imports something that is missing
         spec = None
     if spec is None:
         raise NotFound(f"no module named {name}")
@@ -88,7 +88,7 @@ def _runnable(name: str) -> tuple[ModuleSpec, CodeType]:
 
 
 def main_module(path: str | None, argv: list[str], spec: ModuleSpec | None = None) -> dict[str, Any]:
-    """Makes a new module `__main__` with what Python itself sets, and returns its namespace."""
+    """Makes a new module `__main__` with the attributes that Python itself sets, and returns its namespace."""
     sys.argv[:] = argv
     made = ModuleType("__main__")
     made.__dict__.update(__builtins__=builtins, __spec__=spec)
@@ -101,5 +101,5 @@ def main_module(path: str | None, argv: list[str], spec: ModuleSpec | None = Non
 
 
 def _first_on_path(folder: str) -> None:
-    if not sys.flags.safe_path:  # -P or PYTHONSAFEPATH: Python would add nothing either
+    if not sys.flags.safe_path:  # -P or PYTHONSAFEPATH is set: Python would not add the folder either
         sys.path[0] = folder

@@ -1,4 +1,4 @@
-"""`tapejax run`: runs a script, a module or a notebook as Python does, but `import tensorflow` gives tapejax."""
+"""`tapejax run`: runs a script, a module or a notebook as Python does, but with tapejax in place of TensorFlow."""
 
 import argparse
 import contextlib
@@ -17,19 +17,19 @@ _USAGE = """tapejax run [options] script.py [arguments of the script]
 
 _EPILOG = """\
 examples:
-  tapejax run train.py                       nothing in the file needs to change
-  tapejax run train.py --epochs 3 --lr 0.01  options after the file are the script's own
-  tapejax run -m project.train --epochs 3    a module, as with `python -m`
-  tapejax run -m pytest tests/               ... also your tests, in one process (no -n of pytest-xdist)
-  tapejax run study.ipynb                    runs the cells, and writes study.out.ipynb with their outputs
-  generate | tapejax run -                   a program from standard input
-  tapejax run --explain train.py             where did the time go?
-  tapejax run --profile /tmp/trace train.py  a trace to look at with TensorBoard or Perfetto
-  tapejax run --eager train.py               step through it in a debugger
+  tapejax run train.py                       run a script; it needs no change
+  tapejax run train.py --epochs 3 --lr 0.01  options after the file go to the script
+  tapejax run -m project.train --epochs 3    run a module, as `python -m` does
+  tapejax run -m pytest tests/               run your tests, in one process (without pytest-xdist's -n)
+  tapejax run study.ipynb                    run the cells, and write study.out.ipynb with their outputs
+  generate | tapejax run -                   run a program from standard input
+  tapejax run --explain train.py             report what was compiled and why
+  tapejax run --profile /tmp/trace train.py  write a trace for TensorBoard or Perfetto
+  tapejax run --eager train.py               run each operation at once, to step through it in a debugger
 
-Every package that the program imports sees tapejax as `tensorflow` too. Compiled programs are kept for the next
-start in your cache folder, or in JAX_COMPILATION_CACHE_DIR. `tapejax check train.py` says beforehand what is missing,
-`tapejax compare train.py` runs it under TensorFlow as well.
+Packages that the program imports get tapejax as `tensorflow` too. Compiled programs are kept for the next start, in
+your cache folder or in JAX_COMPILATION_CACHE_DIR. `tapejax check train.py` lists beforehand what is missing, and
+`tapejax compare train.py` runs the script under TensorFlow as well and compares the results.
 """
 
 
@@ -37,31 +37,31 @@ def main(argv: Sequence[str]) -> int:
     """Runs `tapejax run`.
 
     Args:
-      argv: The words after `tapejax run`.
+      argv: The arguments after `tapejax run`.
 
     Returns:
-      0 if the program ended well, 1 if it raised, 130 if it was interrupted, 2 if there is no such program. One
-      that calls `sys.exit` ends this process too, with its own status.
+      0 if the program ended well, 1 if it raised an exception, 130 if it was interrupted, 2 if it was not found. A
+      program that calls `sys.exit` ends this process with its own status.
     """
     parser = _parser()
     options = parser.parse_args(argv)
     words = options.module if options.module is not None else [options.script, *options.arguments]
     if not words or words[0] is None:
-        parser.error("what to run is missing: a file, -m MODULE, or - for standard input")
+        parser.error("what to run is missing; expected a file, -m MODULE, or - for standard input")
     notebook = options.module is None and words[0].endswith(".ipynb")
     for given, name in ((options.output, "--output"), (options.skip_commands, "--skip-commands")):
         if given and not notebook:
-            parser.error(f"{name} is for notebooks")
+            parser.error(f"{name} is for notebooks only")
     if notebook and len(words) > 1:
         parser.error(f"a notebook takes no arguments: {' '.join(words[1:])}")
     if options.module is None and words[0] != "-" and not os.path.exists(words[0]):  # before any setting changes
         print(f"tapejax run: no such file: {words[0]}", file=sys.stderr)
         return 2
     if options.malloc:
-        malloc.keep_memory()  # before the first operation starts JAX's threads
+        malloc.keep_memory()  # must happen before the first operation starts JAX's threads
     if options.eager:
         os.environ["TAPEJAX_EAGER"] = "1"  # for processes that the program starts
-        tapejax.config.eager = True  # for this one, where tapejax has read its environment already
+        tapejax.config.eager = True  # for this process, in which tapejax has read the environment already
     if options.cache:
         cache.enable()
     else:
@@ -93,17 +93,17 @@ def main(argv: Sequence[str]) -> int:
 
 
 def execute(program: Callable[[], None], full_traceback: bool = False) -> int:
-    """Runs a program from `tapejax.cli.programs`, and reports what it raises.
+    """Runs a program, and reports the exception that ends it.
 
     Args:
-      program: What runs it.
-      full_traceback: Show the frames of tapejax and of what it calls as well.
+      program: A function from `tapejax.cli.programs` that runs the program.
+      full_traceback: Whether the traceback also shows the frames of tapejax and of the libraries that it calls.
 
     Returns:
-      0, or 1 after an exception, or 130 after Ctrl-C; the traceback has gone to `sys.excepthook` by then.
+      0; 1 after an exception; 130 after Ctrl-C. The exception was passed to `sys.excepthook`.
 
     Raises:
-      SystemExit: If the program does.
+      SystemExit: The program raised it.
     """
     try:
         program()
@@ -126,7 +126,7 @@ def _profile(folder: str | None):
     try:
         yield
     finally:
-        tapejax.sync()  # what is pending belongs to the program
+        tapejax.sync()  # pending operations belong to the program, and so to its trace
         jax.effects_barrier()
         jax.profiler.stop_trace()
         print(
@@ -148,12 +148,12 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("script", nargs="?", help="the Python file or notebook to run; - for standard input")
     add("arguments", nargs=argparse.REMAINDER, help="passed to the program unchanged")
-    add("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE ...", help="run a module; the rest is its own")
-    add("--seed", type=int, metavar="N", help="start Python's, NumPy's and TensorFlow's random numbers from N")
-    add("--eager", action="store_true", help="run each operation at once, by itself (to debug; slow)")
-    add("--explain", action="store_true", help="say at the end what was compiled, what ran op by op, and why")
-    add("--profile", metavar="DIR", help="write a trace of JAX's profiler into a folder")
-    add("--no-cache", dest="cache", action="store_false", help="neither read nor keep compiled programs")
+    add("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE ...", help="run a module; the rest goes to it")
+    add("--seed", type=int, metavar="N", help="seed Python's, NumPy's and TensorFlow's random numbers with N")
+    add("--eager", action="store_true", help="run each operation at once, by itself (for debugging; slow)")
+    add("--explain", action="store_true", help="report at the end what was compiled, what ran op by op, and why")
+    add("--profile", metavar="DIR", help="write a trace of JAX's profiler to a folder")
+    add("--no-cache", dest="cache", action="store_false", help="neither use nor keep compiled programs of other starts")
     add(
         "--malloc",
         action=argparse.BooleanOptionalAction,
@@ -161,10 +161,10 @@ def _parser() -> argparse.ArgumentParser:
         help="keep freed memory in the process: faster on CPUs, needs more memory (default: --malloc)",
     )
     add("--full-traceback", action="store_true", help="show tapejax's own frames in a traceback too")
-    add("--output", metavar="FILE", help="where a notebook with its outputs goes (default: NAME.out.ipynb)")
+    add("--output", metavar="FILE", help="where to write the notebook with its outputs (default: NAME.out.ipynb)")
     add(
         "--skip-commands",
         action="store_true",
-        help="leave a notebook's shell commands and unknown magics out, instead of refusing to run it",
+        help="leave out a notebook's shell commands and unknown magic commands, instead of refusing to run it",
     )
     return parser

@@ -1,7 +1,8 @@
-"""Finds in Python source, without running it, which TensorFlow symbols it uses, under whatever names.
+"""Finds which TensorFlow symbols Python source uses, without running it.
 
-Imports, assigned aliases (`layers = tf.keras.layers`) and scopes are followed. Left out is what a program protects
-itself against: `try: ... except ImportError`, `if hasattr(tf, ...)`, branches for other versions of TensorFlow.
+It follows imports, assigned aliases (`layers = tf.keras.layers`) and scopes. It leaves out code that the program itself
+protects against missing symbols: `try: ... except ImportError`, `if hasattr(tf, ...)`, and branches for other versions
+of TensorFlow.
 """
 
 import ast
@@ -20,10 +21,10 @@ class Use(NamedTuple):
     """One place where a symbol is used.
 
     Attributes:
-      line, column: where, from 1.
-      symbol: dotted, such as "tf.keras.layers.Dense".
-      member: an attribute of an instance of `symbol`, else "".
-      keywords: keyword arguments that it is called with, each with its line.
+      line, column: the place, counted from 1.
+      symbol: the dotted name, such as "tf.keras.layers.Dense".
+      member: the attribute, if an attribute of an instance of `symbol` is used. Otherwise "".
+      keywords: the keyword arguments of a call, each with its line.
       imported: whether the place is an import statement.
     """
 
@@ -36,21 +37,21 @@ class Use(NamedTuple):
 
 
 class _Value(NamedTuple):
-    """What a name stands for: a symbol, or an instance of one."""
+    """What a name stands for: a symbol, or an instance of the class that the symbol names."""
 
     symbol: str
     instance: bool = False
 
 
 class _Scope:
-    """The names that a module, class or function binds, each with all that is bound to it."""
+    """The names that a module, class or function binds, each with everything that is bound to it."""
 
     __slots__ = ("bound", "is_class", "outer", "parent")
 
     def __init__(self, parent: "_Scope | None", is_class: bool = False):
         self.parent, self.is_class = parent, is_class
         self.bound: dict[str, list[Any]] = {}  # a _Value, an expression with its scope, or None for anything else
-        self.outer: set[str] = set()  # declared global or nonlocal
+        self.outer: set[str] = set()  # names declared global or nonlocal
 
     def bind(self, name: str, what: Any) -> None:
         scope = self
@@ -59,7 +60,7 @@ class _Scope:
         scope.bound.setdefault(name, []).append(what)
 
     def values(self, name: str, seen: frozenset = frozenset()) -> list[_Value]:
-        """What `name` can stand for here; nothing if it is, or may be, something else than TensorFlow's."""
+        """The symbols that `name` can stand for here. The list is empty if it may be something else, too."""
         scope: _Scope | None = self
         while scope is not None:
             if name in scope.bound and (scope is self or not scope.is_class) and name not in scope.outer:
@@ -83,7 +84,7 @@ class _Scope:
         return found
 
     def of(self, expression: ast.expr, seen: frozenset = frozenset()) -> list[_Value]:
-        """What an expression can stand for, if it is a dotted name or the call of one."""
+        """The symbols that an expression can stand for, if it is a dotted name or the call of one."""
         if isinstance(expression, ast.Call):
             return [
                 _Value(v.symbol, True)
@@ -101,7 +102,7 @@ class _Scope:
 
 
 def _chain(node: ast.AST) -> tuple[str, tuple[str, ...]] | None:
-    """`a.b.c` as ("a", ("b", "c"))."""
+    """Splits `a.b.c` into "a" and ("b", "c"). None if the expression is not a dotted name."""
     attributes: list[str] = []
     while isinstance(node, ast.Attribute):
         attributes.append(node.attr)
@@ -110,9 +111,9 @@ def _chain(node: ast.AST) -> tuple[str, tuple[str, ...]] | None:
 
 
 def uses(tree: ast.Module) -> list[Use]:
-    """The uses of TensorFlow's symbols in a module, in the order of their places.
+    """Finds the uses of TensorFlow's symbols in a module, in the order of their places.
 
-    Relative imports are the program's own, and not followed.
+    Imports of the program's own modules are not followed.
 
     >>> source = "import tensorflow as tf\\nlayers = tf.keras.layers\\nlayers.Dense(3, activation='relu')"
     >>> [(use.line, use.symbol, use.keywords) for use in uses(ast.parse(source))]
@@ -141,7 +142,7 @@ def uses(tree: ast.Module) -> list[Use]:
 
 
 class _Reader:
-    """Walks a tree once: fills the scopes, and notes each dotted name with the scope that it is in."""
+    """Walks a syntax tree once. It fills the scopes, and collects each dotted name with the scope that it is in."""
 
     def __init__(self) -> None:
         self.sites: list[tuple[str, tuple[str, ...], tuple[tuple[str, int], ...], ast.expr, _Scope]] = []
@@ -154,7 +155,7 @@ class _Reader:
                 self.visit(node, scope)
 
     def guard(self, nodes: Iterable[ast.AST | None], scope: _Scope, on: bool = True) -> None:
-        """Reads code that need not run: what it binds counts, what it uses does not."""
+        """Walks code that may not run. The names that it binds count, the symbols that it uses are not collected."""
         self.guarded += on
         self.block(nodes, scope)
         self.guarded -= on
@@ -187,7 +188,7 @@ class _Reader:
         return True
 
     def _Constant(self, node: ast.Constant, scope: _Scope) -> None:
-        """Names nothing; most nodes are constants, and this spares them the general way."""
+        """Does nothing. Most nodes are constants, and this is faster than walking their fields."""
 
     def _Name(self, node: ast.Name, scope: _Scope) -> None:
         if not isinstance(node.ctx, ast.Load):
@@ -309,7 +310,7 @@ class _Reader:
     def _withitem(self, node: ast.withitem, scope: _Scope) -> None:
         self.visit(node.context_expr, scope)
         if isinstance(node.optional_vars, ast.Name):
-            # Only a tape is known to give itself.
+            # Of a tape it is known that `with ... as name` binds the tape itself.
             chain = _chain(node.context_expr.func) if isinstance(node.context_expr, ast.Call) else None
             tape = chain is not None and (chain[1] or (chain[0],))[-1] == "GradientTape"
             scope.bind(node.optional_vars.id, (node.context_expr, scope) if tape else None)
@@ -325,7 +326,7 @@ class _Reader:
         if node.name:
             scope.bind(node.name, None)
 
-    # Code that protects itself
+    # Code that is protected against missing symbols
 
     def _Try(self, node: ast.Try, scope: _Scope) -> None:
         caught = {name for handler in node.handlers for name in _caught(handler)}

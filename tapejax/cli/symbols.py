@@ -1,4 +1,4 @@
-"""Whether a TensorFlow symbol, member or keyword argument exists in tapejax, and what to write if not."""
+"""Says whether tapejax has a symbol, member or keyword argument of TensorFlow, and what to write instead if not."""
 
 import functools
 import importlib
@@ -7,9 +7,8 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import tapejax
-from tapejax._src.compat import internal_paths
+from tapejax._src.compat import internal_paths, v1
 from tapejax._src.core import missing
-from tapejax.compat import v1
 
 __all__ = ["Found", "find", "has_member", "keyword_names", "takes"]
 
@@ -17,7 +16,13 @@ _INTERNAL = ("tf.python", "tf.keras")
 
 
 class Found(NamedTuple):
-    """What a symbol stands for, or why it stands for nothing."""
+    """The result of `find`.
+
+    Attributes:
+      value: what the symbol stands for, or None if it is missing or cannot be known.
+      missing: the part of the symbol that is missing, else "".
+      why: why it is missing, or what to write instead.
+    """
 
     value: Any
     missing: str = ""
@@ -26,13 +31,13 @@ class Found(NamedTuple):
 
 @functools.cache
 def find(symbol: str) -> Found:
-    """Looks a symbol up as a program would.
+    """Looks up a symbol by attributes, as a program does.
 
     Args:
-      symbol: dotted, from "tf".
+      symbol: a dotted name that begins with "tf".
 
     Returns:
-      Its value; or None, the part of the symbol that is missing, and why or what to write instead.
+      A `Found`.
 
     >>> find("tf.math.exp").value is tapejax.exp
     True
@@ -48,10 +53,10 @@ def find(symbol: str) -> Found:
     if parent.missing:
         return parent
     if parent.value is None:
-        return Found(None)  # an attribute of a value that is nothing: not ours to judge
+        return Found(None)  # the parent's value is not known, so nothing is known of its attributes
     try:
         return Found(getattr(parent.value, last))
-    except Exception as error:  # also what a namespace raises that needs a package which is not installed
+    except Exception as error:  # not only AttributeError: a namespace may need a package that is not installed
         if (own := _own(symbol)) is not None:
             return Found(own)
         if not isinstance(parent.value, (ModuleType, type)) and not inspect.isroutine(parent.value):
@@ -62,11 +67,11 @@ def find(symbol: str) -> Found:
 
 
 def _own(symbol: str) -> Any:
-    """A module of the package by its file, or a name in one, for programs that import such: `tapejax.shape.known`."""
+    """A module of tapejax that is not public, or a name in one, for programs that import such modules. Else None."""
     path = symbol.replace("tf", "tapejax", 1)
     try:
         return importlib.import_module(path)
-    except Exception:  # there is none, or one that needs a package which is not installed
+    except Exception:  # there is no such module, or it needs a package that is not installed
         head, _, last = path.rpartition(".")
     try:
         return getattr(importlib.import_module(head), last)
@@ -93,13 +98,13 @@ def _way(symbol: str, error: str) -> str:
 
 @functools.cache
 def has_member(symbol: str, member: str) -> bool:
-    """Whether an instance of a class has an attribute; True where that cannot be known without one."""
+    """Whether instances of a class have an attribute. True if that cannot be known without an instance."""
     cls = find(symbol).value
     if not isinstance(cls, type) or not cls.__module__.startswith("tapejax") or hasattr(cls, member):
         return True
     if any("__getattr__" in base.__dict__ for base in cls.__mro__):
         return True
-    # What a method assigns to `self` is named in its code.
+    # The attributes that a method assigns to `self` are among the names in its code.
     return any(
         member in code.co_names or member in _strings(code)
         for base in cls.__mro__
@@ -110,7 +115,7 @@ def has_member(symbol: str, member: str) -> bool:
 
 
 def takes(symbol: str, keyword: str) -> bool:
-    """Whether a function or class takes a keyword argument; True where that cannot be known."""
+    """Whether a function or class takes a keyword argument. True if that cannot be known."""
     found = find(symbol).value
     if found is None or not callable(found):
         return True
@@ -137,7 +142,8 @@ def _takes(function: Any, keyword: str) -> bool:
             return True
         if not _rest(parameters):
             return False
-    # The last one has **kwargs too: here that is to refuse what it does not name; elsewhere who knows.
+    # The last constructor has **kwargs too. In tapejax that is only to refuse unknown arguments with a good message. In
+    # other packages any argument may be accepted.
     return not constructors[-1].__module__.startswith("tapejax")
 
 
@@ -182,7 +188,10 @@ def _rest(parameters: Any) -> bool:
 
 
 def _mentions(constructor: FunctionType, keyword: str) -> bool:
-    """Whether a constructor, or a function that it calls, names a keyword that it takes out of **kwargs."""
+    """Whether a constructor looks up a keyword in **kwargs.
+
+    The sign is that its code, or the code of a function that it calls, has the keyword as a string.
+    """
     function = inspect.unwrap(constructor)
     if keyword in _strings(function.__code__):
         return True

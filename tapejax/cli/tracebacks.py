@@ -1,4 +1,4 @@
-"""Tracebacks that show the user's lines: frames of tapejax, and of the libraries beneath it, are left out."""
+"""Shortens tracebacks to the user's lines, by leaving out the frames of tapejax and of the libraries that it calls."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from tapejax._src.core import missing
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _CLI = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
-# The standard library and installed packages.
+# The folders of the standard library and of installed packages.
 _LIBRARIES = tuple(
     {
         os.path.join(os.path.abspath(path), "")
@@ -28,17 +28,18 @@ _LIBRARIES = tuple(
 
 
 def report(error: BaseException, full: bool = False) -> None:
-    """Hands an exception that ended a program to `sys.excepthook`, trimmed, and with advice where there is some.
+    """Passes an exception that ended a program to `sys.excepthook`, with a shortened traceback and with advice if any.
 
     Args:
       error: The exception.
-      full: Leave tapejax's frames in.
+      full: Whether to keep tapejax's frames.
     """
     sys.stdout.flush()
     advise(error)
     hidden = trim(error, full)
     if sys.excepthook is sys.__excepthook__:
-        traceback.print_exception(error)  # which knows the source of notebooks' cells, as Python 3.11's hook does not
+        # Unlike the hook of Python 3.11 it finds the source of notebooks' cells.
+        traceback.print_exception(error)
     else:
         sys.excepthook(type(error), error, error.__traceback__)
     if hidden:
@@ -47,10 +48,13 @@ def report(error: BaseException, full: bool = False) -> None:
 
 
 def advise(error: BaseException) -> None:
-    """Adds to a failed `from tensorflow.x import Name`, whose message is Python's own, what the namespace says."""
+    """Adds advice to the error of a failed `from tensorflow.x import Name`.
+
+    The message of that error is Python's own. The advice is what the namespace says about a name that it lacks.
+    """
     if not isinstance(error, ImportError) or isinstance(error, ModuleNotFoundError) or not error.name:
         return
-    # Python 3.12 has `name_from`; 3.11 only says it in the text.
+    # Python 3.12 has the attribute `name_from`. In 3.11 the name is only in the text.
     found = re.match(r"cannot import name '(\w+)'", str(error))
     namespace = sys.modules.get(error.name)
     if found and namespace and error.name.partition(".")[0] in (missing.__name__.partition(".")[0], "tensorflow"):
@@ -65,24 +69,24 @@ def advise(error: BaseException) -> None:
 def trim(error: BaseException, full: bool = False) -> int:
     """Removes frames from an exception's traceback, and from those of the exceptions chained to it, in place.
 
-    A frame is removed if it is tapejax's own, or a library's that tapejax called (JAX, the standard library).
-    The user's frames stay, also those that tapejax called back into (a custom gradient), and so do libraries
-    that the user called directly. A chained exception with no line of the user's goes altogether: it was
-    raised and caught inside.
+    A frame is removed if it belongs to tapejax, or to a library that tapejax called (JAX, the standard library).
+    The user's frames stay, also those of functions that tapejax called back (a custom gradient). Frames of libraries
+    that the user called directly stay too. A chained exception without any frame of the user is removed as a whole,
+    because it was raised and caught inside.
 
     Args:
       error: The exception that ended the program.
-      full: Remove only the frames of `tapejax run` itself.
+      full: Whether to remove only the frames of `tapejax run` itself.
 
     Returns:
-      How many frames were removed, those of `tapejax run` not counted.
+      The number of frames that were removed, without those of `tapejax run`.
     """
     return _trim(error, full, seen=set())
 
 
 def _trim(error: BaseException, full: bool, seen: set[int]) -> int:
     seen.add(id(error))
-    if not full and hasattr(error, "__notes__"):  # JAX notes that it hid frames
+    if not full and hasattr(error, "__notes__"):  # JAX adds a note that it hid frames
         error.__notes__ = [note for note in error.__notes__ if "JAX_TRACEBACK_FILTERING" not in note]
     kept, hidden = _frames(error.__traceback__, full)
     error.__traceback__ = _rebuild(kept)
@@ -107,7 +111,7 @@ def _frames(link: TracebackType | None, full: bool) -> tuple[list[TracebackType]
     while link is not None:
         path = _path(link.tb_frame)
         runner = path.startswith(_CLI)
-        # What the runner calls is the script, wherever it lies.
+        # The runner calls the user's script, which may lie in any folder.
         beneath = not runner and (path.startswith(_HERE) or (beneath and _library(path)))
         if not runner and (full or not beneath):
             kept.append(link)
@@ -118,9 +122,9 @@ def _frames(link: TracebackType | None, full: bool) -> tuple[list[TracebackType]
 
 
 def _internal(error: BaseException) -> bool:
-    """Whether no line of the user's raised `error`."""
+    """Whether the traceback of an exception has no frame of the user."""
     if error.__traceback__ is None:
-        # JAX chains a marker of its own, without frames, to say that it hid some.
+        # JAX chains an exception without frames, as a sign that it hid some.
         return type(error).__module__.partition(".")[0] in ("jax", "jaxlib")
     return not any(_users(link) for link in _links(error.__traceback__))
 
