@@ -111,7 +111,7 @@ def test_profile_writes_a_trace(tapejax, tmp_path):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's settings")
 def test_memory_is_kept_unless_told_otherwise(tapejax):
-    code = "from tapejax import malloc\nprint(malloc._kept)"
+    code = "from tapejax._src.core import malloc\nprint(malloc._kept)"
     import platform
 
     glibc = platform.libc_ver()[0] == "glibc"

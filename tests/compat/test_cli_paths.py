@@ -8,8 +8,7 @@ import types
 import pytest
 
 import tapejax
-from tapejax._src.compat import internal_paths
-from tapejax.compat import v1
+from tapejax._src.compat import internal_paths, v1
 
 # Only the names of their arguments differ, or arguments of no use in eager mode that are refused.
 SAME_BY_POSITION = (
