@@ -1,4 +1,4 @@
-"""``python -m benchmarks``."""
+"""Runs ``python -m benchmarks``; the command line is in `cli.py`."""
 
 import sys
 

@@ -1,4 +1,7 @@
-"""The PNG: one panel of bars per workload, milliseconds per step on a logarithmic scale."""
+"""Draws the results as a PNG file.
+
+Each workload is a panel of bars, whose lengths are milliseconds per step on a logarithmic scale.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,13 @@ def draw(path: str | Path, workloads: Mapping[str, Mapping[str, Any]]) -> None:
 
     Args:
         path: The file to write.
-        workloads: ``title`` and ``implementations`` (from `results.summarise`) by key, as in the JSON file.
+        workloads: For each workload's key its ``title`` and its ``implementations`` (from `results.summarise`), as in
+            the JSON file.
 
     Raises:
         ImportError: matplotlib is not installed.
     """
-    # The object interface, not pyplot: no display and no global figure is wanted.
+    # Figure instead of pyplot, because no display and no global figure is wanted.
     from matplotlib.figure import Figure
 
     panels = []

@@ -20,37 +20,40 @@ from benchmarks.workload import Workload, find_workloads
 
 METHOD = """\
 method:
-  Every implementation of a workload runs in a process of its own, which stays alive. Each is started
-  alone: its import, the building of the model and its first steps are timed undisturbed. Then come the
-  rounds: in each, every implementation runs a slice of steps in turn, so that a machine that is slow for
-  a while is slow for all. A step ends when its results (the loss, or the gradients) are on the host. All
-  start from the same weights and data, and the results of step ten are compared.
+  Every implementation of a workload runs in a process of its own, which stays alive. The processes are
+  started one after the other, so that import, the building of the model and the first steps are timed
+  undisturbed. Then come the rounds. In each round the implementations take turns, and each runs a slice of
+  steps. A machine that is slow for a while is thus slow for all. A step ends when its results (the loss, or
+  the gradients) are on the host. All implementations start from the same weights and data, and their
+  results of step ten are compared.
 
 columns:
-  ms/step   median over the rounds of each round's median step
-  x jit     times as long as hand-written jax.jit: median over the rounds of the ratio within the round.
-            The figure to trust; below 1 is faster
+  ms/step   the median over the rounds of each round's median step
+  x jit     the time per step divided by that of hand-written jax.jit: the median over the rounds of the
+            ratio within a round. This is the figure to trust; below 1 is faster
   x eager   the same, relative to TensorFlow's eager mode
-  min ms    the shortest step of all
+  min ms    the shortest of all steps
   CPU ms    processor time per step, all threads together
-  first ms  the first step, compilation included
+  first ms  the first step, with compilation
   ten ms    from the start of the first step to the end of the tenth
-  import s  the import of the framework; build s: making the model and its data, and lazy imports in it
-  peak MB   the most memory that the process had resident
-  compiles  programs compiled until step ten; "3+1": one more came later. For JAX, the small ones that make
-            the model and its data are counted too; for TensorFlow, these are traces
+  import s  the import of the framework
+  build s   making the model and its data, with the modules that are imported only then
+  peak MB   the largest resident memory of the process
+  compiles  the number of programs compiled until step ten; "3+1" means that one more was compiled later.
+            JAX's number includes the small programs that make the model and its data. TensorFlow's is the
+            number of traces
 
 examples:
   python -m benchmarks W2 --only tapejax,jax-jit --seconds 1     a quick look
   python -m benchmarks --repeats 15 --seconds 10 --json out.json --png out.png
-  python -m benchmarks ops --help                                single ops against TensorFlow's
-  python -m benchmarks programs --help                           whole programs against TensorFlow
-  python -m benchmarks.record --help                             what single ops cost to record
+  python -m benchmarks ops --help                                compare single ops with TensorFlow
+  python -m benchmarks programs --help                           compare whole programs with TensorFlow
+  python -m benchmarks.record --help                             measure what single ops cost to record
 """
 
 
 def parser(workloads: dict[str, Workload]) -> argparse.ArgumentParser:
-    """Returns the parser; its help lists the workloads and implementations that there are."""
+    """Makes the parser of the command line. Its help lists the workloads and implementations."""
     lines = ["workloads:", *(f"  {key:<15} {workload.title}" for key, workload in workloads.items())]
     lines += ["", "implementations:", *(f"  {entry.name:<15} {entry.about}" for entry in IMPLEMENTATIONS)]
     result = argparse.ArgumentParser(
@@ -59,30 +62,32 @@ def parser(workloads: dict[str, Workload]) -> argparse.ArgumentParser:
         epilog="\n".join(lines) + "\n\n" + METHOD,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    result.add_argument("workloads", nargs="*", metavar="WORKLOAD", help="which to run (default: all)")
-    result.add_argument("--only", metavar="NAMES", help="implementations, with commas between (default: all)")
-    result.add_argument("--repeats", type=int, default=7, metavar="N", help="rounds (default: %(default)s)")
+    result.add_argument("workloads", nargs="*", metavar="WORKLOAD", help="the workloads to run (default: all)")
+    result.add_argument("--only", metavar="NAMES", help="implementations, separated by commas (default: all)")
+    result.add_argument("--repeats", type=int, default=7, metavar="N", help="number of rounds (default: %(default)s)")
     result.add_argument(
         "--seconds",
         type=float,
         default=3.0,
         metavar="S",
-        help="measured time per implementation of a workload, all rounds together (default: %(default)s)",
+        help="measured seconds per implementation of a workload, all rounds together (default: %(default)s)",
     )
     result.add_argument(
         "--timeout",
         type=float,
         default=600.0,
         metavar="S",
-        help="what takes longer to start, or for one slice, has failed (default: %(default)s)",
+        help="seconds that a start or a slice may take; one that takes longer has failed (default: %(default)s)",
     )
-    result.add_argument("--json", type=Path, metavar="FILE", help="write all numbers here, with every round's")
-    result.add_argument("--png", type=Path, metavar="FILE", help="draw a chart here (needs matplotlib)")
+    result.add_argument(
+        "--json", type=Path, metavar="FILE", help="write all numbers to this file, those of every round too"
+    )
+    result.add_argument("--png", type=Path, metavar="FILE", help="draw a chart to this file (needs matplotlib)")
     return result
 
 
 def chosen_workloads(keys: Sequence[str], known: dict[str, Workload]) -> list[Workload]:
-    """Returns the workloads of these keys in the order given; all for none.
+    """Returns the workloads of these keys in the order given, or all workloads if no key is given.
 
     Raises:
         ValueError: A key is not known.
@@ -95,7 +100,7 @@ def chosen_workloads(keys: Sequence[str], known: dict[str, Workload]) -> list[Wo
 
 
 def chosen_implementations(names: str | None) -> list[Implementation]:
-    """Returns the implementations named in a text with commas; all for None.
+    """Returns the implementations whose names are listed in a text, separated by commas. None means all.
 
     Raises:
         ValueError: A name is not known.
@@ -136,10 +141,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line.
 
     Args:
-        arguments: Those of the process by default.
+        arguments: The arguments. By default those of this process.
 
     Returns:
-        The exit status: 1 if an implementation failed, else 0. How fast anything was never matters.
+        The exit status: 1 if an implementation failed, else 0. It does not depend on how fast anything was.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
     if given[:1] == ["ops"]:
@@ -185,7 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         failed = failed or any(entry["status"] == "failed" for entry in summary.values())
         document["workloads"][workload.key] = {"title": workload.title, "implementations": summary}
         show_workload(workload.key, workload.title, summary)
-        # After every workload, so that an interrupted run leaves what it has.
+        # Written after every workload, so that an interrupted run leaves the results that it has.
         if options.json:
             options.json.write_text(json.dumps(document, indent=1) + "\n")
         if options.png:

@@ -1,4 +1,7 @@
-"""The implementations: what is imported, how a workload is built in it, how compilations are counted."""
+"""The implementations that are compared.
+
+Each says which framework it imports, how a workload is built in it, and how compilations are counted.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +24,14 @@ class Implementation:
     """One row of the table.
 
     Args:
-        name: What the command line and the table call it.
-        module: The module that it needs, and whose import is timed.
-        style: The attribute of `Workload` that holds its code.
+        name: The name on the command line and in the table.
+        module: The framework's module. Its import is timed.
+        style: The attribute of `Workload` that holds the code.
         about: One line for ``--help``.
-        decorate: Given the module, returns what is wrapped around the step; None for nothing.
-        counter: Given the module just after its import, returns a function from the running program to the
-            number of programs compiled so far, or to None where nobody can know.
-        environment: Variables set for its process; None takes one away.
+        decorate: A function of the module that returns a decorator for the step. None if the step is not decorated.
+        counter: A function of the module, called just after its import. It returns a function of the running program
+            that returns the number of programs compiled so far, or None if that cannot be known.
+        environment: Environment variables for the process. None removes a variable.
     """
 
     name: str
@@ -40,7 +43,7 @@ class Implementation:
     environment: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
 
     def build(self, workload: Workload, module: Any) -> Program | None:
-        """Returns the workload's program in this implementation, or None if it is not written."""
+        """Returns the workload's program in this implementation, or None if the workload is not written for it."""
         style = getattr(workload, self.style)
         if style is None:
             return None
@@ -85,7 +88,7 @@ IMPLEMENTATIONS: tuple[Implementation, ...] = (
         "tapejax-function",
         "tapejax",
         "tensorflow",
-        "the same, the step under tapejax's tf.function",
+        "the same, with the step under tapejax's tf.function",
         decorate=lambda tf: tf.function,
         counter=_tapejax_programs,
         environment={"TAPEJAX_EAGER": None},
@@ -98,13 +101,15 @@ IMPLEMENTATIONS: tuple[Implementation, ...] = (
         counter=_tapejax_programs,
         environment={"TAPEJAX_EAGER": "1"},
     ),
-    Implementation("jax-jit", "jax", "jax", "hand-written jax.jit, state donated: the limit", counter=_jax_programs),
+    Implementation(
+        "jax-jit", "jax", "jax", "hand-written jax.jit, donating its state: the limit", counter=_jax_programs
+    ),
     Implementation("tf-eager", "tensorflow", "tensorflow", "TensorFlow, undecorated"),
     Implementation(
         "tf-function",
         "tensorflow",
         "tensorflow",
-        "TensorFlow, the step under tf.function",
+        "TensorFlow, with the step under tf.function",
         decorate=lambda tf: tf.function,
         counter=_tensorflow_traces,
     ),
@@ -112,7 +117,7 @@ IMPLEMENTATIONS: tuple[Implementation, ...] = (
         "tf-jit",
         "tensorflow",
         "tensorflow",
-        "TensorFlow, the step under tf.function(jit_compile=True)",
+        "TensorFlow, with the step under tf.function(jit_compile=True)",
         decorate=lambda tf: tf.function(jit_compile=True),
         counter=_tensorflow_traces,
     ),
@@ -121,5 +126,5 @@ IMPLEMENTATIONS: tuple[Implementation, ...] = (
 
 BY_NAME: Mapping[str, Implementation] = MappingProxyType({entry.name: entry for entry in IMPLEMENTATIONS})
 
-# What the two columns of ratios are relative to.
+# The implementations that the two columns of ratios are relative to.
 LIMIT, EAGER = "jax-jit", "tf-eager"

@@ -1,4 +1,7 @@
-"""The ops of ``python -m benchmarks ops``: each a call for any module that speaks TensorFlow, and its inputs."""
+"""The ops that ``python -m benchmarks ops`` measures.
+
+Each case has a function that calls the op of a module with TensorFlow's names, which is given as `tf`, and inputs.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,10 @@ class OpCase:
     """One op at one size.
 
     Args:
-        name: What the table calls it.
-        call: ``call(tf, *tensors)`` returns a tensor.
-        inputs: Returns the arrays.
-        gradient: Whether the backward pass, by all floating inputs, is measured too.
+        name: The name in the table.
+        call: ``call(tf, *tensors)`` calls the op and returns a tensor.
+        inputs: A function that returns the input arrays.
+        gradient: Whether the gradients by all floating inputs are measured too.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""Single ops, forward and backward, in tapejax and in TensorFlow's `tf.function`, taking turns in one process.
+"""``python -m benchmarks ops``: compares single ops, forward and backward, with TensorFlow's.
 
-python -m benchmarks ops
+Tapejax's op and TensorFlow's, which is under `tf.function`, take turns in one process.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from benchmarks.workloads.training import normal
 
 METHOD = """\
 method:
-  For each op two functions are made in each framework: the call, and the call under a tape with its gradients by
-  all floating inputs (the forward pass included). TensorFlow's are under tf.function. After a warm-up they take
-  turns; each turn repeats a call until --slice seconds are over and counts the time per call, the results
-  read. `x tf` is the median over the rounds of the ratio within a round: below 1, tapejax is faster. Times of tapejax
-  include recording and dispatch; those of TensorFlow the call of the tf.function.
+  For each op two functions are measured in each framework. The first calls the op. The second calls it under a tape
+  and computes the gradients by all floating inputs; its time includes the forward pass. TensorFlow's functions are
+  under tf.function. After a warm-up the frameworks take turns. Each turn repeats a call, and reads its results, until
+  --slice seconds are over; the time per call counts. `x tf` is the median over the rounds of the ratio within a round;
+  below 1, tapejax is faster. Times of tapejax include recording and dispatch, those of TensorFlow the call of the
+  tf.function.
 """
 
 HEADINGS = ("op", "tapejax ms", "tf ms", "x tf", "with gradient: tapejax ms", "tf ms", "x tf")
@@ -41,7 +42,7 @@ def runnable(tf: Any, case: OpCase, arrays: Sequence[Any], gradient: bool, compi
         tf: TensorFlow or tapejax.
         case: The case.
         arrays: Its inputs.
-        gradient: Whether to compute gradients too.
+        gradient: Whether to compute the gradients too.
         compiled: Whether to run under ``tf.function``.
     """
     tensors = [tf.constant(array) for array in arrays]
@@ -58,7 +59,7 @@ def runnable(tf: Any, case: OpCase, arrays: Sequence[Any], gradient: bool, compi
 
     function = both if gradient else forward
     if gradient:
-        # An input too: of constant ones, a linear op's gradient would be computed once, when compiling.
+        # The cotangent is an input too. If it were constant, XLA would compute a linear op's gradient while compiling.
         tensors.insert(0, tf.constant(normal(*forward(*tensors).shape, seed=9)))
     if compiled:
         function = tf.function(function)
@@ -71,7 +72,7 @@ def runnable(tf: Any, case: OpCase, arrays: Sequence[Any], gradient: bool, compi
 
 
 def rounds(runs: dict[str, Callable[[], Any]], count: int, seconds: float) -> dict[str, list[float]]:
-    """Returns milliseconds per call of each function for each round, the functions taking turns."""
+    """Times functions that take turns. Returns for each function the milliseconds per call in each round."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for run in runs.values():
         run()
@@ -87,7 +88,7 @@ def rounds(runs: dict[str, Callable[[], Any]], count: int, seconds: float) -> di
 
 
 def summary(times: dict[str, list[float]]) -> dict[str, Any]:
-    """Returns the median milliseconds of both frameworks and the median of the ratios within rounds."""
+    """Returns the median milliseconds of both frameworks, and the median of the ratios within the rounds."""
     ratios = [ours / theirs for ours, theirs in zip(times["tapejax"], times["tensorflow"], strict=True)]
     return {
         "tapejax_ms": median(times["tapejax"]),
@@ -98,7 +99,7 @@ def summary(times: dict[str, list[float]]) -> dict[str, Any]:
 
 
 def geometric_mean(values: Sequence[float]) -> float | None:
-    """Returns the geometric mean, or None of nothing.
+    """Returns the geometric mean, or None if there are no values.
 
     >>> geometric_mean([0.5, 2.0])
     1.0
@@ -107,7 +108,10 @@ def geometric_mean(values: Sequence[float]) -> float | None:
 
 
 def measure(case: OpCase, modules: dict[str, Any], count: int, seconds: float) -> dict[str, Any]:
-    """Returns the summaries ``"forward"`` and, where there is a gradient, ``"gradient"``; or ``{"failed": why}``."""
+    """Measures a case. Returns the summaries ``"forward"`` and, if it has a gradient, ``"gradient"``.
+
+    If the case fails, it returns ``{"failed": reason}``.
+    """
     arrays = case.inputs()
     found: dict[str, Any] = {}
     try:
@@ -123,7 +127,7 @@ def measure(case: OpCase, modules: dict[str, Any], count: int, seconds: float) -
 
 
 def row(name: str, entry: dict[str, Any]) -> list[str]:
-    """Returns the texts of one row, in the order of `HEADINGS`."""
+    """Returns the cells of one row of the table, in the order of `HEADINGS`."""
     texts = [name]
     for part in ("forward", "gradient"):
         found = entry.get(part)
@@ -132,7 +136,11 @@ def row(name: str, entry: dict[str, Any]) -> list[str]:
 
 
 def selected(names: Sequence[str]) -> Iterator[tuple[str, OpCase]]:
-    """Yields family and case for families' names and beginnings of cases' names; all for none."""
+    """Yields the family and the case for each case that is chosen.
+
+    Args:
+        names: Names of families, or beginnings of names of cases. None at all chooses all cases.
+    """
     for family, cases in op_cases().items():
         for case in cases:
             if not names or family in names or any(case.name.startswith(name) for name in names):
@@ -140,24 +148,28 @@ def selected(names: Sequence[str]) -> Iterator[tuple[str, OpCase]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs ``python -m benchmarks ops``; returns 1 if an op failed, else 0."""
+    """Runs ``python -m benchmarks ops``. Returns 1 if an op failed, else 0."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks ops",
         description="Compares single ops with TensorFlow's.",
         epilog=METHOD,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("names", nargs="*", metavar="OP", help="families, or beginnings of names (default: all)")
-    parser.add_argument("--repeats", type=int, default=7, metavar="N", help="rounds (default: %(default)s)")
+    parser.add_argument("names", nargs="*", metavar="OP", help="a family, or the beginning of a name (default: all)")
+    parser.add_argument("--repeats", type=int, default=7, metavar="N", help="number of rounds (default: %(default)s)")
     parser.add_argument(
-        "--slice", type=float, default=0.05, metavar="S", help="seconds of one turn (default: %(default)s)"
+        "--slice",
+        type=float,
+        default=0.05,
+        metavar="S",
+        help="seconds of one turn (default: %(default)s)",
     )
     parser.add_argument(
         "--keep-memory",
         action="store_true",
-        help="keep freed memory, as `tapejax run` does (`tapejax._src.core.malloc`)",
+        help="keep freed memory in the process, as `tapejax run` does",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers here")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers to this file")
     options = parser.parse_args(arguments)
     chosen = list(selected(options.names))
     if not chosen:

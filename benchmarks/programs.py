@@ -1,6 +1,6 @@
-"""Whole training programs, unmodified, under real TensorFlow and under `tapejax run`, taking turns.
+"""``python -m benchmarks programs``: compares whole training programs under TensorFlow and under `tapejax run`.
 
-python -m benchmarks programs
+The programs are not modified, and the two take turns.
 """
 
 from __future__ import annotations
@@ -29,25 +29,26 @@ from benchmarks.runner import QUIET, ROOT, SHARED_DEVICE
 
 METHOD = """\
 method:
-  Each run is a process of its own. A whole run has the program's default number of steps: `run s` is the life of its
-  process, import and compilation included. Compiled programs are kept in a fresh folder, as `tapejax run` does in the
-  user's: `first` is a start without them, `run` the median of the later ones (of TensorFlow, the median of all).
-  `ms/step` comes from when the second half of the loss curve is printed, where need be in a run of more steps.
-  The four variants (TensorFlow and tapejax, as written and with the step in tf.function) take turns in every round;
-  a ratio is the median over the rounds of the ratio within the round: below 1, tapejax is faster.
-  Real users' loops are measured: making batches in NumPy is part of a step. tests/cli/test_programs.py compares curves.
+  Each run is a process of its own. A whole run does the program's default number of steps; its time is the life of the
+  process, with import and compilation. `tapejax run` keeps compiled programs, here in a fresh folder. The time of the
+  first run is that of a start without compiled programs. The time of a whole run is the median of the later ones (of
+  TensorFlow, the median of all). The time per step is measured over the second half of the printed loss curve, if need
+  be in a run of more steps. The four variants (TensorFlow and tapejax, as written and with the step in tf.function)
+  take turns in every round. A ratio is the median over the rounds of the ratio within a round; below 1, tapejax is
+  faster. These are loops as users write them, so that making batches in NumPy is part of a step.
+  tests/cli/test_programs.py compares curves.
 """
 
 FOLDER = ROOT / "tests" / "programs"
 LINE = re.compile(r"step (\d+) loss ")
-# Name: the words after `python`, and those after the program.
+# For each variant: the arguments between `python` and the program, and those after the program.
 VARIANTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "tensorflow": ((), ()),
     "tf.function": ((), ("--decorate",)),
     "tapejax": (("-m", "tapejax", "run"), ()),
     "tapejax decorated": (("-m", "tapejax", "run"), ("--decorate",)),
 }
-# What is compared with what.
+# For each ratio: the variant that is compared, and the one that it is compared with.
 RATIOS = {
     "as written": ("tapejax", "tensorflow"),
     "decorated": ("tapejax decorated", "tf.function"),
@@ -56,12 +57,17 @@ RATIOS = {
 
 
 class RunFailed(Exception):
-    """A program ended badly or took too long; the message is one line."""
+    """A program failed or took too long. The message is one line."""
 
 
 @dataclass
 class Run:
-    """One run: when which step was reported, in seconds since the start, and when the process was over."""
+    """One run of a program.
+
+    Args:
+        seconds: The duration of the process.
+        stamps: For each step that was printed, its number and when it was printed, in seconds since the start.
+    """
 
     seconds: float
     stamps: list[tuple[int, float]]
@@ -72,12 +78,12 @@ class Run:
 
     @property
     def second_half(self) -> float:
-        """Seconds that the second half of the curve took."""
+        """The seconds that the second half of the loss curve took."""
         return self.stamps[-1][1] - self.stamps[(len(self.stamps) - 1) // 2][1]
 
     @property
     def step_ms(self) -> float:
-        """Milliseconds per step in the second half.
+        """The milliseconds per step in the second half of the loss curve.
 
         >>> Run(9.0, [(10, 5.0), (20, 6.0), (30, 6.5), (40, 7.0)]).step_ms
         50.0
@@ -86,14 +92,14 @@ class Run:
 
 
 def run_program(path: Path, variant: str, cache: Path, timeout: float, steps: int | None = None) -> Run:
-    """Runs a program and notes when it prints its steps.
+    """Runs a program, and records when it prints its steps.
 
     Args:
         path: The program.
         variant: A key of `VARIANTS`.
         cache: The folder for compiled programs.
-        timeout: Seconds that it may take.
-        steps: How many steps; the program's default for None.
+        timeout: The seconds that it may take.
+        steps: The number of steps. None means the program's default.
 
     Raises:
         RunFailed: It failed, took too long, or printed fewer than three steps.
@@ -114,7 +120,7 @@ def run_program(path: Path, variant: str, cache: Path, timeout: float, steps: in
             stderr=errors,
         )
         assert process.stdout is not None
-        timer = threading.Timer(timeout, process.kill)  # which ends the loop below
+        timer = threading.Timer(timeout, process.kill)  # killing the process ends the loop below
         timer.start()
         try:
             for line in process.stdout:
@@ -138,14 +144,14 @@ def run_program(path: Path, variant: str, cache: Path, timeout: float, steps: in
 
 
 def more_steps(whole: Run, seconds: float) -> int | None:
-    """Steps with which the second half of a run lasts long enough; None if it did.
+    """The number of steps with which the second half of a run lasts long enough, or None if it already did.
 
     >>> more_steps(Run(9.0, [(10, 5.0), (20, 5.1), (30, 5.2)]), seconds=1.0)
     200
     """
     if whole.second_half >= seconds:
         return None
-    # Tens, since the programs report every tenth of their steps; never more than a thousandfold.
+    # A multiple of ten, because the programs print ten times in a run. At most a thousand times as many.
     wanted = 2 * seconds * 1e3 / max(whole.step_ms, 1e-3)
     return min(math.ceil(wanted / 10) * 10, 1000 * whole.steps)
 
@@ -159,14 +165,15 @@ def measure(
     run: Callable[..., Run],
     progress: Callable[[str], None] = lambda doing: None,
 ) -> dict[str, Any]:
-    """Returns for each variant ``ms_per_step``, ``run_s``, ``first_run_s``, ``steps`` and the rounds, or ``failed``.
+    """Measures a program. Returns for each variant the dictionary of `summary`, or ``{"failed": reason}``.
 
     Args:
         path: The program.
         variants: Keys of `VARIANTS`.
         repeats: The number of rounds.
-        seconds: How long the steps that are counted must last at least.
-        run: Called with the program, a variant, a folder for compiled programs and, for more steps, ``steps``.
+        seconds: How long the measured steps must last at least.
+        run: A function of the program, a variant, a folder for compiled programs and optionally ``steps``, the number
+            of steps.
         progress: Called with a few words before each run.
     """
     rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in variants}
@@ -200,7 +207,10 @@ def measure(
 
 
 def summary(variant: str, rounds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Returns the medians of one variant's rounds; a first start of tapejax, which compiles, counts apart."""
+    """Returns the medians of one variant's rounds: ``ms_per_step``, ``run_s``, ``first_run_s``, ``steps``, ``rounds``.
+
+    The first run of tapejax, which compiles, is not part of ``run_s``.
+    """
     runs = [entry["run_s"] for entry in rounds]
     later = runs[1:] if "tapejax" in variant and len(runs) > 1 else runs
     return {
@@ -213,7 +223,7 @@ def summary(variant: str, rounds: Sequence[Mapping[str, Any]]) -> dict[str, Any]
 
 
 def ratios(measured: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """Returns tapejax's times as multiples of TensorFlow's, by comparison and quantity."""
+    """Returns tapejax's times divided by TensorFlow's, for each of `RATIOS` and each quantity."""
     found: dict[str, dict[str, float]] = {}
     for title, (ours, theirs) in RATIOS.items():
         one, other = measured.get(ours, {}), measured.get(theirs, {})
@@ -228,7 +238,7 @@ def ratios(measured: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, flo
 
 
 def rows(results: Mapping[str, Mapping[str, Any]], variants: Sequence[str], key: str) -> list[list[str]]:
-    """Returns headings and rows of one quantity: its value in every variant, then the ratios."""
+    """Returns the table of one quantity, headings first. A row has the value in every variant, and then the ratios."""
     table = [["program", *variants, *(f"x, {title}" for title in RATIOS)]]
     for name, entry in results.items():
         table.append(
@@ -245,7 +255,7 @@ def rows(results: Mapping[str, Mapping[str, Any]], variants: Sequence[str], key:
 
 
 def programs(names: Sequence[str], folder: Path = FOLDER) -> list[Path]:
-    """Returns the programs of these names, or all whose heads state a tolerance.
+    """Returns the programs of these names. Without names, it returns all programs that state a tolerance in a comment.
 
     Raises:
         ValueError: A name is not known.
@@ -257,25 +267,27 @@ def programs(names: Sequence[str], folder: Path = FOLDER) -> list[Path]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs ``python -m benchmarks programs``; returns 1 if a program failed, else 0."""
+    """Runs ``python -m benchmarks programs``. Returns 1 if a program failed, else 0."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks programs",
         description="Compares whole training programs with TensorFlow.",
         epilog=METHOD,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("names", nargs="*", metavar="PROGRAM", help="files of tests/programs (default: all)")
-    parser.add_argument("--only", metavar="NAMES", help=f"variants, with commas between: {', '.join(VARIANTS)}")
-    parser.add_argument("--repeats", type=int, default=3, metavar="N", help="rounds (default: %(default)s)")
+    parser.add_argument("names", nargs="*", metavar="PROGRAM", help="a file in tests/programs (default: all)")
+    parser.add_argument("--only", metavar="NAMES", help=f"variants, separated by commas: {', '.join(VARIANTS)}")
+    parser.add_argument("--repeats", type=int, default=3, metavar="N", help="number of rounds (default: %(default)s)")
     parser.add_argument(
         "--seconds",
         type=float,
         default=1.0,
         metavar="S",
-        help="how long the counted steps of a run last at least (default: %(default)s)",
+        help="how long the measured steps of a run last at least (default: %(default)s)",
     )
-    parser.add_argument("--timeout", type=float, default=600.0, metavar="S", help="for one run (default: %(default)s)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers here")
+    parser.add_argument(
+        "--timeout", type=float, default=600.0, metavar="S", help="seconds for one run (default: %(default)s)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers to this file")
     options = parser.parse_args(arguments)
     variants = list(VARIANTS) if options.only is None else [name.strip() for name in options.only.split(",")]
     try:
@@ -306,7 +318,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 path, variants, repeats=options.repeats, seconds=options.seconds, run=run, progress=progress
             )
             results[path.stem] = {"variants": found, "ratios": ratios(found)}
-            # After every program, so that an interrupted run leaves what it has.
+            # Written after every program, so that an interrupted run leaves the results that it has.
             if options.json:
                 options.json.write_text(json.dumps(document, indent=1) + "\n")
     failures = [
@@ -316,9 +328,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "failed" in one
     ]
     for key, title in (
-        ("ms_per_step", "ms per step, steady"),
+        ("ms_per_step", "ms per step, second half of the run"),
         ("run_s", "whole run, s"),
-        ("first_run_s", "whole run, s: tapejax's first start, which compiles"),
+        ("first_run_s", "whole run, s (tapejax's first run, which compiles)"),
     ):
         show(title, rows(results, variants, key), failures)
         failures = []

@@ -1,9 +1,7 @@
-"""What single ops cost: recording, dispatch and completion, measured apart.
+"""``python -m benchmarks.record``: measures separately what recording, dispatch and completion of ops cost.
 
-    python -m benchmarks.record
-
-Training a small model is bound by the Python side of the engine. `python -m benchmarks` shows the sum; this
-shows the parts, in microseconds. See ``--help``.
+The speed of training a small model is limited by the engine's Python code. `python -m benchmarks` shows the time of a
+whole step; this shows the parts, in microseconds. See ``--help``.
 """
 
 from __future__ import annotations
@@ -34,25 +32,25 @@ STEP_WORKLOADS = ("W2", "W9")
 
 METHOD = """\
 what is measured (medians over the turns, after a warm-up, in microseconds):
-  ops        a chain of 200 calls is recorded without reading anything, then flushed with
-             `tapejax.sync()`, then the last result is read. `record` is the first part divided by 200;
-             `dispatch` is the flush, which looks up the executable and calls it; `finish` is the wait for
-             the last value. The row "1 op" is the least that a flush costs. reduce_sum changes the shape,
-             so its 200 calls share one input.
-  steps      one step of W2 and W9: the code inside the tape, the call of `tape.gradient`, the rest of the
+  ops        A chain of 200 calls is recorded without reading anything. It is then flushed with
+             `tapejax.sync()`, and the last result is read. `record` is the time of the first part divided by
+             200. `dispatch` is the flush, which looks up the compiled program and calls it. `finish` is the
+             wait for the last value. The row "1 op" shows the least that a flush costs. reduce_sum changes
+             the shape, so its 200 calls share one input.
+  steps      One step of W2 and W9: the code inside the tape, the call of `tape.gradient`, the rest of the
              step (the optimizer), the flush, and reading the result.
-  imports    `import X` in fresh processes, taking turns; in seconds.
+  imports    `import X` in fresh processes that take turns, in seconds.
 
-TensorFlow has nothing to flush: it runs each op in its call, so its `record` is the price of running an op
-eagerly, and `dispatch` is empty.
+TensorFlow has nothing to flush, because it runs each op when it is called. Its `record` is therefore the time of
+running an op eagerly, and it has no `dispatch`.
 """
 
 Clock = time.perf_counter_ns
 
 
 def op_cases(tf: Any) -> dict[str, tuple[int, Callable[[Any], Any], bool]]:
-    """Returns, by name: how many calls, the call, and whether each call gets the result of the one before."""
-    # 1.0 everywhere: multiplied, it changes nothing; averaged by matmul, it stays.
+    """Returns for each name the number of calls, the call, and whether each call gets the result of the one before."""
+    # All values are 1 and stay 1, also in a chain: multiplied by ones, or averaged by the matmul.
     ones = tf.constant(np.ones(SHAPE, np.float32))
     mean = tf.constant(np.full(SHAPE, 1 / SHAPE[0], np.float32))
     return {
@@ -66,29 +64,29 @@ def op_cases(tf: Any) -> dict[str, tuple[int, Callable[[Any], Any], bool]]:
 
 
 def flusher(tf: Any) -> Callable[[], Any] | None:
-    """Returns what sends the recorded ops to the device, or None where ops run in their calls."""
+    """Returns the function that sends the recorded ops to the device, or None if ops run when they are called."""
     return getattr(tf, "sync", None)
 
 
 def time_op(tf: Any, calls: int, call: Callable[[Any], Any], chained: bool, turns: int) -> dict[str, Any]:
-    """Times recording, dispatch and completion of some calls of one op.
+    """Times the recording, dispatch and completion of calls of one op.
 
     Args:
         tf: tapejax or TensorFlow.
-        calls: How many calls before the flush.
-        call: The op, of one tensor.
-        chained: Whether each call gets the result of the one before, or all the same tensor.
-        turns: How often to do it all.
+        calls: The number of calls before the flush.
+        call: The op, as a function of one tensor.
+        chained: Whether each call gets the result of the one before. Otherwise all calls get the same tensor.
+        turns: How often to repeat it all.
 
     Returns:
-        Medians in microseconds: ``record_us`` per call, ``dispatch_us`` (None without a flush) and
-        ``finish_us`` per flush; and ``record_min_us``.
+        Medians in microseconds: ``record_us`` per call, and per flush ``dispatch_us`` (None if there is no flush) and
+        ``finish_us``. Also ``record_min_us``, the shortest time per call.
     """
     flush = flusher(tf)
     start = tf.constant(np.ones(SHAPE, np.float32))
     start.numpy()
     parts: list[tuple[int, int, int]] = []
-    # A fifth of the turns more, first, to warm up.
+    # The first turns, a fifth more than are measured, are the warm-up.
     for _ in range(turns + turns // 5 + 2):
         x = start
         began = Clock()
@@ -114,12 +112,12 @@ def time_op(tf: Any, calls: int, call: Callable[[Any], Any], chained: bool, turn
 
 
 class TimedModule:
-    """Stands in for the module ``tf``, with a `GradientTape` that notes when it is entered, left and asked.
+    """Stands in for the module ``tf``. Its `GradientTape` records the times of `with` and of `gradient`.
 
-    So the workloads are measured as they are, without a second copy with clocks in it.
+    In this way the workloads are measured as they are, without a second copy of their code with clocks in it.
 
     Args:
-        tf: The module it stands in for.
+        tf: The module that it stands in for.
     """
 
     def __init__(self, tf: Any) -> None:
@@ -150,17 +148,17 @@ class TimedModule:
 
 
 def time_step(tf: Any, key: str, turns: int) -> dict[str, Any]:
-    """Times the parts of one step of a workload that uses one tape and asks it once.
+    """Times the parts of a step of a workload that uses one tape and calls its `gradient` once.
 
     Args:
         tf: tapejax or TensorFlow.
-        key: The workload.
-        turns: How many steps.
+        key: The key of the workload.
+        turns: The number of steps.
 
     Returns:
-        Medians in microseconds: ``forward_us`` (inside the tape), ``gradient_us`` (the call), ``rest_us``
-        (what the step does besides), ``dispatch_us`` (None without a flush) and ``finish_us`` (reading
-        the result).
+        Medians in microseconds: ``forward_us`` (the code inside the tape), ``gradient_us`` (the call of `gradient`),
+        ``rest_us`` (the rest of the step), ``dispatch_us`` (the flush, or None if there is none) and ``finish_us``
+        (reading the result).
     """
     flush = flusher(tf)
     timed = TimedModule(tf)
@@ -193,16 +191,16 @@ def measure_here(name: str, turns: int) -> dict[str, Any]:
 
     Args:
         name: ``"tapejax"`` or ``"tensorflow"``.
-        turns: How often each thing is done.
+        turns: How often each measurement is repeated.
 
     Returns:
-        ``ops`` and ``steps``: by name, what `time_op` and `time_step` return, or ``{"error": ...}``.
+        ``ops`` and ``steps``. Both are dictionaries of what `time_op` or `time_step` returns, or ``{"error": ...}``.
     """
     tf = importlib.import_module(name)
     result: dict[str, Any] = {"ops": {}, "steps": {}}
 
     def put(kind: str, key: str, timer: Callable[[], dict[str, Any]]) -> None:
-        # One op that is missing or broken is not to cost the other rows.
+        # One op that is missing or fails must not keep the others from being measured.
         try:
             result[kind][key] = timer()
         except Exception as error:
@@ -216,7 +214,7 @@ def measure_here(name: str, turns: int) -> dict[str, Any]:
 
 
 def time_imports(names: Sequence[str], repeats: int) -> dict[str, float]:
-    """Returns the median seconds of ``import name`` in fresh processes that take turns."""
+    """Returns for each name the median seconds of ``import name``, in fresh processes that take turns."""
     code = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(repeats):
@@ -230,7 +228,7 @@ def time_imports(names: Sequence[str], repeats: int) -> dict[str, float]:
 
 
 def tables(document: dict[str, Any]) -> list[tuple[str, list[list[str]], list[str]]]:
-    """Returns title, rows and notes of the three tables of a measured document."""
+    """Returns the three tables of the measurements, each as its title, rows and notes."""
     ops = [["op", "module", "record", "min", "dispatch", "finish"]]
     steps = [["step", "module", "in the tape", "tape.gradient", "rest", "dispatch", "finish"]]
     columns = {
@@ -256,23 +254,29 @@ def tables(document: dict[str, Any]) -> list[tuple[str, list[list[str]], list[st
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns 1 if something could not be measured, else 0."""
+    """Runs the command line. Returns 1 if something could not be measured, else 0."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.record",
         description="Measures what recording an op, flushing and waiting cost, in tapejax and in TensorFlow.",
         epilog=METHOD,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--only", choices=MODULES, help="measure one of the two (default: what is installed)")
-    parser.add_argument("--turns", type=int, default=100, metavar="N", help="turns (default: %(default)s)")
+    parser.add_argument("--only", choices=MODULES, help="measure one of the two (default: those installed)")
+    parser.add_argument(
+        "--turns",
+        type=int,
+        default=100,
+        metavar="N",
+        help="number of repetitions (default: %(default)s)",
+    )
     parser.add_argument(
         "--imports",
         type=int,
         default=5,
         metavar="N",
-        help="fresh processes per import, or 0 (default: %(default)s)",
+        help="the number of fresh processes per import; 0 for none (default: %(default)s)",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers to this file")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)  # the child process's own flag
     options = parser.parse_args(arguments)
     if options.turns < 1 or options.imports < 0:

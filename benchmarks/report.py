@@ -1,4 +1,4 @@
-"""Tables for the terminal: rich where it is installed, plain text where it is not."""
+"""Prints tables and progress to the terminal, with the package rich if it is installed, else as plain text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HEADINGS = (
 
 
 def number(value: float | None) -> str:
-    """Returns three significant digits without an exponent, or ``-`` for None.
+    """Formats a number with three significant digits and without an exponent. None gives ``-``.
 
     >>> number(0.00623), number(1.5), number(1234.5), number(None)
     ('0.00623', '1.50', '1234', '-')
@@ -41,7 +41,7 @@ def number(value: float | None) -> str:
 
 
 def cells(name: str, entry: Mapping[str, Any]) -> list[str]:
-    """Returns the texts of one row, in the order of `HEADINGS`, for an entry of `results.summarise`."""
+    """Returns the cells of one row, in the order of `HEADINGS`, for an entry of `results.summarise`."""
     if entry["status"] != "ok":
         return [name] + ["-"] * (len(HEADINGS) - 1)
     compiles, before = entry["compiles"], entry["compiles_first"]
@@ -54,7 +54,7 @@ def cells(name: str, entry: Mapping[str, Any]) -> list[str]:
 
 
 def remarks(summary: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Returns what to know beside the numbers: what failed, is absent, or computed something else."""
+    """Returns lines of text about implementations that failed, are absent, or computed different results."""
     lines = []
     for name, entry in summary.items():
         if entry["status"] != "ok":
@@ -66,10 +66,10 @@ def remarks(summary: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def plain_table(title: str, rows: Sequence[Sequence[str]]) -> str:
-    """Lays out a table as text, the first column to the left and the others to the right.
+    """Formats a table as text, with the first column aligned left and the others aligned right.
 
     Args:
-        title: A line above it.
+        title: The line above the table.
         rows: The headings, then the rows.
 
     >>> print(plain_table("T", [["a", "ms"], ["bb", "1.5"]]))
@@ -93,8 +93,8 @@ def folded(rows: Sequence[Sequence[str]], width: int, gap: int) -> list[list[lis
 
     Args:
         rows: The headings, then the rows.
-        width: How many characters fit.
-        gap: What the layout adds to each column.
+        width: The number of characters that fit in a line.
+        gap: The number of characters between two columns.
 
     >>> folded([["name", "a", "b"], ["x", "123", "456"]], width=14, gap=2)
     [[['name', 'a'], ['x', '123']], [['name', 'b'], ['x', '456']]]
@@ -112,10 +112,11 @@ def show(title: str, rows: Sequence[Sequence[str]], notes: Sequence[str] = (), f
     """Prints a table and the notes below it, folded to the width of the terminal.
 
     Args:
-        title: A line above it.
+        title: The line above the table.
         rows: The headings, then the rows.
-        notes: Lines below it.
-        file: Where to; standard output by default. What is no terminal gets the table in full width.
+        notes: Lines below the table.
+        file: The stream to print to, standard output by default. If it is not a terminal, the table is not folded to
+            the terminal's width.
     """
     output: TextIO = sys.stdout if file is None else file
     width = shutil.get_terminal_size().columns if output.isatty() else 200
@@ -130,7 +131,7 @@ def show(title: str, rows: Sequence[Sequence[str]], notes: Sequence[str] = (), f
         return
     console = Console(file=output, width=width, highlight=False)
     for part in folded(rows, width - 1, gap=3):
-        # A line of its own: rich would fold a title to the width of the table.
+        # Printed apart from the table, because rich folds a table's title to the width of the table.
         console.print(Text(title, style="bold"))
         table = Table()
         for column, heading in enumerate(part[0]):
@@ -151,7 +152,7 @@ def show_workload(key: str, title: str, summary: Mapping[str, Mapping[str, Any]]
 
 @contextmanager
 def progress_line() -> Iterator[Callable[[str], None]]:
-    """Gives a function that shows what is going on: one changing line on a terminal, else many."""
+    """Context that gives a function to show progress: one changing line on a terminal, else one line each time."""
     try:
         if not sys.stderr.isatty():
             raise ImportError
@@ -161,6 +162,6 @@ def progress_line() -> Iterator[Callable[[str], None]]:
     except ImportError:
         yield lambda doing: print(doing, file=sys.stderr, flush=True)
         return
-    # Drawn when told and never by itself: a spinner would take processor time from what is measured.
+    # Drawn only when the function is called. Automatic refreshes would take processor time from the measured code.
     with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
         yield lambda doing: live.update(Text(doing), refresh=True)

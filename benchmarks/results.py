@@ -1,4 +1,4 @@
-"""The arithmetic: from step times to medians and ratios. Knows no framework and no process."""
+"""Computes medians and ratios from the times of steps. It needs no framework and starts no process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Round:
-    """One slice of steps of one implementation, in milliseconds per step."""
+    """The times of one slice of steps of one implementation, in milliseconds per step."""
 
     median_ms: float
     min_ms: float
@@ -32,14 +32,14 @@ class Round:
 
 @dataclass
 class Measured:
-    """All that is known of one implementation of one workload.
+    """Everything that was measured of one implementation of one workload.
 
     Args:
         status: ``"ok"``, ``"absent"`` (not installed or not written) or ``"failed"``.
-        reason: Why, unless it is ``"ok"``.
-        start: What `worker.Session.start` answered.
-        rounds: One entry per round.
-        finish: What `worker.Session.finish` answered.
+        reason: The reason for the status, unless it is ``"ok"``.
+        start: What `worker.Session.start` returned.
+        rounds: One entry for each round.
+        finish: What `worker.Session.finish` returned.
     """
 
     status: str = "ok"
@@ -50,16 +50,17 @@ class Measured:
 
 
 def ratio(rounds: Sequence[Round], base: Sequence[Round]) -> float | None:
-    """Returns how many times as long as the base a step takes: the median of the rounds' ratios.
+    """Returns how many times as long as in the base a step takes: the median over the rounds of the ratio.
 
-    Within a round the two were measured seconds apart, so what slows the machine for a while cancels out.
+    In a round the two were measured within seconds of each other. A machine that is slow for a while slows both, which
+    does not change the ratio.
 
     Args:
         rounds: The rounds of one implementation.
-        base: The rounds of the one it is compared with, in the same order.
+        base: The rounds of the implementation that it is compared with, in the same order.
 
     Returns:
-        The ratio, or None where one of them was not measured.
+        The ratio, or None if one of them was not measured.
 
     >>> slow, fast = [Round(4.0, 4.0, 4.0, 9)], [Round(2.0, 1.0, 2.0, 9)]
     >>> ratio(slow, fast)
@@ -70,12 +71,12 @@ def ratio(rounds: Sequence[Round], base: Sequence[Round]) -> float | None:
 
 
 def agree(values: Sequence[float], expected: Sequence[float], tolerance: float) -> bool:
-    """Whether two implementations computed the same: each pair of numbers finite and close.
+    """Whether two implementations computed the same: the numbers of each pair are finite and close.
 
     >>> agree([1.0001], [1.0], 1e-3), agree([1.1], [1.0], 1e-3), agree([float("nan")], [float("nan")], 1e-3)
     (True, False, False)
     """
-    # The absolute part is for results that are zero, as one of W1's gradients is.
+    # The absolute tolerance is for results that are zero, such as one of W1's gradients.
     return len(values) == len(expected) and all(
         math.isfinite(a) and math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance * 1e-2)
         for a, b in zip(values, expected, strict=True)
@@ -85,20 +86,21 @@ def agree(values: Sequence[float], expected: Sequence[float], tolerance: float) 
 def summarise(
     measured: Mapping[str, Measured], *, limit: str, eager: str, tolerance: float
 ) -> dict[str, dict[str, Any]]:
-    """Turns what was measured into the numbers that the tables, the chart and the JSON file show.
+    """Computes the numbers that the tables, the chart and the JSON file show.
 
     Args:
-        measured: By implementation.
+        measured: The measurements, by implementation.
         limit: The implementation that ``times_limit`` is relative to.
         eager: The implementation that ``times_eager`` is relative to.
-        tolerance: How far results may differ, relatively.
+        tolerance: The largest relative difference between results.
 
     Returns:
-        One flat dict per implementation: ``status``, and unless that is ``"ok"`` only ``reason``; else
-        ``median_ms`` (of the rounds' medians), ``min_ms``, ``cpu_ms``, ``times_limit``, ``times_eager``,
-        ``import_s``, ``build_s``, ``first_step_ms``, ``ten_steps_ms``, ``peak_rss_mb``,
-        ``compiles_first`` (until step ten), ``compiles`` (in all), ``values``, ``agrees`` (with the limit
-        if it was measured, else with the first; None for that one itself), ``version`` and ``rounds``.
+        A dictionary for each implementation. If its ``status`` is not ``"ok"``, the only other entry is ``reason``.
+        Otherwise the entries are ``median_ms`` (the median of the rounds' medians), ``min_ms``, ``cpu_ms``,
+        ``times_limit``, ``times_eager``, ``import_s``, ``build_s``, ``first_step_ms``, ``ten_steps_ms``,
+        ``peak_rss_mb``, ``compiles_first`` (until step ten), ``compiles`` (in all), ``values``, ``agrees``, ``version``
+        and ``rounds``. ``agrees`` says whether the results are those of the limit or, if that was not measured, of the
+        first implementation. It is None for that implementation itself.
     """
     good = {name: entry for name, entry in measured.items() if entry.status == "ok"}
     reference = limit if limit in good else next(iter(good), None)

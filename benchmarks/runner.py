@@ -1,4 +1,4 @@
-"""Runs the implementations of one workload, each in a process of its own, in interleaved rounds."""
+"""Runs the implementations of one workload, each in a process of its own. In each round they take turns."""
 
 from __future__ import annotations
 
@@ -20,23 +20,26 @@ from benchmarks.workload import Workload
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Else the first of several live processes would take all of an accelerator's memory.
+# Otherwise the first of several processes would take all of an accelerator's memory.
 SHARED_DEVICE = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 class WorkerFailed(Exception):
-    """An implementation raised, died or took too long; the message is one line."""
+    """An implementation raised an exception, its process ended, or it took too long. The message is one line."""
 
 
 class Asked(Protocol):
-    """A worker process, or what stands in for one in the tests."""
+    """A worker process, or an object that stands in for one in the tests."""
 
     def ask(self, command: str, **arguments: Any) -> dict[str, Any]: ...
 
 
 def environment(implementation: Implementation) -> dict[str, str]:
-    """Returns the environment of an implementation's process: this one's, its own variables, and the path."""
+    """Returns the environment variables for the process of an implementation.
+
+    They are those of this process, changed by those of the implementation, with a `PYTHONPATH` that has this package.
+    """
     variables = {**SHARED_DEVICE, **QUIET, **os.environ}
     for name, value in implementation.environment.items():
         variables.pop(name, None)
@@ -50,10 +53,10 @@ class Worker:
     """A worker process and its pipes.
 
     Args:
-        workload: What it is to run.
-        implementation: How.
+        workload: The workload to run.
+        implementation: The implementation to run it in.
         package: The package in which the process finds the workload.
-        timeout: Seconds that one answer may take.
+        timeout: The seconds that one answer may take.
     """
 
     def __init__(self, workload: Workload, implementation: Implementation, package: str, timeout: float) -> None:
@@ -76,7 +79,7 @@ class Worker:
         """
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None and stdout is not None
-        # A timer, because waiting for a pipe with a time limit is not portable; the kill ends the readline.
+        # Waiting for a pipe with a time limit is not portable. The timer kills the process, which ends readline.
         timer = threading.Timer(self._timeout, self._process.kill)
         timer.start()
         try:
@@ -91,7 +94,7 @@ class Worker:
             timer.join()
         if not line:
             reason = f"took more than {self._timeout:g} s" if ran_out else "its process ended"
-            raise WorkerFailed(f"{reason}, asked to {command}. {self._last_error_line()}".strip())
+            raise WorkerFailed(f"{reason} during the command {command!r}. {self._last_error_line()}".strip())
         answer = json.loads(line)
         if "error" in answer:
             raise WorkerFailed(answer["error"])
@@ -126,7 +129,7 @@ def worker(
     package: str = "benchmarks.workloads",
     timeout: float = 600.0,
 ) -> Iterator[Worker]:
-    """Starts a worker process for the time of a ``with`` block."""
+    """Context that starts a worker process, and ends it at the end of the block."""
     process = Worker(workload, implementation, package, timeout)
     try:
         yield process
@@ -145,20 +148,21 @@ def measure(
 ) -> dict[str, Measured]:
     """Measures one workload.
 
-    Every implementation is started alone, so that import and first steps are timed undisturbed, and warmed up
-    for the time of one slice. Then come the rounds: in each, every implementation in turn runs one slice of
-    steps, a different one beginning each time.
+    The implementations are started one after the other, so that import and first steps are timed undisturbed. Each
+    then warms up for the time of one slice. In each of the rounds that follow, every implementation runs one slice of
+    steps. Another implementation is first in each round.
 
     Args:
-        workload: What to run.
-        implementations: The rows wanted; one whose module is not installed becomes ``"absent"``.
+        workload: The workload to run.
+        implementations: The implementations to measure. One whose module is not installed becomes ``"absent"``.
         repeats: The number of rounds.
-        seconds: Measured time per implementation, all rounds together.
-        spawn: Returns a context manager around something with `Worker.ask`; replaced in the tests.
+        seconds: The measured seconds per implementation, all rounds together.
+        spawn: A function that returns a context manager, which gives an object with the method `Worker.ask`. The tests
+            replace it.
         progress: Called with a few words before each start and each slice.
 
     Returns:
-        By implementation, in the order given. An implementation that fails does not stop the others.
+        The measurements by implementation, in the order given. One that fails does not stop the others.
     """
     measured: dict[str, Measured] = {}
     running: dict[str, Asked] = {}
@@ -188,7 +192,7 @@ def measure(
                 del running[entry.name]
                 continue
             measured[entry.name].start = start
-            ask(entry.name, "run", seconds=slice_seconds)  # the warm-up: nobody looks at its times
+            ask(entry.name, "run", seconds=slice_seconds)  # the warm-up; its times are not used
         for number in range(repeats):
             names = list(running)
             turn = number % max(len(names), 1)

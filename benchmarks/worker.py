@@ -1,10 +1,10 @@
-"""The process that runs one implementation of one workload, and answers commands over its pipes.
+"""The process that runs one implementation of one workload. It gets commands and gives answers over pipes.
 
 Each implementation has a process of its own, because TensorFlow and JAX in one process disturb each other's
-threads and memory. The process stays alive between rounds: compiled programs and warm caches are what a
+threads and memory. The process stays alive between rounds, so that it has compiled programs and warm caches, as a
 training loop has.
 
-Commands and answers are JSON, one a line: ``{"do": "start"}``, ``{"do": "run", "seconds": 0.3}``,
+Commands and answers are JSON objects, one in a line: ``{"do": "start"}``, ``{"do": "run", "seconds": 0.3}``,
 ``{"do": "finish"}``. An answer with the key ``error`` says what went wrong.
 """
 
@@ -25,11 +25,11 @@ FIRST_STEPS = 10
 
 
 class Session:
-    """Runs one implementation of one workload; its methods are the commands.
+    """Runs one implementation of one workload. Its methods are the commands.
 
     Args:
-        workload: What to run.
-        implementation: How to run it.
+        workload: The workload.
+        implementation: The implementation.
     """
 
     def __init__(self, workload: Workload, implementation: Implementation) -> None:
@@ -38,15 +38,15 @@ class Session:
         self._program: Program | None = None
 
     def start(self) -> dict[str, Any]:
-        """Imports the framework, builds the program and runs its first ten steps, each part timed.
+        """Imports the framework, builds the program and runs its first ten steps, and times each of these parts.
 
         Returns:
             ``import_s``, ``build_s``, ``first_step_ms``, ``ten_steps_ms`` (from the start of the first
             step to the end of the tenth), ``values`` (at most four numbers of what step ten returned),
-            ``compiles_first`` (until step ten) and the framework's ``version``; or ``{"absent": reason}``
-            where the workload lacks this style.
+            ``compiles_first`` (compilations until step ten) and the framework's ``version``. If the workload is not
+            written in this style, ``{"absent": reason}``.
         """
-        import numpy as np  # before the clock starts, for it is every framework's
+        import numpy as np  # imported before the clock starts, because every framework imports it
 
         began = time.perf_counter()
         module = importlib.import_module(self._implementation.module)
@@ -76,16 +76,16 @@ class Session:
         """Runs steps until the time is over.
 
         Args:
-            seconds: How long to go on.
-            at_least: Steps to run even if they take longer.
-            at_most: Steps after which to stop even if time is left.
+            seconds: How long to run steps.
+            at_least: The least number of steps, even if they take longer.
+            at_most: The largest number of steps, even if time is left.
 
         Returns:
-            ``times_ns``, the wall time of each step, and ``cpu_ns``, the processor time of all of them
-            together, all threads counted.
+            ``times_ns``, the wall time of each step, and ``cpu_ns``, the processor time of all threads for all steps
+            together.
         """
         assert self._program is not None, "start first"
-        # Locals: a step can be as short as six microseconds.
+        # Local variables are faster, which matters: a step can be as short as six microseconds.
         step, read, arguments = self._program.step, self._program.read, self._program.arguments
         clock, times = time.perf_counter_ns, []
         cpu = time.process_time_ns()
@@ -99,15 +99,15 @@ class Session:
         return {"times_ns": times, "cpu_ns": time.process_time_ns() - cpu}
 
     def finish(self) -> dict[str, Any]:
-        """Returns ``peak_rss_mb`` of this process, and ``compiles`` (None where it cannot be known)."""
+        """Returns ``peak_rss_mb`` of this process, and the number of ``compiles`` (None if it cannot be known)."""
         assert self._program is not None, "start first"
         return {"peak_rss_mb": peak_rss_mb(), "compiles": self._count(self._program)}
 
 
 def peak_rss_mb() -> float | None:
-    """Returns the most memory that this process ever had resident, in MB, or None where that is not told."""
+    """Returns the largest resident memory of this process so far in MB, or None if the system does not tell it."""
     try:
-        # Not getrusage where this exists: Linux carries its ru_maxrss over from the parent process.
+        # Preferred to getrusage, because on Linux a process inherits ru_maxrss from its parent.
         with open("/proc/self/status") as status:
             for line in status:
                 if line.startswith("VmHWM:"):
@@ -123,12 +123,12 @@ def peak_rss_mb() -> float | None:
 
 
 def serve(session: Any, commands: Any, answers: Any) -> None:
-    """Answers commands until there are no more.
+    """Runs commands and writes their answers, until there are no more commands.
 
     Args:
         session: The object whose methods are the commands.
-        commands: A text file with one JSON object a line: ``do``, and the method's keyword arguments.
-        answers: A text file that gets one JSON object a line.
+        commands: A text file with one JSON object in a line: ``do``, and the keyword arguments of the method.
+        answers: A text file that gets one JSON object in a line.
     """
     for line in commands:
         command = json.loads(line)
@@ -142,7 +142,7 @@ def serve(session: Any, commands: Any, answers: Any) -> None:
 
 def main() -> None:
     package, key, name = sys.argv[1:]
-    # Frameworks print where they like: the answers get the pipe, and what is printed joins the error output.
+    # Frameworks may print to standard output. It is redirected to standard error, and the answers keep the pipe.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     serve(Session(find_workloads(package)[key], BY_NAME[name]), sys.stdin, answers)

@@ -1,7 +1,7 @@
-"""What a workload is: one computation, written in the style of each framework.
+"""`Workload`: one computation, written in the style of each framework.
 
-A workload module imports no framework when it is loaded (the process that draws the tables loads them all);
-its functions are given the framework's module instead.
+The modules of workloads import no framework when they are loaded, because the process that prints the tables loads all
+of them. Their functions get the framework's module as an argument.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Program:
-    """A workload made ready to run in one framework; ``read(step(*arguments))`` is one step.
+    """A workload that is ready to run in one framework. ``read(step(*arguments))`` does one step.
 
     Args:
-        step: Does the work of one step and returns its results, without reading them.
-        arguments: What ``step`` is called with, every time.
-        read: Waits for the results and brings them to the host; ``float`` for a loss.
+        step: A function that does the work of one step and returns its results without reading them.
+        arguments: The arguments of ``step``, the same at each call.
+        read: A function that waits for the results and brings them to the host; ``float`` for a loss.
     """
 
     step: Callable[..., Any]
@@ -31,16 +31,16 @@ class Program:
 
 @dataclass(frozen=True)
 class Workload:
-    """One computation in each style; None where a style is not written.
+    """One computation in each style. A style that is not written is None.
 
     Args:
-        key: What the command line calls it, such as ``"W2"``.
-        title: One line for the head of a table.
-        tensorflow: Plain TensorFlow 2 code as a function of the module ``tf``. It is handed both
-            TensorFlow and tapejax; the decorated rows wrap its step in ``tf.function``.
-        jax: The hand-written version, as a function of the module ``jax``: jitted, its state donated.
+        key: The name on the command line, such as ``"W2"``.
+        title: The title of its table.
+        tensorflow: Plain TensorFlow 2 code as a function of the module ``tf``, which is TensorFlow or tapejax. Some
+            implementations wrap its step in ``tf.function``.
+        jax: The hand-written version as a function of the module ``jax``. It is jitted, and its state is donated.
         torch: The PyTorch version, as a function of the module ``torch``.
-        tolerance: How far, relatively, the results of step ten may differ between implementations.
+        tolerance: The largest relative difference between the implementations' results of step ten.
     """
 
     key: str
@@ -52,10 +52,10 @@ class Workload:
 
 
 def find_workloads(package: str = "benchmarks.workloads") -> dict[str, Workload]:
-    """Collects the ``WORKLOADS`` of every module of a package, so that a new file needs no registration.
+    """Collects the ``WORKLOADS`` of all modules of a package. A new file needs no registration.
 
     Args:
-        package: The dotted name of the package to look through.
+        package: The dotted name of the package.
 
     Returns:
         The workloads by key, in natural order (W2 before W10).

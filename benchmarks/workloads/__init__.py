@@ -1,1 +1,1 @@
-"""The workloads, one file each. A module that defines ``WORKLOADS`` is found by its being here."""
+"""The workloads, each in a file of its own. `find_workloads` collects ``WORKLOADS`` from all of these files."""

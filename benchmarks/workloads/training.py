@@ -12,18 +12,20 @@ import numpy as np
 
 from benchmarks.workload import Program
 
-# Keras's default epsilon; optax and PyTorch default to 1e-8. (optax and not formulas of our own: Adam
-# written out by hand makes W2's step 3 percent faster, which is less than the noise.)
+# The epsilon is Keras's default; that of optax and PyTorch is 1e-8. The JAX versions use optax's Adam. Adam written out
+# by hand would make W2's step 3 percent faster, which is less than the noise.
 LEARNING_RATE, EPSILON = 0.001, 1e-7
 
 
 def normal(*shape: int, seed: int) -> np.ndarray:
-    """Returns float32 normal numbers, the same in every process for one shape and seed."""
+    """Returns float32 normal numbers. The same shape and seed give the same numbers in every process."""
     return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
 
 
 def dense_weights(sizes: Sequence[int], seed: int = 0) -> list[np.ndarray]:
-    """Returns kernel, bias, kernel, bias... of a stack of dense layers, float32, kernels ``[inputs, units]``.
+    """Returns the float32 weights of a stack of dense layers: kernel, bias, kernel, bias...
+
+    Kernels have the shape ``[inputs, units]``.
 
     >>> [w.shape for w in dense_weights([5, 10, 2])]
     [(5, 10), (10,), (10, 2), (2,)]
@@ -42,7 +44,7 @@ def assign(variables: Sequence[Any], values: Sequence[np.ndarray]) -> None:
 
 
 def jax_mlp(jax: Any, parameters: Sequence[Any], x: Any, activation: Any = None) -> Any:
-    """Applies dense layers with relu (or another) between them; `parameters` are laid out as by `dense_weights`."""
+    """Applies dense layers with an activation (relu) between them. Parameters are like those of `dense_weights`."""
     activation = activation or jax.nn.relu
     for kernel, bias in zip(parameters[:-2:2], parameters[1:-2:2], strict=True):
         x = activation(x @ kernel + bias)
@@ -50,15 +52,15 @@ def jax_mlp(jax: Any, parameters: Sequence[Any], x: Any, activation: Any = None)
 
 
 def jax_training(jax: Any, loss: Callable[..., Any], parameters: Any, batch: Sequence[Any]) -> Program:
-    """Returns the training step that a JAX user writes for speed: one jitted call, its state donated.
+    """Returns the training step that a JAX user writes for speed: one jitted call with donated state.
 
     Args:
         jax: The module.
-        loss: ``loss(parameters, *batch)``, a scalar.
-        parameters: A pytree of NumPy arrays to start from.
-        batch: NumPy arrays, moved to the device once.
+        loss: ``loss(parameters, *batch)`` returns a scalar.
+        parameters: A pytree of NumPy arrays, the initial parameters.
+        batch: NumPy arrays. They are moved to the device once.
     """
-    import optax  # here, because the process that draws the tables needs none of it
+    import optax  # imported here, because the process that prints the tables does not need it
 
     adam = optax.adam(LEARNING_RATE, eps=EPSILON)
 
@@ -83,7 +85,7 @@ def jax_training(jax: Any, loss: Callable[..., Any], parameters: Any, batch: Seq
 def tensorflow_training(
     tf: Any, loss: Callable[..., Any], weights: Sequence[np.ndarray], batch: Sequence[np.ndarray]
 ) -> Program:
-    """Returns the usual TensorFlow training step; ``loss(variables, *batch)`` is a scalar."""
+    """Returns the usual TensorFlow training step. ``loss(variables, *batch)`` returns a scalar."""
     variables = [tf.Variable(value) for value in weights]
     optimizer = tf.keras.optimizers.Adam(learning_rate=LEARNING_RATE)
 
@@ -98,7 +100,7 @@ def tensorflow_training(
 
 
 def keras_mlp(tf: Any, sizes: Sequence[int], activation: str = "relu") -> Any:
-    """Returns a Keras ``Sequential`` of dense layers with an activation between, at the weights of `dense_weights`."""
+    """Returns a Keras ``Sequential`` of dense layers with an activation between them, with `dense_weights`."""
     hidden = [tf.keras.layers.Dense(units, activation=activation) for units in sizes[1:-1]]
     model = tf.keras.Sequential([tf.keras.Input(shape=sizes[:1]), *hidden, tf.keras.layers.Dense(sizes[-1])])
     assign(model.trainable_variables, dense_weights(sizes))
@@ -106,7 +108,7 @@ def keras_mlp(tf: Any, sizes: Sequence[int], activation: str = "relu") -> Any:
 
 
 def torch_mlp(torch: Any, sizes: Sequence[int], activation: Any = None) -> Any:
-    """Returns a ``Sequential`` of linear layers with relu (or another) between, at the weights of `dense_weights`."""
+    """Returns a ``Sequential`` of linear layers with an activation (relu) between them, with `dense_weights`."""
     layers: list[Any] = []
     weights = dense_weights(sizes)
     for kernel, bias in zip(weights[::2], weights[1::2], strict=True):
@@ -119,13 +121,13 @@ def torch_mlp(torch: Any, sizes: Sequence[int], activation: Any = None) -> Any:
 
 
 def torch_training(torch: Any, model: Any, loss: Callable[..., Any], batch: Sequence[Any]) -> Program:
-    """Returns the usual PyTorch training step; `loss` is called with the model's output and the labels."""
+    """Returns the usual PyTorch training step. `loss` is a function of the model's output and the labels."""
     inputs, labels = (torch.from_numpy(array) for array in batch)
     return torch_steps(torch, model.parameters(), lambda: loss(model(inputs), labels))
 
 
 def torch_steps(torch: Any, parameters: Iterable[Any], loss: Callable[[], Any]) -> Program:
-    """Returns the PyTorch training step of parameters by a loss of no arguments."""
+    """Returns the PyTorch training step for parameters. `loss` is a function without arguments."""
     adam = torch.optim.Adam(parameters, lr=LEARNING_RATE, eps=EPSILON)
 
     def step() -> Any:

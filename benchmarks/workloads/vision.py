@@ -1,6 +1,7 @@
-"""What the image workloads share: one definition of a network for every framework, and its training step.
+"""What the image workloads share: `Ops`, with which a network is written once for every framework, and training steps.
 
-A network is a function of `Ops`, of its weights in order, and of images; images are NHWC and kernels HWIO outside.
+A network is a function of `Ops`, of its weights in order, and of images. Images are NHWC and kernels HWIO; the PyTorch
+version transposes them.
 """
 
 from __future__ import annotations
@@ -18,15 +19,16 @@ from benchmarks.workloads.training import jax_training, normal, tensorflow_train
 
 @dataclass(frozen=True)
 class Ops:
-    """The operations of one framework; all of them are its usual way to say it.
+    """The operations of one framework, each written in the framework's usual way.
 
     Args:
-        conv: ``conv(images, kernel, stride)``, padded to ``ceil(size / stride)`` as TensorFlow does.
-        add_bias: ``add_bias(images, bias)``, a number per channel.
-        norm: ``norm(images, scale, offset)``, by the mean and variance of the batch.
+        conv: ``conv(images, kernel, stride)``. The output has the size ``ceil(size / stride)``, as with TensorFlow's
+            "SAME" padding.
+        add_bias: ``add_bias(images, bias)`` adds a number to each channel.
+        norm: ``norm(images, scale, offset)`` normalises by the mean and variance of the batch.
         relu: The activation.
         max_pool: The maximum of 2x2 blocks.
-        flat: Images as rows.
+        flat: Flattens each image to a row.
         mean: The mean over height and width.
         dense: ``dense(rows, kernel, bias)``.
         loss: ``loss(logits, labels)``, the mean softmax cross-entropy.
@@ -47,7 +49,7 @@ Network = Callable[[Ops, Sequence[Any], Any], Any]
 
 
 def weights_of(shapes: Sequence[tuple[int, ...]], seed: int = 0) -> list[np.ndarray]:
-    """Returns He-normal kernels for shapes of two and four numbers, ones for ("scale", n), zeros for (n,)."""
+    """Returns weights for shapes: zeros for (n,), ones for ("scale", n), and He-normal kernels for longer shapes."""
     weights = []
     for i, shape in enumerate(shapes):
         if len(shape) == 1:
@@ -60,6 +62,8 @@ def weights_of(shapes: Sequence[tuple[int, ...]], seed: int = 0) -> list[np.ndar
 
 
 def tensorflow_ops(tf: Any) -> Ops:
+    """Returns TensorFlow's operations."""
+
     def norm(x: Any, scale: Any, offset: Any) -> Any:
         mean, variance = tf.nn.moments(x, [0, 1, 2])
         return tf.nn.batch_normalization(x, mean, variance, offset, scale, 1e-5)
@@ -81,6 +85,7 @@ def tensorflow_ops(tf: Any) -> Ops:
 
 
 def jax_ops(jax: Any) -> Ops:
+    """Returns JAX's operations."""
     import optax
 
     jnp, lax = jax.numpy, jax.lax
@@ -108,7 +113,7 @@ def jax_ops(jax: Any) -> Ops:
 
 
 def torch_ops(torch: Any) -> Ops:
-    """PyTorch's: images NCHW and kernels OIHW inside."""
+    """Returns PyTorch's operations, which take NCHW images and OIHW kernels."""
     functional = torch.nn.functional
 
     def conv(x: Any, w: Any, stride: int) -> Any:
@@ -155,7 +160,7 @@ def _torch_eager(torch: Any, network: Network, shapes: Sequence, batch: Sequence
     weights = [torch.from_numpy(np.ascontiguousarray(value)).requires_grad_() for value in arrays]
     images, labels = batch
     images = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
-    labels = torch.from_numpy(labels.astype(np.int64))  # its loss takes 64-bit labels only
+    labels = torch.from_numpy(labels.astype(np.int64))  # PyTorch's loss takes 64-bit labels only
     return torch_steps(torch, weights, lambda: ops.loss(network(ops, weights, images), labels))
 
 
@@ -163,10 +168,10 @@ def image_workload(key: str, title: str, network: Network, shapes: Sequence, bat
     """Returns the workload that trains a network with Adam in every framework.
 
     Args:
-        key: Its key.
-        title: Its title.
+        key: The key of the workload.
+        title: The title of the workload.
         network: The network.
-        shapes: Its weights' shapes, in order, as `weights_of` takes them.
+        shapes: The shapes of the weights in order, as `weights_of` takes them.
         batch: Images and labels.
     """
     filled = {"network": network, "shapes": shapes, "batch": batch}

@@ -1,4 +1,7 @@
-"""W10: ResNet-18 for images of 32x32 on raw ops, batch 32: normalised by the batch, no moving averages kept."""
+"""W10: ResNet-18 for images of 32x32, written with raw ops, batch 32.
+
+It normalises by the mean and variance of the batch, and keeps no moving averages.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,12 @@ from benchmarks.workloads.vision import Ops, image_workload
 
 IMAGES = normal(32, 32, 32, 3, seed=110)
 LABELS = np.random.default_rng(111).integers(0, 10, 32, dtype=np.int32)
-STAGES = ((64, 1), (128, 2), (256, 2), (512, 2))  # channels and first stride of two blocks each
+# For each stage of two blocks: the channels, and the stride of the first block.
+STAGES = ((64, 1), (128, 2), (256, 2), (512, 2))
 
 
 def blocks() -> Iterator[tuple[int, int, int]]:
-    """Yields input channels, output channels and stride of each residual block.
+    """Yields the input channels, output channels and stride of each residual block.
 
     >>> list(blocks())[1:3]
     [(64, 64, 1), (64, 128, 2)]
@@ -29,6 +33,7 @@ def blocks() -> Iterator[tuple[int, int, int]]:
 
 
 def unit_shapes(size: int, inputs: int, outputs: int) -> list[tuple]:
+    """Returns the weights' shapes of a convolution and its normalisation."""
     return [(size, size, inputs, outputs), ("scale", outputs), (outputs,)]
 
 
@@ -43,6 +48,7 @@ def shapes() -> list[tuple]:
 
 
 def network(ops: Ops, weights: Sequence[Any], images: Any) -> Any:
+    """Returns the logits of the images."""
     take = iter(list(weights)).__next__
 
     def unit(x: Any, stride: int) -> Any:

@@ -1,4 +1,4 @@
-"""W1: ``z = x**2 + y*x - 3*y`` of two scalar variables, both gradients read back. Nothing but overhead."""
+"""W1: the gradients of ``z = x**2 + y*x - 3*y`` by two scalar variables, both read. It measures overhead only."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def jax_jit(jax: Any) -> Program:
         return x**2 + y * x - 3 * y
 
     gradient = jax.jit(jax.grad(z, argnums=(0, 1)))
-    # float32 arrays on the device: a Python number would be moved there in every step.
+    # Arrays on the device, because Python numbers would be moved there in every step.
     scalars = tuple(jax.numpy.asarray(value, jax.numpy.float32) for value in (3.0, 2.0))
     return Program(gradient, arguments=scalars, read=_read)
 

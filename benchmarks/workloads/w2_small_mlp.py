@@ -1,4 +1,7 @@
-"""W2: a small Keras model, 5-10(relu)-2, batch 32, mean squared error, Adam; the loss is read each step."""
+"""W2: a small Keras model with layers of 10 (relu) and 2 units for 5 features; batch 32, mean squared error, Adam.
+
+The loss is read in each step.
+"""
 
 from __future__ import annotations
 

@@ -62,8 +62,8 @@ WORKLOADS = [
         tensorflow_style,
         jax_jit,
         torch_eager,
-        # Keras's Adam adds epsilon before the bias correction, optax and PyTorch after it. With this model's
-        # small gradients that moves the loss of step ten by 0.4 percent.
+        # Keras's Adam adds epsilon before the bias correction, optax and PyTorch after it. This model's gradients are
+        # small, so that the loss of step ten differs by 0.4 percent.
         tolerance=1e-2,
     )
 ]

@@ -1,4 +1,7 @@
-"""W4: a small convolutional network on raw ops: conv 3x3 32, conv 3x3 64, max-pool, conv 3x3 64, dense 10; batch 64."""
+"""W4: a small convolutional network, written with raw ops, batch 64.
+
+Its layers are conv 3x3 32, conv 3x3 64, max-pool, conv 3x3 64, dense 10.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ SHAPES = [(3, 3, 3, 32), (32,), (3, 3, 32, 64), (64,), (3, 3, 64, 64), (64,), (1
 
 
 def network(ops: Ops, weights: Sequence[Any], images: Any) -> Any:
+    """Returns the logits of the images."""
     take = iter(list(weights)).__next__
 
     def layer(x: Any) -> Any:

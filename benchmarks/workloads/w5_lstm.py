@@ -1,7 +1,8 @@
-"""W5: an LSTM of 128 units over 64 steps of 64 features, batch 64; a dense layer on its last output; softmax CE, Adam.
+"""W5: an LSTM of 128 units over 64 steps of 64 features, with a dense layer on its last output; batch 64.
 
-The recurrence is a loop under ``tf.function``, as in Keras's own layers: in plain eager code TensorFlow runs such
-a loop in Python, op by op. Gates are in Keras's and PyTorch's order: input, forget, candidate, output.
+The loss is the softmax cross-entropy, the optimizer Adam. The recurrence is a loop under ``tf.function``, as in Keras's
+own layers, because in plain eager code TensorFlow runs such a loop in Python, op by op. The gates are in Keras's and
+PyTorch's order: input, forget, candidate, output.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def torch_eager(torch: Any) -> Program:
             self.lstm = torch.nn.LSTM(FEATURES, UNITS, batch_first=True)
             self.dense = torch.nn.Linear(UNITS, CLASSES)
             kernel, recurrent, bias, dense, dense_bias = (torch.from_numpy(value.T.copy()) for value in weights())
-            # PyTorch has two biases, which add up: one of them is left out.
+            # PyTorch's LSTM has two biases, which are added. One of them is zero and not trained.
             values = kernel, recurrent, bias, torch.zeros_like(bias), dense, dense_bias
             with torch.no_grad():
                 for parameter, value in zip(self.parameters(), values, strict=True):

@@ -1,6 +1,6 @@
-"""W6: a causal transformer on raw ops: 4 layers of width 128, 4 heads, 64 positions, 5000 words, batch 32.
+"""W6: a causal transformer, written with raw ops: 4 layers of width 128, 4 heads, 64 positions, 5000 words, batch 32.
 
-Normalised before attention and before the two dense layers, whose activation is gelu in its exact form.
+It normalises before the attention and before the two dense layers. The activation is the exact gelu.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ EPSILON = 1e-5
 
 @dataclass(frozen=True)
 class Ops:
-    """The operations of one framework; all of them are its usual way to say it.
+    """The operations of one framework, each written in the framework's usual way.
 
     Args:
-        embed: ``embed(table, ids)``.
-        norm: ``norm(x, scale, offset)``, by the mean and variance over the last axis.
+        embed: ``embed(table, ids)`` returns the rows of a table.
+        norm: ``norm(x, scale, offset)`` normalises by the mean and variance over the last axis.
         einsum: ``einsum(equation, x, y)``.
-        mask: ``mask(scores)``, very small where a position looks ahead.
-        softmax: Over the last axis.
-        gelu: The activation, by the error function.
+        mask: ``mask(scores)`` replaces the scores of later positions by a very negative number.
+        softmax: The softmax over the last axis.
+        gelu: The activation, computed with the error function.
         loss: ``loss(logits, labels)``, the mean softmax cross-entropy.
     """
 
@@ -139,7 +139,7 @@ WORKLOADS = [
         tensorflow_style,
         jax_jit,
         torch_eager,
-        # Adam's first steps depend on where epsilon sits and how repeated ids meet (see W7).
+        # Adam's first steps depend on where epsilon is added, and on how gradients of repeated ids are added (see W7).
         tolerance=1e-2,
     )
 ]

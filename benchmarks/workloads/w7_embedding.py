@@ -1,7 +1,9 @@
-"""W7: a table of 200,000 embeddings of 64, batch 256 of 20 ids each, mean pooled, dense layer, softmax CE, Adam.
+"""W7: a table of 200,000 embeddings of size 64. A batch has 256 samples of 20 ids each.
 
-The gradient of the table has 5,120 rows. Keras's Adam decays the moments of all rows and moves all of them, so every
-implementation passes over the whole table and its two moments in each step (PyTorch's `SparseAdam` would not).
+The embeddings of a sample are averaged and go through a dense layer. The loss is the softmax cross-entropy, the
+optimizer Adam. The gradient of the table has 5,120 rows. Keras's Adam decays the moments of all rows and changes all
+rows, so every implementation goes over the whole table and its two moments in each step. (PyTorch's `SparseAdam` would
+not.)
 """
 
 from __future__ import annotations
@@ -74,8 +76,8 @@ WORKLOADS = [
         tensorflow_style,
         jax_jit,
         torch_eager,
-        # Adam's first steps depend on where epsilon sits (see W3), and on whether a repeated id's gradients are
-        # summed before they are squared (Keras on TensorFlow does not).
+        # Adam's first steps depend on where epsilon is added (see W3), and on whether the gradients of a repeated id
+        # are summed before they are squared. Keras on TensorFlow does not sum them first.
         tolerance=1e-2,
     )
 ]

@@ -1,7 +1,8 @@
-"""W8: a gradient penalty, by a tape in a tape, on an MLP of W3's size (with tanh, which bends everywhere).
+"""W8: a gradient penalty, computed by a tape inside a tape, on an MLP of W3's size.
 
-The penalty of Wasserstein GANs and of double backpropagation: what is trained is
-``loss + 0.1 * mean over the batch of sum((d loss / d image) ** 2)``, so a step differentiates a gradient.
+Wasserstein GANs and double backpropagation use such a penalty. The loss that is minimised is
+``loss + 0.1 * mean over the batch of sum((d loss / d image) ** 2)``, so that a step differentiates a gradient. The
+activation is tanh, whose second derivative, unlike that of relu, is not zero.
 """
 
 from __future__ import annotations
@@ -82,6 +83,6 @@ WORKLOADS = [
         tensorflow_style,
         jax_jit,
         torch_eager,
-        tolerance=1e-2,  # as W3's: Keras's Adam has its epsilon elsewhere
+        tolerance=1e-2,  # Keras's Adam adds epsilon elsewhere (see W3)
     )
 ]

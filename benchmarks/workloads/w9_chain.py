@@ -1,9 +1,9 @@
-"""W9: a chain of 1000 small elementwise ops on a 32x32 array, and its gradient, read back as an array.
+"""W9: a chain of 1000 small elementwise ops on a 32x32 array, and its gradient, which is read as an array.
 
-250 turns of sin, tanh, multiply by a Python number, add to the running array. The last of these makes it
-a residual chain: values stay between 0 and pi, and the gradient of a turn, 1 + 0.01 * cos(x) *
-sech(sin(x))**2, is close to 1, so that the whole neither explodes nor sinks into denormals (which some
-frameworks flush to zero and others do not, and which would then be what is measured).
+The chain has 250 turns. A turn takes the sine, then tanh, multiplies by a Python number, and adds the result to the
+array. Because of the addition, values stay between 0 and pi, and the gradient of a turn, 1 + 0.01 * cos(x) *
+sech(sin(x))**2, is close to 1. The gradient of the chain therefore neither explodes nor becomes a denormal number. Some
+frameworks flush denormal numbers to zero and others do not, which would distort the comparison.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.workload import Program, Workload
 
-TURNS = 250  # of four ops
+TURNS = 250  # each of four ops
 START = np.random.default_rng(109).uniform(0.1, 3.0, (32, 32)).astype(np.float32)
 
 
