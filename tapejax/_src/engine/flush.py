@@ -12,7 +12,7 @@ import numpy as np
 
 from tapejax._src.engine import explain, trie
 from tapejax._src.engine.graph import Node, path
-from tapejax._src.engine.interrupts import finish, raised_by_handler
+from tapejax._src.engine.interrupts import finish, raised_by_handler, restore_x64
 from tapejax._src.engine.program import OpError, Program, is_concrete, run_op_by_op
 
 __all__ = ["forget_families", "run_pending", "set_error_translator"]
@@ -79,6 +79,7 @@ def run_pending(trace: Any, reason: str, only: Any = None) -> None:
             w.keep(trace, values)
         run.stored = True
 
+    x64 = jax.config.jax_enable_x64
     try:
         _run(trace, node, slots, reason, only is None, run)
         finish(store)
@@ -91,8 +92,10 @@ def run_pending(trace: Any, reason: str, only: Any = None) -> None:
         trace.error = _user_error(failure)
         raise trace.error from failure.cause
     finally:
-        if run.finished and not run.stored:  # an interrupt came before the end of `store`
-            finish(store)
+        if not run.stored:  # an error, or an interrupt that came before the end of `store`
+            restore_x64(x64)
+            if run.finished:
+                finish(store)
 
 
 class _Run:

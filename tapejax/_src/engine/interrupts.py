@@ -20,7 +20,7 @@ from typing import Any, Final
 import jax
 import numpy as np
 
-__all__ = ["FIRST_CALLS", "call_into", "finish", "raised_by_handler", "spare"]
+__all__ = ["FIRST_CALLS", "call_into", "finish", "raised_by_handler", "restore_x64", "spare"]
 
 FIRST_CALLS: Final = 3
 """How many calls of a program may take JAX's Python path: its inputs are NumPy arrays at first, JAX's own later."""
@@ -54,6 +54,15 @@ def finish(fn: Callable[[], None]) -> None:
 def spare(array: Any) -> Any:
     """A copy of a JAX array for a program to overwrite. No program is compiled for it. A NumPy array stays as it is."""
     return array if type(array) is np.ndarray else jax.device_put(array, may_alias=False)
+
+
+def restore_x64(before: bool) -> None:
+    """Sets JAX's 64-bit mode of this thread back to what it was: JAX's context may have been cut short on entry or exit.
+
+    A mode that stays on would change the results of the user's own JAX code.
+    """
+    if jax.config.jax_enable_x64 != before:
+        jax.enable_x64(before).__enter__()
 
 
 def raised_by_handler(error: BaseException) -> bool:

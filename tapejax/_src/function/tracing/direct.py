@@ -19,7 +19,7 @@ from tapejax._src.engine import explain, stream
 from tapejax._src.engine.aval import Aval
 from tapejax._src.engine.compiler import jit
 from tapejax._src.engine.graph import Node
-from tapejax._src.engine.interrupts import FIRST_CALLS, finish, raised_by_handler, spare
+from tapejax._src.engine.interrupts import FIRST_CALLS, finish, raised_by_handler, restore_x64, spare
 from tapejax._src.engine.program import call_now, copied
 
 __all__ = ["Direct"]
@@ -116,11 +116,13 @@ class Direct:
             args.append(np.array(numbers, np.int64))
         box: list[Any] = []
         filled = False
+        x64 = jax.config.jax_enable_x64
         try:
             filled = self._make_sole(held, args, shared)
             outs = self._call(args, box)
             return self._store(outs, held, written, filled)
         except BaseException as error:
+            restore_x64(x64)
             from_handler = raised_by_handler(error)
             if from_handler and box:
                 # The program has run and overwritten the old arrays: its results are stored, whatever comes.
