@@ -53,13 +53,17 @@ def finish(fn: Callable[[], None]) -> None:
 
 def spare(array: Any) -> Any:
     """A copy of a JAX array for a program to overwrite. No program is compiled for it. A NumPy array stays as it is."""
-    return array if type(array) is np.ndarray else jax.device_put(array, may_alias=False)
+    if type(array) is np.ndarray:
+        return array
+    with jax.ensure_compile_time_eval():  # inside jax.jit the copy must be an array too
+        return jax.device_put(array, may_alias=False)
 
 
 def restore_x64(before: bool) -> None:
-    """Sets JAX's 64-bit mode of this thread back to what it was: JAX's context may have been cut short on entry or exit.
+    """Sets JAX's 64-bit mode of this thread back to what it was before.
 
-    A mode that stays on would change the results of the user's own JAX code.
+    An interrupt may cut JAX's own context manager short. A mode that stays on would change the results of the user's
+    own JAX code.
     """
     if jax.config.jax_enable_x64 != before:
         jax.enable_x64(before).__enter__()
