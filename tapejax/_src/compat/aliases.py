@@ -151,7 +151,7 @@ class ModuleAlias(MetaPathFinder, Loader):
             if not isinstance(module, ModuleType) or not _belongs(module, target):
                 written = f"{missing.spelling(parent.__name__)}.{part}"
                 raise ModuleNotFoundError(
-                    f"No module named {fullname!r}: {written} is not a module; use it as an attribute.",
+                    f"No module named {fullname!r}: {written} is no module; use it as an attribute.",
                     name=fullname,
                 )
         return module
