@@ -118,6 +118,10 @@ class IndexedSlices(nest.CompositeTensor):
     def __neg__(self) -> "IndexedSlices":
         return self.with_values(-self._values)  # type: ignore[operator]
 
+    def __str__(self) -> str:
+        shape = "" if self.dense_shape is None else f", dense_shape={self.dense_shape!s}"
+        return f"IndexedSlices(indices={self._indices!s}, values={self._values!s}{shape})"
+
     def __repr__(self) -> str:
         return f"IndexedSlices(indices={self._indices!r}, values={self._values!r}, dense_shape={self.dense_shape!r})"
 

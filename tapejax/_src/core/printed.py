@@ -6,8 +6,8 @@ import numpy as np
 
 __all__ = ["array_text", "rows_text"]
 
-# How C's printf writes the bytes that have an escape sequence of their own. TensorFlow writes the others in octal.
-_ESCAPES = {9: "\\t", 10: "\\n", 13: "\\r", 34: '\\"', 39: "\\'", 92: "\\\\"}
+# The bytes that have an escape sequence of their own in C. TensorFlow writes other control characters in octal.
+_ESCAPES = {9: rb"\t", 10: rb"\n", 13: rb"\r", 34: rb"\"", 39: rb"\'", 92: rb"\\"}
 
 
 def array_text(array: np.ndarray, summarize: int = 3) -> str:
@@ -19,6 +19,10 @@ def array_text(array: np.ndarray, summarize: int = 3) -> str:
     """
     # TensorFlow shows no more elements of an axis than the whole tensor has. It matters for tensors without elements.
     ends = array.size if summarize < 0 else min(summarize, array.size)
+    if not ends and array.size and array.dtype.kind == "b":
+        return ""  # TensorFlow shows no dots for booleans
+    if not ends and not array.ndim and array.dtype != object:
+        return "..."
     if array.dtype.itemsize == 2 and array.dtype.kind in "fV":
         array = array.astype(np.float32)
     return _axis_text(array, 0, array.ndim, ends)
@@ -62,7 +66,7 @@ def _axis_text(part: Any, axis: int, rank: int, ends: int) -> str:
 
 def _element(value: Any) -> str:
     if isinstance(value, bytes):
-        return '"' + "".join(map(_escaped, value)) + '"'
+        return '"' + b"".join(map(_escaped, value)).decode(errors="replace") + '"'
     kind = value.dtype.kind
     if kind == "c":
         return str(value.item())
@@ -73,10 +77,10 @@ def _element(value: Any) -> str:
     return short if np.isnan(value) or value.dtype.type(short) == value else f"{float(value):.{many}g}"
 
 
-def _escaped(byte: int) -> str:
+def _escaped(byte: int) -> bytes:
     if byte in _ESCAPES:
         return _ESCAPES[byte]
-    return chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}"
+    return bytes([byte]) if 32 <= byte != 127 else b"\\%03o" % byte
 
 
 def _element_of_row(value: Any) -> str:

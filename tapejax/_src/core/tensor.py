@@ -166,12 +166,18 @@ class Tensor(stream.Lazy, Operators):
         return f"<tf.Tensor: shape={self.shape}, dtype={self.dtype.name}, numpy={self._text(repr)}>"
 
     def _text(self, form: Any = str) -> str:
+        """The value as TensorFlow prints it: `form`, str or repr, of the NumPy value.
+
+        The repr of a scalar is that of the Python number. A text of several lines begins on a new one.
+        """
         value = stream.host(self)
-        if self.aval.dtype == object and value.ndim == 0:
-            return repr(value[()])
         if value.ndim == 0:
-            return str(value[()])
-        return form(value)
+            scalar = value[()]
+            if isinstance(scalar, bytes) or form is str:
+                return str(scalar)
+            return repr(scalar.item() if isinstance(scalar, np.generic) else scalar)
+        text = form(value)
+        return f"\n{text}" if "\n" in text else text
 
     def __copy__(self) -> "Tensor":
         return self

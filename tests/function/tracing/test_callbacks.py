@@ -5,7 +5,7 @@ import io
 import jax
 import numpy as np
 import pytest
-from support.scenario import check
+from support.harness import check, raises
 
 import tapejax
 
@@ -18,6 +18,7 @@ def eager_py_function(tf):
     return y, tape.gradient(y, x), tf.py_function(lambda a, b: [a + b, a], [1, 2], [tf.int32, tf.int32])
 
 
+@raises("InvalidArgumentError")
 def a_result_of_another_dtype(tf):
     return tf.py_function(lambda x: x, [tf.constant(1.0)], tf.int32)
 
@@ -67,7 +68,7 @@ SCENARIOS = [
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda f: f.__name__)
 def test_as_tensorflow(scenario, tf):
-    check(scenario, tf)
+    check(tf, scenario)
 
 
 def test_py_function_in_a_captured_function_and_its_gradient():
@@ -163,7 +164,7 @@ def test_print_in_a_captured_function_prints_on_each_run_in_order():
         f(tapejax.constant([3.0, 4.0]))
     tapejax.sync()
     jax.effects_barrier()
-    assert out.getvalue() == "x [1 2.5] [[2 5], then]\ndone\nx [3 4] [[6 8], then]\ndone\n"
+    assert out.getvalue() == "x [1 2.5] [[2 5], 'then']\ndone\nx [3 4] [[6 8], 'then']\ndone\n"
 
 
 def test_print_as_tensorflow(tf, tmp_path):

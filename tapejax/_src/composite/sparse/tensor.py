@@ -44,6 +44,9 @@ class SparseTensorValue(NamedTuple):
     """The parts of a sparse tensor as NumPy arrays.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/compat/v1/SparseTensorValue
+
+    >>> SparseTensor.from_value(SparseTensorValue([[0, 1]], [5], [1, 3])).values.numpy().tolist()
+    [5]
     """
 
     indices: Any
@@ -148,7 +151,7 @@ class SparseTensor(nest.CompositeTensor):
         return isinstance(other, SparseTensor) and self.dtype == other.dtype and self.shape.rank == other.shape.rank
 
     def __repr__(self) -> str:
-        return f"SparseTensor(indices={self._indices}, values={self._values}, dense_shape={self._dense_shape})"
+        return f"SparseTensor(indices={self._indices!s}, values={self._values!s}, dense_shape={self._dense_shape!s})"
 
 
 register_conversion(SparseTensor, refuse_conversion)

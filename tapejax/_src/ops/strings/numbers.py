@@ -18,7 +18,7 @@ from tapejax._src.ops.strings.text import each
 __all__ = ["as_string", "format", "summary", "to_number"]
 
 
-@public("strings.as_string", composites=True)
+@public("strings.as_string", "as_string", composites=True)
 def as_string(
     input: Any,
     precision: int = -1,
