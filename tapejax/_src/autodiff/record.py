@@ -50,6 +50,7 @@ class Segment:
         self.read_at: Any = None  # the line of the user's code that read a value while the tape was recording
 
     def close(self) -> None:
+        """Ends the current range, if one is being recorded."""
         if self.ranges and self.ranges[-1][1] is None:
             self.ranges[-1][1] = self.trace.node.depth
 
@@ -128,9 +129,11 @@ class Record:
         return self.segments[-1]
 
     def open(self, trace: Any) -> None:
+        """Begins a range of recorded ops in `trace`."""
         self._segment(trace).ranges.append([trace.node.depth, None])
 
     def watch(self, tensor: Tensor, trace: Any) -> None:
+        """Watches a tensor from now on. `trace` is the current trace."""
         self._segment(trace).events.append((trace.node.depth, tensor))
         self._watched_tensors.append(tensor)
         key = self.key(tensor)
@@ -145,6 +148,7 @@ class Record:
                 _watched_late(segment.entries, {_unwatched(segment.trace, slot): key for slot in places})
 
     def read(self, variable: Any, tensor: Tensor, trace: Any) -> None:
+        """Watches `tensor`, which was read from `variable`. `trace` is the current trace."""
         found = self.reads.get(id(variable))
         if found is None:
             self.reads[id(variable)] = (variable, [tensor])

@@ -435,7 +435,15 @@ class MutableHashTable(_Table):
             self._known[key] = np.array(value)
 
     def remove(self, keys: Any, name: str | None = None) -> None:
-        """Removes the entries with the given keys. Keys that are not in the table are ignored."""
+        """Removes entries from the table.
+
+        Args:
+          keys: a tensor of keys. Keys that are not in the table are ignored.
+          name: of no effect.
+
+        Raises:
+          ValueError: `keys` is a tensor of another dtype.
+        """
         for key in stream.host(to_tensor(keys, dtypes.to_numpy(self._key_dtype))).ravel().tolist():
             self._check_key(key)
             self._known.pop(key, None)

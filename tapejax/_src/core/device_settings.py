@@ -152,6 +152,8 @@ def set_memory_growth(device: PhysicalDevice, enable: bool) -> None:
       RuntimeError: JAX has started with the other setting.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/config/experimental/set_memory_growth
+
+    >>> set_memory_growth(list_physical_devices("CPU")[0], True)
     """
     _known(device)
     if device.device_type == "GPU" and bool(enable) != get_memory_growth(device):
@@ -168,6 +170,9 @@ def get_memory_growth(device: PhysicalDevice) -> bool:
       device: a device; the answer is the same for all.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/config/experimental/get_memory_growth
+
+    >>> isinstance(get_memory_growth(list_physical_devices("CPU")[0]), bool)
+    True
     """
     return os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE", "true").lower() in ("false", "0")
 
@@ -374,7 +379,11 @@ class optimizer:
 
     @classmethod
     def set_jit(cls, enabled: Any) -> None:
-        """Asks for XLA compilation, which is always on; so False only gives a warning."""
+        """Asks for XLA compilation, which is always on.
+
+        Args:
+          enabled: what `get_jit` then returns. False also gives a warning.
+        """
         if enabled in (False, ""):
             warnings.warn(
                 "everything is compiled by XLA: set_jit(False) changes nothing (set tapejax.config.eager = True to "

@@ -28,7 +28,12 @@ def texts(value: Any) -> np.ndarray:
 
 
 def objects(values: Sequence[Any], shape: Sequence[int]) -> Tensor:
-    """A string tensor of the given shape, made of a flat sequence of `bytes` objects."""
+    """A string tensor of the given shape.
+
+    Args:
+      values: the elements, a flat sequence of `bytes` objects.
+      shape: the shape.
+    """
     out = np.empty(len(values), object)
     out[:] = values
     return from_value(out.reshape(tuple(shape)))

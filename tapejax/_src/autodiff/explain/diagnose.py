@@ -69,6 +69,12 @@ def explain(history: History, watch_accessed: bool, targets: list[Tensor], sourc
 
     If one of the targets has a gradient with respect to the source, the reason is "connected". Otherwise the reasons
     are those of the last target.
+
+    Args:
+      history: the recorded computation.
+      watch_accessed: whether the tape watches trainable variables when they are read.
+      targets: the tensors that are differentiated.
+      sources: tensors and variables.
     """
     reasons: list[Reason] = []
     for i, source in enumerate(sources):

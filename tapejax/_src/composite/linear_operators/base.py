@@ -52,6 +52,11 @@ class LinearOperator(Module):
       ValueError: the hints contradict each other.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/LinearOperator
+
+    >>> import tapejax as tf
+    >>> operator = tf.linalg.LinearOperatorDiag([2.0, 4.0])
+    >>> isinstance(operator, LinearOperator), operator.solvevec([2.0, 2.0]).numpy().tolist()
+    (True, [1.0, 0.5])
     """
 
     def __init__(
@@ -308,7 +313,12 @@ class LinearOperator(Module):
         return divide(reduce_max(values, -1), reduce_min(values, -1))
 
     def add_to_tensor(self, x: Any, name: str = "add_to_tensor") -> Tensor:
-        """The sum of the matrix and a tensor, as a dense tensor."""
+        """The sum of the matrix and a tensor, as a dense tensor.
+
+        Args:
+          x: a tensor of a shape that can be added to the matrix.
+          name: of no effect.
+        """
         return add(self.to_dense(), x)
 
     def assert_non_singular(self, name: str = "assert_non_singular") -> None:
@@ -386,6 +396,11 @@ class LinearOperatorAdjoint(_Derived):
       name: the name of the operator.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/LinearOperatorAdjoint
+
+    >>> import tapejax as tf
+    >>> operator = tf.linalg.LinearOperatorFullMatrix([[1.0, 2.0], [3.0, 4.0]])
+    >>> LinearOperatorAdjoint(operator).to_dense().numpy().tolist()
+    [[1.0, 3.0], [2.0, 4.0]]
     """
 
     def _shape(self) -> tuple[int, ...]:
@@ -417,6 +432,11 @@ class LinearOperatorInversion(_Derived):
       name: the name of the operator.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/LinearOperatorInversion
+
+    >>> import tapejax as tf
+    >>> operator = tf.linalg.LinearOperatorDiag([2.0, 4.0], is_non_singular=True)
+    >>> LinearOperatorInversion(operator).matvec([2.0, 2.0]).numpy().tolist()
+    [1.0, 0.5]
     """
 
     def _shape(self) -> tuple[int, ...]:

@@ -217,14 +217,35 @@ class Rows(nest.CompositeTensor):
     def from_nested_row_splits(
         cls, flat_values: Any, nested_row_splits: Iterable[Any], name: str | None = None, validate: bool = True
     ) -> "RaggedTensor":
-        """Makes a ragged tensor with several ragged axes: `from_row_splits` for each of them, the outermost first."""
+        """Makes a ragged tensor with several ragged axes.
+
+        Args:
+          flat_values: the innermost values, a tensor.
+          nested_row_splits: for each ragged axis, the outermost first, its row splits (see `from_row_splits`).
+          name: of no effect.
+          validate: whether to check the row splits.
+
+        Raises:
+          TypeError: `nested_row_splits` is a tensor instead of a list.
+        """
         return _nested(cls.from_row_splits, flat_values, nested_row_splits, "nested_row_splits", validate)
 
     @classmethod
     def from_nested_row_lengths(
         cls, flat_values: Any, nested_row_lengths: Iterable[Any], name: str | None = None, validate: bool = True
     ) -> "RaggedTensor":
-        """Makes a ragged tensor with several ragged axes: `from_row_lengths` for each of them, the outermost first."""
+        """Makes a ragged tensor with several ragged axes.
+
+        Args:
+          flat_values: the innermost values, a tensor.
+          nested_row_lengths: for each ragged axis, the outermost first, the lengths of its rows (see
+            `from_row_lengths`).
+          name: of no effect.
+          validate: whether to check the lengths.
+
+        Raises:
+          TypeError: `nested_row_lengths` is a tensor instead of a list.
+        """
         return _nested(cls.from_row_lengths, flat_values, nested_row_lengths, "nested_row_lengths", validate)
 
     @classmethod
@@ -236,7 +257,16 @@ class Rows(nest.CompositeTensor):
         name: str | None = None,
         validate: bool = True,
     ) -> "RaggedTensor":
-        """Makes a ragged tensor with several ragged axes: `from_value_rowids` for each of them, the outermost first."""
+        """Makes a ragged tensor with several ragged axes.
+
+        Args:
+          flat_values: the innermost values, a tensor.
+          nested_value_rowids: for each ragged axis, the outermost first, the row of each value (see
+            `from_value_rowids`).
+          nested_nrows: for each ragged axis the number of rows; by default one more than the last row number.
+          name: of no effect.
+          validate: whether to check the row numbers.
+        """
         ids = list(nested_value_rowids)
         counts = [None] * len(ids) if nested_nrows is None else list(nested_nrows)
         out = flat_values

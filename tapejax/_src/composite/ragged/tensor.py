@@ -86,7 +86,7 @@ class RaggedTensor(Rows):
         return from_value(np.asarray(value, self._row_splits.aval.dtype))
 
     def nrows(self, out_type: Any = None, name: str | None = None) -> Tensor:
-        """The number of rows."""
+        """The number of rows, as a scalar tensor of dtype `out_type`, which by default is that of the row splits."""
         return _as(self._number(self._row_splits.aval.shape[0] - 1), out_type)
 
     def row_lengths(self, axis: int = 1, name: str | None = None) -> Any:

@@ -309,5 +309,8 @@ def trace(*args: Any) -> None:
       *args: the values.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/autograph/trace
+
+    >>> trace("step", 1)
+    step 1
     """
     print(*args)

@@ -290,7 +290,19 @@ class TensorArray:
         return self._with(items, None, element)
 
     def gather(self, indices: Any, name: str | None = None) -> Tensor:
-        """The elements at several indices, as a tensor [n, *element shape]."""
+        """The elements at several indices.
+
+        Args:
+          indices: a vector of n integers.
+          name: of no effect.
+
+        Returns:
+          A tensor [n, *element shape].
+
+        Raises:
+          OutOfRangeError: an index is out of range. While a graph is captured this is an InvalidArgumentError, and is
+            raised only if the indices are known.
+        """
         indices = to_tensor(indices)
         if is_symbolic(indices):
             return stream.record(_READ, NO_STATIC, (self._array(), indices))
@@ -299,7 +311,20 @@ class TensorArray:
         return self._stacked([self._zero() if items[i] is None else items[i] for i in at])
 
     def scatter(self, indices: Any, value: Any, name: str | None = None) -> "TensorArray":
-        """Sets the elements at several indices to the rows of `value`."""
+        """Sets the elements at several indices.
+
+        Args:
+          indices: a vector of integers.
+          value: a tensor with one row for each index.
+          name: of no effect.
+
+        Returns:
+          The array with the new elements. Use it instead of this array from now on.
+
+        Raises:
+          InvalidArgumentError: `value` has another dtype; or, while a graph is captured, another number of rows.
+          ValueError: the rows have another shape than the elements.
+        """
         indices, value = to_tensor(indices), self._value(value)
         if stream.current().symbolic and indices.aval.shape[0] != value.aval.shape[0]:
             raise errors.InvalidArgumentError(
@@ -345,6 +370,13 @@ class TensorArray:
     def unstack(self, value: Any, name: str | None = None) -> "TensorArray":
         """Replaces all elements by the rows of `value`.
 
+        Args:
+          value: a tensor with one row for each element.
+          name: of no effect.
+
+        Returns:
+          The array with the new elements. Use it instead of this array from now on.
+
         Raises:
           ValueError: `value` is a scalar; or, in eager mode, it has more rows than the array has elements, and the
             array cannot grow.
@@ -382,6 +414,9 @@ class TensorArray:
           value: a tensor.
           lengths: the number of rows of each part.
           name: of no effect.
+
+        Returns:
+          The array with the new elements. Use it instead of this array from now on.
 
         Raises:
           InvalidArgumentError: the lengths do not add up to the number of rows of `value`; or there are not as many

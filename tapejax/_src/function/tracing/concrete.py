@@ -104,6 +104,11 @@ class ConcreteFunction:
       signature: the signature of the function.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/types/experimental/ConcreteFunction
+
+    >>> import tapejax as tf
+    >>> square = tf.function(lambda x: x * x).get_concrete_function(tf.TensorSpec([2]))
+    >>> square(tf.constant([1.0, 3.0])).numpy().tolist()
+    [1.0, 9.0]
     """
 
     def __init__(self, name: str, captured: Captured, arguments: Arguments, signature: Signature):

@@ -27,9 +27,16 @@ _UNROLLED = 27
 
 
 def maximum(x: Any, win: Window) -> Any:
-    """The maximum over each position of the window, of an input [batch, *spatial, channels].
+    """The maximum over each position of the window.
 
     Padding does not take part. The maximum is NaN where one of the inputs is NaN.
+
+    Args:
+      x: the input [batch, *spatial, channels].
+      win: the window.
+
+    Returns:
+      An array [batch, *win.output, channels].
     """
     by_xla = partial(_max_by_xla, win=win)
     if max(win.dilations) > 1:
@@ -40,7 +47,15 @@ def maximum(x: Any, win: Window) -> Any:
 
 
 def average(x: Any, win: Window) -> Any:
-    """The mean over each position of the window. Padding does not count, and 16-bit types are summed in float32."""
+    """The mean over each position of the window. Padding does not count, and 16-bit types are summed in float32.
+
+    Args:
+      x: the input [batch, *spatial, channels].
+      win: the window.
+
+    Returns:
+      An array [batch, *win.output, channels].
+    """
     wide = x.astype(np.float32) if x.dtype.itemsize < 4 else x
     by_xla = partial(_mean_by_xla, win=win)
     if math.prod(win.size) > _UNROLLED or not math.prod(win.output):
