@@ -18,9 +18,8 @@ __all__ = [
     "random_normal", "random_uniform", "truncated_normal", "variance_scaling", "zeros",
 ]  # fmt: skip
 
-_TRUNCATED_STDDEV = (
-    0.87962566103423978  # standard deviation of a standard normal that is truncated at two standard deviations
-)
+# The standard deviation of a standard normal distribution that is truncated at two standard deviations.
+_TRUNCATED_STDDEV = 0.87962566103423978
 SEED_MODULUS = 2**31 - 2
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from tapejax._src.core.tensor import from_value
 from tapejax._src.keras.backend import Weight
 from tapejax._src.keras.optimizers import transforms
-from tapejax._src.keras.optimizers.base import Optimizer, by_formula
+from tapejax._src.keras.optimizers.base import Optimizer
+from tapejax._src.keras.optimizers.step import by_formula
 
 __all__ = ["Adam", "AdamW", "Adamax", "Lamb", "Lion", "Nadam"]
 

@@ -10,8 +10,9 @@ import optax
 
 from tapejax._src.keras.optimizers import transforms
 from tapejax._src.keras.optimizers.adam import Adam, Adamax, AdamW, Lamb, Lion, Nadam
-from tapejax._src.keras.optimizers.base import Optimizer, by_formula
+from tapejax._src.keras.optimizers.base import Optimizer
 from tapejax._src.keras.optimizers.from_optax import from_optax
+from tapejax._src.keras.optimizers.step import by_formula
 
 __all__ = [
     "SGD",

@@ -81,7 +81,7 @@ class _Optax(Optimizer):
 
 
 def _advance(transformation: optax.GradientTransformation, structure: list) -> Callable:
-    """The formula of a step; see `base.by_formula`.
+    """The formula of a step; see `step.by_formula`.
 
     It does not refer to the optimizer, because compiled programs keep the formula alive for as long as they are cached.
 
