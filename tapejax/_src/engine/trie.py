@@ -6,6 +6,7 @@ import threading
 from types import FrameType
 from typing import Any, Final
 
+from tapejax._src.engine import memory
 from tapejax._src.engine import op as op_module
 from tapejax._src.engine.aval import Aval, ScalarKind
 from tapejax._src.engine.graph import Node
@@ -45,6 +46,7 @@ def extend(node: Node, key: tuple, avals: tuple[Aval, ...]) -> Node:
             scalars.append(kind)
         inputs.append(w)
     inferred = op.infer(static, avals)
+    memory.check(inferred.avals, op)
     child = Node(
         node, op, static, tuple(inputs), avals, tuple(scalars), inferred.avals, inferred.single, _where(), scope.path
     )
