@@ -182,7 +182,7 @@ def attach(cls: type) -> None:
 
     Source: https://www.tensorflow.org/api_docs/python/tf/Tensor
 
-    >>> from tapejax.convert import to_tensor
+    >>> from tapejax._src.core.convert import to_tensor
     >>> (to_tensor([1, 2]) + 1)[-1].numpy().item()
     3
     """
