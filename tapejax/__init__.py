@@ -94,6 +94,7 @@ __getattr__, __dir__, __all__ = lazy.attach(__name__, {
     ),
     "ops.signal.fft": "fftnd ifftnd irfftnd rfftnd",
     "ops.strings.edit_distance": "edit_distance",
+    "ops.strings.numbers": "as_string",
     "ops.strings.text": "fingerprint",
 }, (
     "audio autodiff autograph bitwise compat config debugging dtypes errors experimental image io keras linalg "

@@ -348,6 +348,9 @@ from tapejax._src.ops.signal.fft import (
 from tapejax._src.ops.strings.edit_distance import (
     edit_distance as edit_distance,
 )
+from tapejax._src.ops.strings.numbers import (
+    as_string as as_string,
+)
 from tapejax._src.ops.strings.text import (
     fingerprint as fingerprint,
 )

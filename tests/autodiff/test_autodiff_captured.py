@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support.scenario import test_of
+from support.harness import raises, test_functions
 
 import tapejax
 
@@ -192,6 +192,7 @@ def stop_gradient(tf):
     return _derivatives(tf, tf.function(lambda x: tf.stop_gradient(x * x) * x), tf.constant([1.4, 2.6]))
 
 
+@raises(ValueError)
 def a_wrong_number_of_gradients_raises(tf):
     @tf.custom_gradient
     def both(x, y):
@@ -297,15 +298,17 @@ def hessians(tf):
     return f(tf.constant([1.0, 2.0]), tf.constant([3.0, 4.0]))
 
 
+@raises(RuntimeError)
 def gradients_outside_of_functions_raise(tf):
     return tf.gradients(tf.constant(1.0), tf.constant(1.0))
 
 
+@raises(RuntimeError)
 def hessians_outside_of_functions_raise(tf):
     return tf.hessians(tf.constant(1.0), tf.constant(1.0))
 
 
-test_same_as_tensorflow = test_of(globals())
+test_same_as_tensorflow = test_functions(globals())
 
 
 def _peak(f, x):

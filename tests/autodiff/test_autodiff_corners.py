@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from support.scenario import test_of
+from support.harness import raises, test_functions
 
 import tapejax
 
@@ -52,6 +52,7 @@ def jacobian_through_intermediate_values(tf):
     return tape.jacobian(z, y), tape.jacobian(z, [x, y]), tape.jacobian(y, y)
 
 
+@raises(RuntimeError)
 def jacobian_twice_on_one_tape_raises(tf):
     x = tf.Variable([1.0, 2.0])
     with tf.GradientTape() as tape:
@@ -104,6 +105,7 @@ def batch_jacobians(tf):
     )
 
 
+@raises(ValueError)
 def batch_jacobian_of_other_batches_raises(tf):
     x = tf.constant([[1.0], [2.0]])
     with tf.GradientTape() as tape:
@@ -112,6 +114,7 @@ def batch_jacobian_of_other_batches_raises(tf):
     return tape.batch_jacobian(y, x)
 
 
+@raises(IndexError)
 def batch_jacobian_of_a_scalar_raises(tf):
     x = tf.constant([[1.0], [2.0]])
     with tf.GradientTape() as tape:
@@ -135,6 +138,7 @@ def nothing_as_target_or_source(tf):
     return tape.gradient([], x), tape.gradient(y, [])
 
 
+@raises(TypeError)
 def none_as_target_raises(tf):
     x = tf.Variable(1.0)
     with tf.GradientTape() as tape:
@@ -360,7 +364,7 @@ def watching_after_its_use_counts_all_uses_of_what_is_tracked(tf):
     return tape.gradient(z, x)
 
 
-test_same_as_tensorflow = test_of(globals(), ["recorded", "eager"])
+test_same_as_tensorflow = test_functions(globals(), ["recorded", "eager"])
 
 
 @pytest.mark.parametrize("what", ["source", "target", "watched"])

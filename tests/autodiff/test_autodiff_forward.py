@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support.scenario import test_of
+from support.harness import raises, test_functions
 
 import tapejax
 
@@ -83,6 +83,7 @@ def unconnected(tf):
     return acc.jvp(y), acc.jvp(y, tf.UnconnectedGradients.ZERO), acc.jvp([c, x], unconnected_gradients="zero")
 
 
+@raises(ValueError)
 def unknown_word_for_unconnected_raises(tf):
     x = tf.constant([1.0, 2.0])
     with _acc(tf, x) as acc:
@@ -106,23 +107,28 @@ def ops_without_a_derivative(tf):
     return [acc.jvp(t) for t in found]
 
 
+@raises(ValueError)
 def same_primal_twice_raises(tf):
     x = tf.constant([1.0])
     return tf.autodiff.ForwardAccumulator([x, x], [x, x])
 
 
+@raises(ValueError)
 def other_structure_raises(tf):
     return tf.autodiff.ForwardAccumulator([tf.constant(1.0)], tf.constant(1.0))
 
 
+@raises(ValueError)
 def other_dtype_raises(tf):
     return tf.autodiff.ForwardAccumulator(tf.constant(1.0), tf.constant(1.0, tf.float64))
 
 
+@raises(AttributeError)
 def number_as_primal_raises(tf):
     return tf.autodiff.ForwardAccumulator(1.0, 1.0)
 
 
+@raises(AttributeError)
 def jvp_of_a_number_raises(tf):
     x = tf.constant(1.0)
     with _acc(tf, x) as acc:
@@ -130,6 +136,7 @@ def jvp_of_a_number_raises(tf):
     return acc.jvp(3.0)
 
 
+@raises(ValueError)
 def entered_while_recording_raises(tf):
     with _acc(tf, tf.constant(1.0)) as acc, acc:
         pass
@@ -250,7 +257,7 @@ def hessian_by_rows(tf):
     return rows
 
 
-test_same_as_tensorflow = test_of(globals(), ["recorded", "eager"])
+test_same_as_tensorflow = test_functions(globals(), ["recorded", "eager"])
 
 
 def test_integer_primals_are_warned_about(caplog):

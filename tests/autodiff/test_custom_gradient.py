@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from support.scenario import check
+from support.harness import check, raises
 
 import tapejax
 
@@ -82,6 +82,7 @@ def captured_variable_with_variables_argument(tf):
     return y, tape.gradient(y, [x, v])
 
 
+@raises(TypeError)
 def captured_variable_without_variables_argument_raises(tf):
     v = tf.Variable(3.0)
 
@@ -93,6 +94,7 @@ def captured_variable_without_variables_argument_raises(tf):
         return times(tf.constant(2.0))
 
 
+@raises(ValueError)
 def wrong_number_of_gradients_raises(tf):
     @tf.custom_gradient
     def both(x, y):
@@ -239,13 +241,13 @@ SCENARIOS = [
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
 def test_same_as_tensorflow(scenario, tf):
-    check(scenario, tf)
+    check(tf, scenario)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
 def test_op_by_op_mode_gives_the_same(scenario, tf):
     tapejax.config.eager = True
-    check(scenario, tf)
+    check(tf, scenario)
 
 
 def test_training_through_a_custom_gradient_compiles_one_step():

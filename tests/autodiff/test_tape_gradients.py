@@ -5,7 +5,7 @@ Both must do the same.
 
 import numpy as np
 import pytest
-from support.scenario import test_of
+from support.harness import raises, test_functions
 
 import tapejax
 
@@ -50,6 +50,7 @@ def unconnected_as_the_string_zero(tf):
     return tape.gradient(z, {"x": x, "y": y}, unconnected_gradients="zero")
 
 
+@raises(ValueError)
 def unconnected_as_something_unknown_raises(tf):
     x = tf.Variable(1.0)
     with tf.GradientTape() as tape:
@@ -146,12 +147,14 @@ def integer_target_is_none(tf):
     return tape.gradient(y, i)
 
 
+@raises(AttributeError)
 def number_as_source_raises(tf):
     with tf.GradientTape() as tape:
         y = tf.constant(3.0) * 2.0
     return tape.gradient(y, 3.0)
 
 
+@raises(AttributeError)
 def numpy_array_as_source_raises(tf):
     a = np.float32([1.0])
     with tf.GradientTape() as tape:
@@ -221,7 +224,7 @@ def complex_gradients_are_conjugated(tf):
     return tape.gradient(y, z)
 
 
-test_same_as_tensorflow = test_of(globals(), ["recorded", "eager"])
+test_same_as_tensorflow = test_functions(globals(), ["recorded", "eager"])
 
 
 def test_too_few_output_gradients_raise_where_tensorflow_guesses():

@@ -2,47 +2,50 @@
 
 import jax
 import pytest
-from support import expressions
+from support import harness
+from support.harness import raises
 
 import tapejax
 
 ROWS = [
-    f"tf.config.{row}"
-    for row in [
-        "list_physical_devices('CPU')[0].device_type",
-        "list_physical_devices('GPU')",
-        "list_logical_devices('CPU')[0].name",
-        "get_visible_devices('CPU')[0].name",
-        "get_visible_devices('GPU')",
-        "set_visible_devices([], 'GPU')",
-        "set_visible_devices([1], 'GPU')",
-        "set_visible_devices(tf.config.list_physical_devices('CPU'), 'GPU')",
-        "get_soft_device_placement()",
-        "LogicalDeviceConfiguration().memory_limit",
-        "experimental.VirtualDeviceConfiguration(memory_limit=5).memory_limit",
-        "get_logical_device_configuration(tf.config.list_physical_devices('CPU')[0])",
-        "set_logical_device_configuration('CPU', [])",
-        "experimental.get_device_details(tf.config.get_visible_devices()[0])",
-        "experimental.tensor_float_32_execution_enabled()",
-        "threading.get_inter_op_parallelism_threads()",
-        "threading.get_intra_op_parallelism_threads()",
-        "optimizer.get_jit()",
-        "optimizer.get_experimental_options()['disable_meta_optimizer']",
-    ]
+    lambda tf: tf.config.list_physical_devices("CPU")[0].device_type,
+    lambda tf: tf.config.list_physical_devices("GPU"),
+    lambda tf: tf.config.list_logical_devices("CPU")[0].name,
+    lambda tf: tf.config.get_visible_devices("CPU")[0].name,
+    lambda tf: tf.config.get_visible_devices("GPU"),
+    lambda tf: tf.config.set_visible_devices([], "GPU"),
+    raises(ValueError, lambda tf: tf.config.set_visible_devices([1], "GPU")),
+    raises(ValueError, lambda tf: tf.config.set_visible_devices(tf.config.list_physical_devices("CPU"), "GPU")),
+    lambda tf: tf.config.get_soft_device_placement(),
+    lambda tf: tf.config.LogicalDeviceConfiguration().memory_limit,
+    lambda tf: tf.config.experimental.VirtualDeviceConfiguration(memory_limit=5).memory_limit,
+    lambda tf: tf.config.get_logical_device_configuration(tf.config.list_physical_devices("CPU")[0]),
+    raises(ValueError, lambda tf: tf.config.set_logical_device_configuration("CPU", [])),
+    lambda tf: tf.config.experimental.get_device_details(tf.config.get_visible_devices()[0]),
+    lambda tf: tf.config.experimental.tensor_float_32_execution_enabled(),
+    lambda tf: tf.config.threading.get_inter_op_parallelism_threads(),
+    lambda tf: tf.config.threading.get_intra_op_parallelism_threads(),
+    lambda tf: tf.config.optimizer.get_jit(),
+    lambda tf: tf.config.optimizer.get_experimental_options()["disable_meta_optimizer"],
 ]
 
 ROWS += [
-    "tf.test.gpu_device_name()",
-    "tf.test.is_built_with_gpu_support()",
-    "tf.test.is_built_with_xla()",
-    "tf.test.compute_gradient(lambda a, c: tf.sin(a) * c[0] + c[1], [v, tf.constant([2.0, 3.0])], delta=.01)",
-    "tf.test.compute_gradient(lambda a: tf.reduce_sum(a * a), [m])[0]",
-    "tf.test.compute_gradient(lambda a: a, x)[0]",
-    "tf.test.compute_gradient(lambda a: a, [i])",
-    "tf.types.experimental.TensorLike.__args__[2] in (int, float)",
+    lambda tf: tf.test.gpu_device_name(),
+    lambda tf: tf.test.is_built_with_gpu_support(),
+    lambda tf: tf.test.is_built_with_xla(),
+    lambda tf, v: list(
+        map(
+            list,
+            tf.test.compute_gradient(lambda a, c: tf.sin(a) * c[0] + c[1], [v, tf.constant([2.0, 3.0])], delta=0.01),
+        )
+    ),
+    lambda tf, m: list(tf.test.compute_gradient(lambda a: tf.reduce_sum(a * a), [m])[0]),
+    raises(ValueError, lambda tf, x: tf.test.compute_gradient(lambda a: a, x)[0]),
+    raises(AssertionError, lambda tf, i: tf.test.compute_gradient(lambda a: a, [i])),
+    lambda tf: tf.types.experimental.TensorLike.__args__[2] in (int, float),
 ]
 
-test_as_tensorflow = expressions.test_of(ROWS)
+test_as_tensorflow = harness.test_of(ROWS)
 
 
 def test_settings_are_kept():

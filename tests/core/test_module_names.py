@@ -1,6 +1,6 @@
 """Name scopes against real TensorFlow: names of variables, and of operations in the compiled program."""
 
-from support.scenario import check
+from support.harness import check, raises
 
 import tapejax
 
@@ -45,13 +45,14 @@ def inside_a_function(tf):
     return names
 
 
+@raises(ValueError)
 def no_string(tf):
     return tf.name_scope(3)
 
 
 def test_as_tensorflow(tf):
     for scenario in (scopes_and_variables, modules, inside_a_function, no_string):
-        check(scenario, tf)
+        check(tf, scenario)
 
 
 def test_scopes_reach_the_compiled_program():

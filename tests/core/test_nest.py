@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tapejax import nest
+from tapejax._src.core import nest
 
 Point = collections.namedtuple("Point", "x y")
 Other = collections.namedtuple("Other", "x y")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.scenario import check
+from support.harness import check, raises
 
 
 def assign_family(tf):
@@ -18,23 +18,28 @@ def value_is_not_changed_later(tf):
     return old, v
 
 
+@raises(ValueError)
 def assign_of_a_wrong_shape_raises(tf):
     tf.Variable([1.0]).assign([1.0, 2.0])
 
 
+@raises("InvalidArgumentError")
 def assign_add_of_a_wrong_shape_raises(tf):
     tf.Variable([1.0]).assign_add([1.0, 2.0])
 
 
+@raises(RuntimeError)
 def augmented_assignment_raises(tf):
     v = tf.Variable([1.0])
     v += 1.0
 
 
+@raises(TypeError)
 def len_raises(tf):
     len(tf.Variable([1.0]))
 
 
+@raises(ValueError)
 def no_initial_value_raises(tf):
     tf.Variable()
 
@@ -62,4 +67,4 @@ SCENARIOS = [
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
 def test_same_as_tensorflow(scenario, tf):
-    check(scenario, tf)
+    check(tf, scenario)

@@ -4,8 +4,8 @@ TensorFlow, and against what other devices do."""
 import jax
 import numpy as np
 import pytest
-from support import parity
-from support.parity import Case, f32
+from support import harness
+from support.harness import Case, f32
 
 import tapejax
 from tapejax._src.kernels.cpu import sort as order
@@ -64,10 +64,10 @@ CASES = [
     case("depth to wide blocks", lambda tf, x: tf.nn.depth_to_space(tf.reshape(x * x, [1, 2, 2, 192]), 2), DEEP,
          order=2),
 ]  # fmt: skip
-TABLE = parity.Table(CASES)
+TABLE = harness.Table(CASES)
 
 
-@pytest.mark.parametrize("mode", parity.MODES)
+@pytest.mark.parametrize("mode", harness.MODES)
 @pytest.mark.parametrize("name", TABLE.cases)
 def test_as_tensorflow(tf, name, mode):
     TABLE.check(tf, name, mode)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import parity
+from support import harness
 
 import tapejax
 
@@ -23,8 +23,8 @@ INFINITE = np.array(
 )
 
 
-def row(name: str, *arguments: Any, x: Any = X, **options: Any) -> parity.Case:
-    return parity.Case(name, lambda tf, x: tf.math.cumulative_logsumexp(x, *arguments), [x], **options)
+def row(name: str, *arguments: Any, x: Any = X, **options: Any) -> harness.Case:
+    return harness.Case(name, lambda tf, x: tf.math.cumulative_logsumexp(x, *arguments), [x], **options)
 
 
 ROWS = [
@@ -38,7 +38,7 @@ ROWS = [
     row("nothing", 1, x=X[:, :0], order=0),
     row("ties", 0, x=np.zeros((9, 2), np.float32), rtol=1e-5),
 ]
-test_row = parity.test_of(ROWS)
+test_row = harness.test_of(ROWS)
 
 
 @pytest.mark.parametrize("reverse", [False, True])

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 import tapejax
-from support import scenario
+from support import harness
+from support.compare import same
 from tapejax._src.function.autograph import conversion as autograph
 
 __all__ = ["Cases"]
@@ -39,19 +40,24 @@ class Cases:
         return add
 
     def outcome(self, tf: Any, name: str) -> Any:
-        """What a function returns or raises in a module's `tf.function`; see `scenario.outcome`."""
-        return scenario.outcome(self._call(name), tf)
+        """What a function returns or raises in a module's `tf.function`; see `harness.outcome`."""
+        return harness.outcome(tf, self._call(name))
 
     def _call(self, name: str) -> Callable[[Any], Any]:
         fn, args = self.table[name]
-        return lambda tf: tf.function(functools.partial(fn, tf))(*map(tf.constant, args))
+
+        @functools.wraps(fn)
+        def call(tf: Any) -> Any:
+            return tf.function(functools.partial(fn, tf))(*map(tf.constant, args))
+
+        return call
 
     def test(self) -> Callable[..., None]:
         """A test that compares what each function returns, or the class of what it raises, with TensorFlow's."""
 
         @pytest.mark.parametrize("name", self.table)
         def test_like_tensorflow(tf: Any, name: str) -> None:
-            scenario.check(self._call(name), tf)
+            harness.check(tf, self._call(name))
 
         return test_like_tensorflow
 
@@ -62,8 +68,8 @@ class Cases:
         def test_converted_code_on_eager_tensors_is_plain_python(name: str) -> None:
             fn, args = self.table[name]
             tensors = [tapejax.constant(a) for a in args]
-            want = scenario.outcome(lambda tf: fn(tf, *tensors), tapejax)
-            got = scenario.outcome(lambda tf: autograph.convert(fn)(tf, *tensors), tapejax)
-            scenario._compare(got, want, 1e-6, name)
+            want = harness.outcome(tapejax, lambda tf: fn(tf, *tensors))
+            got = harness.outcome(tapejax, lambda tf: autograph.convert(fn)(tf, *tensors))
+            same(got, want, 1e-6, where=name)
 
         return test_converted_code_on_eager_tensors_is_plain_python

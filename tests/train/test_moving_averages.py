@@ -1,7 +1,7 @@
 """`tf.train.ExponentialMovingAverage` against real TensorFlow."""
 
 import pytest
-from support.scenario import check
+from support.harness import check, raises
 
 import tapejax
 
@@ -65,10 +65,12 @@ def at_high_decay(tf):
     return found
 
 
+@raises(TypeError)
 def of_a_tensor(tf):
     tf.train.ExponentialMovingAverage(0.5).apply([tf.constant(1.0)])
 
 
+@raises(TypeError)
 def of_integers(tf):
     tf.train.ExponentialMovingAverage(0.5).apply([tf.Variable(1)])
 
@@ -77,7 +79,7 @@ def of_integers(tf):
     "scenario", [plain, with_a_count, captured, at_high_decay, of_a_tensor, of_integers], ids=lambda f: f.__name__
 )
 def test_as_tensorflow(scenario, tf):
-    check(scenario, tf)
+    check(tf, scenario)
 
 
 def test_all_variables_are_not_known():

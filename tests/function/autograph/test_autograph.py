@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import scenario
+from support import harness
 
 import tapejax
 from tapejax._src.function.autograph import conversion as autograph
@@ -140,7 +140,7 @@ def variables_as_first_values(tf: Any) -> Any:
     return found, v.numpy(), tape.gradient(found[0][1], v), tape.gradient(found[1], v), tape.gradient(found[3], w)
 
 
-test_programs = scenario.test_of(globals())
+test_programs = harness.test_functions(globals())
 
 
 def test_layers_and_models() -> None:
@@ -276,9 +276,12 @@ def test_conversions_are_kept_as_long_as_the_code() -> None:
     assert len(autograph_transform._made) == before + 1
 
 
-@pytest.mark.parametrize("name", ["autograph", "control_flow", "loops", "tensor_array"])
+EXAMPLES = ["autograph.conversion", "control_flow.branches", "control_flow.loops", "control_flow.tensor_array"]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_examples(name: str) -> None:
-    module = importlib.import_module(f"tapejax.function.{name}")
+    module = importlib.import_module(f"tapejax._src.function.{name}")
     results = doctest.testmod(module)
     assert results.attempted and not results.failed
 

@@ -2,6 +2,7 @@
 
 import functools
 
+from support.harness import raises
 from support.statements import Cases
 
 case = Cases()
@@ -155,6 +156,7 @@ def assertion_on_python(tf, x):
 
 
 @case(3.0)
+@raises(KeyError)
 def raises(tf, x):
     if x > 0:
         raise KeyError("as the user wrote it")

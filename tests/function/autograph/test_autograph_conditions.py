@@ -1,5 +1,6 @@
 """AutoGraph: conditions and logic on tensors inside `tf.function`, against real TensorFlow."""
 
+from support.harness import raises
 from support.statements import Cases
 
 case = Cases()
@@ -40,6 +41,7 @@ def elif_return(tf, x):
 
 
 @case(3.0)
+@raises(ValueError)
 def undefined_in_one_branch(tf, x):
     if x > 0:
         y = x
@@ -47,12 +49,14 @@ def undefined_in_one_branch(tf, x):
 
 
 @case(3.0)
+@raises(ValueError)
 def return_in_one_branch(tf, x):
     if x > 0:
         return x
 
 
 @case(3.0)
+@raises(ValueError)
 def none_in_one_branch(tf, x):
     y = None
     if x > 0:
@@ -61,6 +65,7 @@ def none_in_one_branch(tf, x):
 
 
 @case(3.0)
+@raises(ValueError)
 def unused_none(tf, x):
     if x > 0:
         y = None
@@ -71,6 +76,7 @@ def unused_none(tf, x):
 
 
 @case(3.0)
+@raises(TypeError)
 def dtypes_of_branches(tf, x):
     if x > 0:
         y = 1
@@ -89,6 +95,7 @@ def numbers_of_branches(tf, x):
 
 
 @case(3.0)
+@raises(TypeError)
 def structures_of_branches(tf, x):
     if x > 0:
         n = (x, x)
@@ -98,6 +105,7 @@ def structures_of_branches(tf, x):
 
 
 @case(3.0)
+@raises(TypeError)
 def objects_of_branches(tf, x):
     if x > 0:
         n = object()
@@ -124,6 +132,7 @@ def item(tf, x):
 
 
 @case([1.0, 2.0])
+@raises(ValueError)
 def vector_condition(tf, x):
     if x > 0:
         y = x
@@ -133,6 +142,7 @@ def vector_condition(tf, x):
 
 
 @case(3)
+@raises(ValueError)
 def integer_condition(tf, x):
     if x:
         y = x
@@ -163,6 +173,7 @@ def conditional_expression(tf, x):
 
 
 @case(3.0)
+@raises(TypeError)
 def dtypes_of_expression(tf, x):
     return 1 if x > 0 else 1.0
 

@@ -1,5 +1,6 @@
 """AutoGraph: `while` and `for` on tensors inside `tf.function`, against real TensorFlow."""
 
+from support.harness import raises
 from support.statements import Cases
 
 case = Cases()
@@ -36,6 +37,7 @@ def break_and_continue(tf, n):
 
 
 @case(5.0)
+@raises(TypeError)
 def while_dtype(tf, x):
     i = tf.constant(0)
     while x > 1:
@@ -45,6 +47,7 @@ def while_dtype(tf, x):
 
 
 @case(5.0)
+@raises(ValueError)
 def while_shape(tf, x):
     y = tf.ones([1])
     while x > 1:
@@ -54,6 +57,7 @@ def while_shape(tf, x):
 
 
 @case(5.0)
+@raises(TypeError)
 def while_structure(tf, x):
     y = x
     while x > 1:
@@ -81,6 +85,7 @@ def while_none(tf, x):
 
 
 @case(5.0)
+@raises(NotImplementedError)
 def while_returns(tf, x):
     while x > 1:
         if x < 3:
@@ -108,6 +113,7 @@ def while_true(tf, n):
 
 
 @case(5)
+@raises(NotImplementedError)
 def while_true_until_tensor(tf, n):
     i = tf.constant(0)
     while True:
@@ -156,6 +162,7 @@ def for_continue(tf, t):
 
 
 @case([1.0, 2.0, 3.0])
+@raises(NotImplementedError)
 def for_returns(tf, t):
     for v in t:
         if v > 1:
@@ -265,6 +272,7 @@ def for_list(tf, x):
 
 
 @case(3.0)
+@raises(NotImplementedError)
 def for_list_break(tf, x):
     for _ in [1, 2, 3]:
         if x > 5:
@@ -284,6 +292,7 @@ def for_rows(tf, t):
 
 
 @case(3.0)
+@raises(ValueError)
 def for_scalar(tf, x):
     for _ in x:
         pass

@@ -1,5 +1,6 @@
 """AutoGraph: many small functions with loops, against real TensorFlow. Each is one idea."""
 
+from support.harness import raises
 from support.statements import Cases
 
 case = Cases()
@@ -31,6 +32,7 @@ def nested_breaks(tf, n):
 
 
 @case(5)
+@raises(NotImplementedError)
 def return_from_nested_loops(tf, n):
     for i in tf.range(n):
         for j in tf.range(n):
@@ -53,6 +55,7 @@ def continue_in_while_in_for(tf, n):
 
 
 @case(7)
+@raises(ValueError)
 def while_with_two_exits(tf, n):
     i = 0
     while i < 100:
@@ -76,6 +79,7 @@ def loop_in_a_branch(tf, n):
 
 
 @case(3)
+@raises(NotImplementedError)
 def branch_with_return_in_a_loop_and_after(tf, n):
     if n < 0:
         return -n
@@ -127,6 +131,7 @@ def loop_variable_of_another_dtype(tf, x):
 
 
 @case(3)
+@raises(ValueError)
 def loop_shape_changes(tf, n):
     v = tf.zeros([1])
     for _ in tf.range(n):

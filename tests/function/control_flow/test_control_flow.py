@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import scenario
+from support import harness
+from support.harness import declared_like, raises
 
 import tapejax
 from tapejax._src.function.control_flow import counting, lowering, staging
@@ -21,13 +22,19 @@ CALLS: dict[str, Callable[..., Any]] = {
     "cond_none": lambda tf, x, e: tf.cond(x > 1, lambda: None, lambda: None),
     "cond_list_of_one": lambda tf, x, e: tf.cond(x > 1, lambda: [x], lambda: [x]),
     "cond_dict": lambda tf, x, e: tf.cond(x < 1, lambda: {"a": x, "b": 1}, lambda: {"a": e, "b": 2})["b"] + 0,
-    "cond_list_and_tuple": lambda tf, x, e: tf.cond(x > 1, lambda: (x, x), lambda: [x, x]),
-    "cond_dtypes": lambda tf, x, e: tf.cond(x > 1, lambda: tf.constant(1), lambda: 1.0),
+    "cond_list_and_tuple": raises(
+        None, lambda tf, x, e: tf.cond(x > 1, lambda: (x, x), lambda: [x, x]), in_function=TypeError
+    ),
+    "cond_dtypes": raises(
+        None, lambda tf, x, e: tf.cond(x > 1, lambda: tf.constant(1), lambda: 1.0), in_function=TypeError
+    ),
     "cond_shapes": lambda tf, x, e: tf.cond(x > 1, lambda: tf.zeros([2]), lambda: tf.zeros([3])),
     "cond_strings": lambda tf, x, e: tf.strings.length(tf.cond(x > 1, lambda: tf.constant("ab"), lambda: "c")),
-    "cond_python_bool": lambda tf, x, e: tf.cond(True, lambda: x, lambda: -x),
-    "cond_int": lambda tf, x, e: tf.cond(tf.cast(x, tf.int32), lambda: x, lambda: -x),
-    "cond_no_function": lambda tf, x, e: tf.cond(x > 1, x, x),
+    "cond_python_bool": raises(None, lambda tf, x, e: tf.cond(True, lambda: x, lambda: -x), in_function=TypeError),
+    "cond_int": raises(
+        None, lambda tf, x, e: tf.cond(tf.cast(x, tf.int32), lambda: x, lambda: -x), in_function="InvalidArgumentError"
+    ),
+    "cond_no_function": raises(TypeError, lambda tf, x, e: tf.cond(x > 1, x, x)),
     "switch": lambda tf, x, e: tf.switch_case(tf.cast(x, tf.int32) - 2, [lambda: x, lambda: 2.0]) + 0.0,
     "switch_beyond": lambda tf, x, e: tf.switch_case(tf.cast(x, tf.int32), [lambda: x, lambda: -x]),
     "switch_below": lambda tf, x, e: tf.switch_case(-tf.cast(x, tf.int32), [lambda: x, lambda: -x]),
@@ -35,31 +42,52 @@ CALLS: dict[str, Callable[..., Any]] = {
     "switch_dict": lambda tf, x, e: tf.switch_case(
         tf.cast(x, tf.int32), {3: lambda: x, 1: lambda: -x, 0: lambda: x, 2: lambda: -x}
     ),
-    "switch_gaps": lambda tf, x, e: tf.switch_case(tf.cast(x, tf.int32), [(3, lambda: x), (5, lambda: x)]),
-    "switch_float": lambda tf, x, e: tf.switch_case(x, [lambda: x, lambda: -x]),
-    "switch_int64": lambda tf, x, e: tf.switch_case(tf.cast(x, tf.int64), [lambda: x, lambda: -x]),
-    "switch_python_int": lambda tf, x, e: tf.switch_case(1, [lambda: x, lambda: -x]),
+    "switch_gaps": raises(
+        ValueError, lambda tf, x, e: tf.switch_case(tf.cast(x, tf.int32), [(3, lambda: x), (5, lambda: x)])
+    ),
+    "switch_float": raises(TypeError, lambda tf, x, e: tf.switch_case(x, [lambda: x, lambda: -x])),
+    "switch_int64": raises(
+        None, lambda tf, x, e: tf.switch_case(tf.cast(x, tf.int64), [lambda: x, lambda: -x]), in_function=TypeError
+    ),
+    "switch_python_int": raises(TypeError, lambda tf, x, e: tf.switch_case(1, [lambda: x, lambda: -x])),
     "case": lambda tf, x, e: tf.case([(x > 5, lambda: x), (x > 2, lambda: -x)], default=lambda: x * 3),
     "case_default": lambda tf, x, e: tf.case([(x > 5, lambda: x)], default=lambda: x * 3),
-    "case_two_hold": lambda tf, x, e: tf.case([(x > 1, lambda: x), (x > 2, lambda: -x)], lambda: x, exclusive=True),
+    "case_two_hold": raises(
+        "InvalidArgumentError",
+        lambda tf, x, e: tf.case([(x > 1, lambda: x), (x > 2, lambda: -x)], lambda: x, exclusive=True),
+    ),
     "case_two_hold_no_default": lambda tf, x, e: tf.case([(x > 1, lambda: x), (x > 2, lambda: -x)], exclusive=True),
     "case_one_holds": lambda tf, x, e: tf.case([(x > 5, lambda: x), (x > 2, lambda: -x)], lambda: x, exclusive=True),
-    "case_none_holds": lambda tf, x, e: tf.case([(x > 5, lambda: x), (x > 9, lambda: -x)]),
-    "case_no_pair": lambda tf, x, e: tf.case([x > 1]),
-    "case_python_bool": lambda tf, x, e: tf.case([(True, lambda: x)]),
-    "case_empty": lambda tf, x, e: tf.case([]),
+    "case_none_holds": raises(
+        "InvalidArgumentError", lambda tf, x, e: tf.case([(x > 5, lambda: x), (x > 9, lambda: -x)])
+    ),
+    "case_no_pair": raises(TypeError, lambda tf, x, e: tf.case([x > 1])),
+    "case_python_bool": raises(TypeError, lambda tf, x, e: tf.case([(True, lambda: x)])),
+    "case_empty": raises(ValueError, lambda tf, x, e: tf.case([])),
     "while": lambda tf, x, e: tf.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, y * 2), (0, x)),
     "while_list": lambda tf, x, e: tf.while_loop(lambda i: i < 3, lambda i: [i + 1], [0]),
     "while_structure": lambda tf, x, e: tf.while_loop(
         lambda s: s["i"] < 2, lambda s: [{"i": s["i"] + 1, "y": (s["y"][0] * 2,)}], [{"i": 0, "y": (x,)}]
     ),
-    "while_no_variables": lambda tf, x, e: tf.while_loop(lambda: tf.constant(False), lambda: (), []),
-    "while_bare_variable": lambda tf, x, e: tf.while_loop(lambda i: i < 3, lambda i: (i + 1,), tf.constant(0)),
-    "while_other_structure": lambda tf, x, e: tf.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1,), (0, x)),
+    "while_no_variables": raises(
+        ValueError, lambda tf, x, e: tf.while_loop(lambda: tf.constant(False), lambda: (), []), in_function=None
+    ),
+    "while_bare_variable": raises(
+        ValueError,
+        lambda tf, x, e: tf.while_loop(lambda i: i < 3, lambda i: (i + 1,), tf.constant(0)),
+        in_function=TypeError,
+    ),
+    "while_other_structure": raises(
+        ValueError, lambda tf, x, e: tf.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1,), (0, x))
+    ),
     "while_tuple_for_list": lambda tf, x, e: tf.while_loop(lambda i, y: i < 3, lambda i, y: [i + 1, y], [0, x]),
-    "while_other_dtype": lambda tf, x, e: (
-        tf.while_loop(lambda i: i < 3, lambda i: (tf.cast(i, tf.float32) + 1,), (x,))[0]
-        + tf.while_loop(lambda i: i < 3, lambda i: (tf.cast(i, tf.float64) + 1,), (x,))[0]
+    "while_other_dtype": raises(
+        None,
+        lambda tf, x, e: (
+            tf.while_loop(lambda i: i < 3, lambda i: (tf.cast(i, tf.float32) + 1,), (x,))[0]
+            + tf.while_loop(lambda i: i < 3, lambda i: (tf.cast(i, tf.float64) + 1,), (x,))[0]
+        ),
+        in_function=TypeError,
     ),
     "while_growing": lambda tf, x, e: tf.while_loop(
         lambda i, y: i < 3,
@@ -74,27 +102,34 @@ CALLS: dict[str, Callable[..., Any]] = {
     "while_maximum_negative": lambda tf, x, e: tf.while_loop(
         lambda i: i < 30, lambda i: [i + 1], [0], maximum_iterations=-1
     ),
-    "while_parallel_0": lambda tf, x, e: tf.while_loop(lambda i: i < 3, lambda i: [i + 1], [0], parallel_iterations=0),
+    "while_parallel_0": raises(
+        TypeError, lambda tf, x, e: tf.while_loop(lambda i: i < 3, lambda i: [i + 1], [0], parallel_iterations=0)
+    ),
     "while_hints": lambda tf, x, e: tf.while_loop(
         lambda i: i < 3, lambda i: [i + 1], [0], parallel_iterations=1, back_prop=False, swap_memory=True
     ),
-    "while_no_function": lambda tf, x, e: tf.while_loop(3, lambda i: [i + 1], [0]),
-    "while_none_variable": lambda tf, x, e: tf.while_loop(lambda i, n: i < 2, lambda i, n: [i + 1, n], [0, None]),
+    "while_no_function": raises(TypeError, lambda tf, x, e: tf.while_loop(3, lambda i: [i + 1], [0])),
+    "while_none_variable": raises(
+        ValueError, lambda tf, x, e: tf.while_loop(lambda i, n: i < 2, lambda i, n: [i + 1, n], [0, None])
+    ),
     "map": lambda tf, x, e: tf.map_fn(lambda v: v * x, e),
     "map_signature": lambda tf, x, e: tf.map_fn(
         lambda v: (v * 2, tf.cast(v, tf.int32)), e, fn_output_signature=(tf.float32, tf.int32)
     ),
-    "map_other_dtype": lambda tf, x, e: tf.map_fn(lambda v: tf.cast(v, tf.int32), e),
+    "map_other_dtype": raises("InvalidArgumentError", lambda tf, x, e: tf.map_fn(lambda v: tf.cast(v, tf.int32), e)),
     "map_two": lambda tf, x, e: tf.map_fn(lambda v: v[0] * v[1], (e, e), fn_output_signature=tf.float32),
-    "map_other_structure": lambda tf, x, e: tf.map_fn(lambda v: v[0] * v[1], (e, e)),
+    "map_other_structure": raises(ValueError, lambda tf, x, e: tf.map_fn(lambda v: v[0] * v[1], (e, e))),
     "map_spec": lambda tf, x, e: tf.map_fn(
         lambda v: v * tf.ones([2]), e, fn_output_signature=tf.TensorSpec([2], tf.float32)
     ),
-    "map_other_spec": lambda tf, x, e: tf.map_fn(
-        lambda v: v * tf.ones([2]), e, fn_output_signature=tf.TensorSpec([3], tf.float32)
+    "map_other_spec": raises(
+        ValueError,
+        lambda tf, x, e: tf.map_fn(lambda v: v * tf.ones([2]), e, fn_output_signature=tf.TensorSpec([3], tf.float32)),
     ),
-    "map_sizes": lambda tf, x, e: tf.map_fn(lambda v: v[0], (e, e[:2]), fn_output_signature=tf.float32),
-    "map_scalar": lambda tf, x, e: tf.map_fn(lambda v: v, x),
+    "map_sizes": raises(
+        ValueError, lambda tf, x, e: tf.map_fn(lambda v: v[0], (e, e[:2]), fn_output_signature=tf.float32)
+    ),
+    "map_scalar": raises(ValueError, lambda tf, x, e: tf.map_fn(lambda v: v, x)),
     "map_empty": lambda tf, x, e: tf.map_fn(lambda v: v * 2, e[:0]),
     "map_number": lambda tf, x, e: tf.map_fn(lambda v: 1, e),
     "scan": lambda tf, x, e: tf.scan(lambda a, v: a + v, e),
@@ -104,15 +139,19 @@ CALLS: dict[str, Callable[..., Any]] = {
         lambda a, v: (a[0] + v, a[1] * v), e, initializer=(tf.constant(0.0), tf.constant(1.0))
     ),
     "scan_two": lambda tf, x, e: tf.scan(lambda a, v: (a[0] + v[1], a[1] * v[0]), (e, e)),
-    "scan_other_structure": lambda tf, x, e: tf.scan(lambda a, v: (a + v, a), e),
+    "scan_other_structure": raises(ValueError, lambda tf, x, e: tf.scan(lambda a, v: (a + v, a), e)),
     "scan_empty": lambda tf, x, e: tf.scan(lambda a, v: a + v, e[:0], initializer=1.0),
-    "scan_nothing": lambda tf, x, e: tf.scan(lambda a, v: a + v, e[:0]),
+    "scan_nothing": raises(
+        "OutOfRangeError", lambda tf, x, e: tf.scan(lambda a, v: a + v, e[:0]), in_function="InvalidArgumentError"
+    ),
     "foldl": lambda tf, x, e: tf.foldl(lambda a, v: a - v, e),
     "foldl_initializer": lambda tf, x, e: tf.foldl(lambda a, v: a - v, e, initializer=1.0),
     "foldr": lambda tf, x, e: tf.foldr(lambda a, v: a - v, e),
     "foldr_initializer": lambda tf, x, e: tf.foldr(lambda a, v: a - v * x, e, initializer=1.0),
     "foldl_two": lambda tf, x, e: tf.foldl(lambda a, v: a + v[0] * v[1], (e, e), initializer=0.0),
-    "foldl_nothing": lambda tf, x, e: tf.foldl(lambda a, v: a - v, e[:0]),
+    "foldl_nothing": raises(
+        "OutOfRangeError", lambda tf, x, e: tf.foldl(lambda a, v: a - v, e[:0]), in_function="InvalidArgumentError"
+    ),
     "vectorized": lambda tf, x, e: tf.vectorized_map(lambda v: (v[0] * x, v[1]), (e, e * 2)),
     "vectorized_repeats": lambda tf, x, e: tf.vectorized_map(lambda v: v[0] * v[1], (e, e[:1])),
     "vectorized_constant": lambda tf, x, e: tf.vectorized_map(lambda v: 1.0, e),
@@ -126,14 +165,15 @@ CALLS: dict[str, Callable[..., Any]] = {
 @pytest.mark.parametrize("how", ["eager", "function"])
 @pytest.mark.parametrize("name", CALLS)
 def test_like_tensorflow(tf: Any, name: str, how: str) -> None:
+    call = CALLS[name]
+
     def run(tf: Any) -> Any:
-        call = CALLS[name]
         x, e = tf.constant(3.0), tf.constant([1.0, 2.0, 3.0])
         if how == "eager":
             return call(tf, x, e)
         return tf.function(lambda x, e: call(tf, x, e), autograph=False)(x, e)
 
-    scenario.check(run, tf)
+    harness.check(tf, declared_like(call, run, captured=how == "function"))
 
 
 def test_a_branch_of_another_structure_is_a_type_error() -> None:
@@ -228,7 +268,7 @@ def test_first_and_second_derivatives(tf: Any, name: str, how: str) -> None:
         # The op of a branch that was not taken still connects, with zeros.
         return tf.nest.map_structure(lambda g: tf.constant(0.0) if g is None else g, found)
 
-    scenario.check(run, tf, 1e-4)
+    harness.check(tf, run, rtol=1e-4)
 
 
 @pytest.mark.parametrize("bound", [20, None])
@@ -447,7 +487,7 @@ def a_recurrent_network(tf: Any) -> Any:
     ids=lambda run: run.__name__,
 )
 def test_programs(tf: Any, run: Callable[[Any], Any]) -> None:
-    scenario.check(run, tf, 1e-4)
+    harness.check(tf, run, rtol=1e-4)
 
 
 def test_inside_a_jax_transformation() -> None:
@@ -484,7 +524,7 @@ def test_vectorized_map_falls_back(caplog: pytest.LogCaptureFixture) -> None:
     v = tf.Variable(0.0)
     with pytest.raises(tf.errors.UnsupportedError):
         tf.vectorized_map(lambda x: v.assign(x) * 1.0, tf.constant([1.0, 2.0]))
-    with pytest.raises(ValueError, match="equal, or 1"):
+    with pytest.raises(ValueError, match="same size, or size 1"):
         tf.vectorized_map(lambda x: x[0], (tf.zeros([3]), tf.zeros([2])))
 
 

@@ -7,7 +7,8 @@ import weakref
 import jax
 import numpy as np
 import pytest
-from support import scenario
+from support import harness
+from support.harness import raises
 
 import tapejax
 
@@ -26,10 +27,12 @@ def nothing_returned(tf):
     return tf.function(lambda x: None)(1.0), tf.function(lambda x: [])(1.0)
 
 
+@raises(TypeError)
 def other_objects_returned(tf):
     return tf.function(lambda x: object())(1.0)
 
 
+@raises(TypeError)
 def leaked_tensor(tf):
     kept = []
 
@@ -42,6 +45,7 @@ def leaked_tensor(tf):
     return kept[0] + 1
 
 
+@raises(TypeError)
 def mixed_dtypes(tf):
     return tf.function(lambda x: x + tf.constant(1))(tf.constant(1.0))
 
@@ -159,6 +163,7 @@ def concrete_function(tf):
     return c(tf.ones(2)), [(tuple(s.shape), s.dtype.name) for s in c.outputs], len(c.variables)
 
 
+@raises("InvalidArgumentError")
 def concrete_function_refuses(tf):
     f = tf.function(lambda x: x * 2)
     return f.get_concrete_function(tf.TensorSpec([2]))(tf.ones(2, tf.int32))
@@ -201,7 +206,7 @@ def eager_tensors_made_in_init_scope(tf):
     return [f(tf.constant(float(i))) for i in range(3)], f.experimental_get_tracing_count()
 
 
-test_same_as_tensorflow = scenario.test_of(globals())
+test_same_as_tensorflow = harness.test_functions(globals())
 
 
 def test_what_cannot_be_captured_runs_as_python_with_one_warning(caplog):

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import expressions, scenario
+from support import harness
+from support.harness import raises
 
 import tapejax
 
@@ -40,47 +41,107 @@ def _takes_more(x: Any, **more: Any) -> Any:
     return x
 
 
-test_input_signatures = expressions.test_of([
-    # What fits, or is converted.
-    "f([None, 3])([[1, 2, 3]])", "f([2])(np.ones(2))", "f([2])(np.ones(2, int))", "f([])(2)", "f([])(np.float64(2))",
-    "f([2])(tf.Variable([1.0, 2.0])) * 1.0", "f(None)(tf.ones([2, 2]))",
-    "g(lambda d: d['a'] - d['b'], {'a': s, 'b': s})({'b': 1.0, 'a': 2.0})", "g(lambda: tf.ones([2]))()",
-    "g(lambda d: d[0] - d[1], (s, s))((1.0, 2.0))", "g(lambda *x: x[0] - x[1], s, s)(1.0, 3.0)",
-    "g(lambda x, y: x - y, s, s)(y=1.0, x=3.0)",
-    "g(lambda x, y=2.0: x * y, s)(1.0, 2.0)", "g(keyword, s)(1.0, k=2.0)", "g(lambda x, y=None: x * y, s, s)(1.0, 3.0)",
-    # What does not.
-    "f([None, 3])(tf.ones([2, 4]))", "f([2])(tf.ones([2], tf.float64))", "f([2])([1.0])", "f([2])(np.ones(3, 'f'))",
-    "f([2])('a')", "f([2])(None)", "f([2, None])([[1.0], [2.0, 3.0]])", "f([], 'int32')(2.5)", "f([])(1.0, 2.0)",
-    "f([])()", "f([])(1.0, z=1.0)", "f(None)(tf.constant(1))", "g(lambda x, y: x, s, s)(1.0)",
-    "g(lambda d: d['a'], {'a': s, 'b': s})({'a': 1.0})", "g(lambda d: d['a'], {'a': s})({'a': 1.0, 'b': 2.0})",
-    "g(lambda d: d[0], (s, s))((1.0, 2.0, 3.0))", "g(lambda d: d[0], (s, s))([1.0, 2.0])", "g(lambda: tf.ones([2]))(1)",
-    "g(lambda *x: x[0], s, s)(1.0)", "g(takes_more, s)(1.0, a=1)", "g(keyword, s)(1.0, k=3.0)",
-    "g(lambda x, y=2.0: x * y, s)(1.0, 3.0)", "g(lambda x, y=2.0: x * y, s)(1.0, tf.constant(2.0))",
-    # Signatures that make no sense.
-    "g(lambda x: x, s, s)", "g(needs_keyword, s)", "g(lambda x, y: x, s)", "g(lambda x: x, 1)", "tf.function(len, [1])",
-], f=_f, g=_g, s=_s, keyword=lambda tf: _keyword, needs_keyword=lambda tf: _needs_keyword,
-    takes_more=lambda tf: _takes_more)  # fmt: skip
+test_input_signatures = harness.test_of(
+    [
+        # What fits, or is converted.
+        lambda f: f([None, 3])([[1, 2, 3]]),
+        lambda f: f([2])(np.ones(2)),
+        lambda f: f([2])(np.ones(2, int)),
+        lambda f: f([])(2),
+        lambda f: f([])(np.float64(2)),
+        lambda tf, f: f([2])(tf.Variable([1.0, 2.0])) * 1.0,
+        lambda tf, f: f(None)(tf.ones([2, 2])),
+        lambda g, s: g(lambda d: d["a"] - d["b"], {"a": s, "b": s})({"b": 1.0, "a": 2.0}),
+        lambda tf, g: g(lambda: tf.ones([2]))(),
+        lambda g, s: g(lambda d: d[0] - d[1], (s, s))((1.0, 2.0)),
+        lambda g, s: g(lambda *x: x[0] - x[1], s, s)(1.0, 3.0),
+        lambda g, s: g(lambda x, y: x - y, s, s)(y=1.0, x=3.0),
+        lambda g, s: g(lambda x, y=2.0: x * y, s)(1.0, 2.0),
+        lambda g, s, keyword: g(keyword, s)(1.0, k=2.0),
+        lambda g, s: g(lambda x, y=None: x * y, s, s)(1.0, 3.0),
+        # What does not.
+        raises(TypeError, lambda tf, f: f([None, 3])(tf.ones([2, 4]))),
+        raises(TypeError, lambda tf, f: f([2])(tf.ones([2], tf.float64))),
+        raises(TypeError, lambda f: f([2])([1.0])),
+        raises(TypeError, lambda f: f([2])(np.ones(3, "f"))),
+        raises(TypeError, lambda f: f([2])("a")),
+        raises(TypeError, lambda f: f([2])(None)),
+        raises(TypeError, lambda f: f([2, None])([[1.0], [2.0, 3.0]])),
+        raises(TypeError, lambda f: f([], "int32")(2.5)),
+        raises(TypeError, lambda f: f([])(1.0, 2.0)),
+        raises(TypeError, lambda f: f([])()),
+        raises(TypeError, lambda f: f([])(1.0, z=1.0)),
+        raises(TypeError, lambda tf, f: f(None)(tf.constant(1))),
+        raises(TypeError, lambda g, s: g(lambda x, y: x, s, s)(1.0)),
+        raises(TypeError, lambda g, s: g(lambda d: d["a"], {"a": s, "b": s})({"a": 1.0})),
+        raises(TypeError, lambda g, s: g(lambda d: d["a"], {"a": s})({"a": 1.0, "b": 2.0})),
+        raises(TypeError, lambda g, s: g(lambda d: d[0], (s, s))((1.0, 2.0, 3.0))),
+        raises(TypeError, lambda g, s: g(lambda d: d[0], (s, s))([1.0, 2.0])),
+        raises(TypeError, lambda tf, g: g(lambda: tf.ones([2]))(1)),
+        raises(TypeError, lambda g, s: g(lambda *x: x[0], s, s)(1.0)),
+        raises(TypeError, lambda g, s, takes_more: g(takes_more, s)(1.0, a=1)),
+        raises(TypeError, lambda g, s, keyword: g(keyword, s)(1.0, k=3.0)),
+        raises(TypeError, lambda g, s: g(lambda x, y=2.0: x * y, s)(1.0, 3.0)),
+        raises(TypeError, lambda tf, g, s: g(lambda x, y=2.0: x * y, s)(1.0, tf.constant(2.0))),
+        # Signatures that make no sense.
+        raises(TypeError, lambda g, s: g(lambda x: x, s, s)),
+        raises(TypeError, lambda g, s, needs_keyword: g(needs_keyword, s)),
+        raises(TypeError, lambda g, s: g(lambda x, y: x, s)),
+        raises(TypeError, lambda g: g(lambda x: x, 1)),
+        raises(TypeError, lambda tf: tf.function(len, [1])),
+    ],
+    f=_f,
+    g=_g,
+    s=_s,
+    keyword=lambda tf: _keyword,
+    needs_keyword=lambda tf: _needs_keyword,
+    takes_more=lambda tf: _takes_more,
+)
 
 
-test_concrete_functions = expressions.test_of([
-    "c(lambda x, y: x * y, tf.TensorSpec([2]), 3.0)(tf.ones(2))", "c(lambda x, y: x * y, s, 3.0)(tf.ones([]), 3.0)",
-    "c(lambda x, y: x * y, s, 3.0)(tf.ones([]), 4.0)", "c(lambda x, y: x - y, s, s)(y=tf.ones([]), x=tf.zeros([]))",
-    "c(lambda x: x, tf.TensorSpec([2]))([1.0, 2.0])", "c(lambda x: x, tf.TensorSpec([2]))(np.ones(2))",
-    "c(lambda x: x, tf.TensorSpec([2]))(tf.ones(2, tf.int32))", "c(lambda x: x, s)()", "c(lambda x: x, s)('a')",
-    "c(lambda x: x, s)(tf.ones([]), tf.ones([]))", "c(lambda x: x, s)(tf.ones([]), y=1)", "c(lambda x: x, 1.0)()",
-    "c(lambda d: d['a'] + d['b'][0], {'a': s, 'b': [s]})({'a': tf.ones([]), 'b': [tf.ones([])]})",
-    "c(lambda d: d['a'], {'a': s})({'b': tf.ones([])})", "c(lambda x: x, tf.Variable(1.0))(1.0)",
-    "c(lambda v, x: v * x, tf.Variable(1.0), s)(tf.constant(2.0))", "c(lambda x: x)", "c(lambda x: x, 1, 2)",
-    "repr(c(lambda x, y: x, tf.TensorSpec([2]), 3.0).structured_input_signature)",
-    "repr(c(lambda d: d['a'], {'a': s, 'b': [s, None]}).structured_input_signature)",
-    "repr(c(keyword, s, k=s).structured_input_signature)", "str(c(keyword, s, k=s))", "str(c(lambda x: None, 1))",
-    "str(c(lambda x, *a: {'y': x}, s, 2, [s]))", "repr(c(lambda x: (x, 1), s).output_dtypes)",
-    "repr(c(lambda x: (x, 1), s).output_shapes)", "[o.shape for o in c(lambda x: (x, 1), s).outputs]",
-    "f([2]).get_concrete_function(tf.TensorSpec([3]))", "f([2]).get_concrete_function()([1.0, 2.0])",
-    "tf.function(lambda a: 1)({1, 2})", "tf.function(lambda x: x)(tf.TensorSpec([2]))", "tf.function(None)(abs)(-1.0)",
-], c=_c, f=_f, s=_s, keyword=lambda tf: _keyword)  # fmt: skip
+test_concrete_functions = harness.test_of(
+    [
+        lambda tf, c: c(lambda x, y: x * y, tf.TensorSpec([2]), 3.0)(tf.ones(2)),
+        lambda tf, c, s: c(lambda x, y: x * y, s, 3.0)(tf.ones([]), 3.0),
+        raises(TypeError, lambda tf, c, s: c(lambda x, y: x * y, s, 3.0)(tf.ones([]), 4.0)),
+        lambda tf, c, s: c(lambda x, y: x - y, s, s)(y=tf.ones([]), x=tf.zeros([])),
+        lambda tf, c: c(lambda x: x, tf.TensorSpec([2]))([1.0, 2.0]),
+        lambda tf, c: c(lambda x: x, tf.TensorSpec([2]))(np.ones(2)),
+        raises("InvalidArgumentError", lambda tf, c: c(lambda x: x, tf.TensorSpec([2]))(tf.ones(2, tf.int32))),
+        raises(TypeError, lambda c, s: c(lambda x: x, s)()),
+        raises(TypeError, lambda c, s: c(lambda x: x, s)("a")),
+        raises(TypeError, lambda tf, c, s: c(lambda x: x, s)(tf.ones([]), tf.ones([]))),
+        raises(TypeError, lambda tf, c, s: c(lambda x: x, s)(tf.ones([]), y=1)),
+        lambda c: c(lambda x: x, 1.0)(),
+        lambda tf, c, s: c(lambda d: d["a"] + d["b"][0], {"a": s, "b": [s]})({"a": tf.ones([]), "b": [tf.ones([])]}),
+        raises(TypeError, lambda tf, c, s: c(lambda d: d["a"], {"a": s})({"b": tf.ones([])})),
+        raises(TypeError, lambda tf, c: c(lambda x: x, tf.Variable(1.0))(1.0)),
+        raises(TypeError, lambda tf, c, s: c(lambda v, x: v * x, tf.Variable(1.0), s)(tf.constant(2.0))),
+        raises(TypeError, lambda c: c(lambda x: x)),
+        raises(TypeError, lambda c: c(lambda x: x, 1, 2)),
+        lambda tf, c: repr(c(lambda x, y: x, tf.TensorSpec([2]), 3.0).structured_input_signature),
+        lambda c, s: repr(c(lambda d: d["a"], {"a": s, "b": [s, None]}).structured_input_signature),
+        lambda c, s, keyword: repr(c(keyword, s, k=s).structured_input_signature),
+        lambda c, s, keyword: str(c(keyword, s, k=s)),
+        lambda c: str(c(lambda x: None, 1)),
+        lambda c, s: str(c(lambda x, *a: {"y": x}, s, 2, [s])),
+        lambda c, s: repr(c(lambda x: (x, 1), s).output_dtypes),
+        lambda c, s: repr(c(lambda x: (x, 1), s).output_shapes),
+        lambda c, s: [o.shape for o in c(lambda x: (x, 1), s).outputs],
+        raises(TypeError, lambda tf, f: f([2]).get_concrete_function(tf.TensorSpec([3]))),
+        lambda f: f([2]).get_concrete_function()([1.0, 2.0]),
+        raises(TypeError, lambda tf: tf.function(lambda a: 1)({1, 2})),
+        raises(ValueError, lambda tf: tf.function(lambda x: x)(tf.TensorSpec([2]))),
+        lambda tf: tf.function(None)(abs)(-1.0),
+    ],
+    c=_c,
+    f=_f,
+    s=_s,
+    keyword=lambda tf: _keyword,
+)
 
 
+@raises(TypeError)
 def methods_of_each_kind(tf):
     class Thing:
         def __init__(self):
@@ -168,6 +229,7 @@ def attributes_of_the_function(tf):
     )
 
 
+@raises(TypeError)
 def generators_and_coroutines(tf):
     @tf.function
     def items(x):
@@ -189,11 +251,12 @@ def eager_functions_toggled(tf):
     return f(x), len(seen), f.experimental_get_tracing_count()
 
 
+@raises(ValueError)
 def compiler_ir_of_another_stage(tf):
     return tf.function(lambda x: x * 2, jit_compile=True).experimental_get_compiler_ir(tf.ones(2))(stage="other")
 
 
-test_same_as_tensorflow = scenario.test_of(globals())
+test_same_as_tensorflow = harness.test_functions(globals())
 
 
 def test_shapes_inside_are_known_where_the_signature_leaves_them_open():

@@ -4,7 +4,8 @@ import functools
 import logging
 
 import numpy as np
-from support import scenario
+from support import harness
+from support.harness import raises
 
 import tapejax
 
@@ -82,6 +83,7 @@ def variables_share_a_trace_by_spec(tf):
     return _traces_of(tf, [((v,), {}), ((u,), {}), ((frozen,), {}), ((v, u), {}), ((v, v), {}), ((u, u), {})])
 
 
+@raises(TypeError)
 def objects_are_told_apart(tf):
     class Thing:
         pass
@@ -121,43 +123,52 @@ def input_signature(tf):
     return f([1, 2]), f(x=tf.ones(3)), f(np.array([1, 2], np.float32))
 
 
+@raises(TypeError)
 def input_signature_refuses_a_dtype(tf):
     return tf.function(lambda x: x, input_signature=[tf.TensorSpec([None])])(tf.constant([1, 2]))
 
 
+@raises(TypeError)
 def input_signature_refuses_a_rank(tf):
     return tf.function(lambda x: x, input_signature=[tf.TensorSpec([None])])(tf.ones([2, 2]))
 
 
+@raises(TypeError)
 def input_signature_refuses_more(tf):
     return tf.function(lambda x: x, input_signature=[tf.TensorSpec([])])(1.0, 2.0)
 
 
+@raises(TypeError)
 def input_signature_of_other_things(tf):
     return tf.function(lambda x: x, input_signature=[1])
 
 
+@raises(TypeError)
 def input_signature_that_is_no_list(tf):
     return tf.function(lambda x: x, input_signature=tf.TensorSpec([]))
 
 
+@raises(TypeError)
 def input_signature_too_short(tf):
     return tf.function(lambda x, y: x, input_signature=[tf.TensorSpec([])])
 
 
+@raises(TypeError)
 def missing_argument(tf):
     return tf.function(lambda x: x)()
 
 
+@raises(TypeError)
 def unknown_argument(tf):
     return tf.function(lambda x: x)(1, y=2)
 
 
+@raises(TypeError)
 def not_a_function(tf):
     return tf.function(3)
 
 
-test_same_as_tensorflow = scenario.test_of(globals())
+test_same_as_tensorflow = harness.test_functions(globals())
 
 
 def test_retracing_is_warned_of_and_bounded(caplog):

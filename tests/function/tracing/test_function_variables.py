@@ -6,7 +6,8 @@ import weakref
 
 import numpy as np
 import pytest
-from support import scenario
+from support import harness
+from support.harness import raises
 
 import tapejax
 from tapejax._src.engine import stream
@@ -59,6 +60,7 @@ def variables_made_on_the_first_call(tf):
     return got, len(calls), one.__call__.experimental_get_tracing_count(), len(one.variables)
 
 
+@raises(ValueError)
 def variables_made_on_every_call(tf):
     return tf.function(lambda x: tf.Variable(1.0) + x)(1.0)
 
@@ -169,7 +171,7 @@ def optimizer_inside(tf):
     return losses, w.numpy(), before, int(opt.iterations), step.experimental_get_tracing_count()
 
 
-test_same_as_tensorflow = scenario.test_of(globals())
+test_same_as_tensorflow = harness.test_functions(globals())
 
 
 def test_a_failed_capture_leaves_variables_as_they_were():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.parity import Case, check_error, test_of
+from support.harness import Case, check_error, raises, test_of
 
 import tapejax
 
@@ -229,32 +229,63 @@ def test_suppression_is_tensorflow_s(tf, call):
             np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-6)
 
 
-@pytest.mark.parametrize("call", [
-    lambda i: i.resize(X, [0, 3]), lambda i: i.resize(X, [2.0, 3.0]), lambda i: i.resize(X, 3),
-    lambda i: i.resize(X[0, 0], [2, 2]), lambda i: i.resize(X, [2, 2], method="BILINEAR"),
-    lambda i: i.resize(X[:, :0], [2, 2]),
-    lambda i: i.resize_with_pad(X, 0, 2), lambda i: i.resize_with_pad(X[0, 0], 2, 2),
-    lambda i: i.crop_to_bounding_box(X, 0, 0, 8, 5), lambda i: i.crop_to_bounding_box(X, -1, 0, 3, 3),
-    lambda i: i.pad_to_bounding_box(X, 0, 0, 3, 9), lambda i: i.resize_with_crop_or_pad(X, 0, 2),
-    lambda i: i.flip_left_right(X[0, 0]), lambda i: i.rot90(X[0, 0]), lambda i: i.central_crop(X, 0.0),
-    lambda i: i.central_crop(X, 1.1), lambda i: i.random_crop(X, [9, 9, 9, 9]),
-    lambda i: i.rgb_to_grayscale(X[..., :2]),
-    lambda i: i.rgb_to_hsv(X[..., :2]), lambda i: i.adjust_hue(X[..., :2], 0.5),
-    lambda i: i.adjust_saturation(X[..., :2], 0.5), lambda i: i.adjust_contrast(X[0, 0], 0.5),
-    lambda i: i.adjust_gamma(X, -1.0), lambda i: i.random_brightness(X, -1.0), lambda i: i.random_hue(X, 0.7),
-    lambda i: i.random_contrast(X, 2.0, 1.0), lambda i: i.random_saturation(X, -1.0, 1.0),
-    lambda i: i.per_image_standardization(X[0, 0]),
-    lambda i: i.convert_image_dtype(X, "bool"), lambda i: i.crop_and_resize(X, BOXES, [0, 1, 2], [2, 2]),
-    lambda i: i.crop_and_resize(X, BOXES, [0, 1, 0], [0, 2]), lambda i: i.crop_and_resize(X, BOXES, [0, 1], [2, 2]),
-    lambda i: i.crop_and_resize(X, BOXES, [0, 1, 1], [2, 2], method="cubic"),
-    lambda i: i.non_max_suppression(BOXES, [1.0], 2), lambda i: i.non_max_suppression(BOXES, [1.0, 2, 3], 2, 1.5),
-    lambda i: i.draw_bounding_boxes(X, BOXES, None), lambda i: i.psnr(X, X[:, :3], 1.0),
-    lambda i: i.ssim(X, X[:, :3], 1.0),
-    lambda i: i.stateless_sample_distorted_bounding_box([9, 9, 3], np.zeros((1, 0, 4), np.float32), [1, 2]),
-    lambda i: i.stateless_sample_distorted_bounding_box([9, 9, 3], [[[0.0, 0.0, 2.0, 1.0]]], [1, 2]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call",
+    [
+        raises("InvalidArgumentError", lambda i: i.resize(X, [0, 3])),
+        raises(ValueError, lambda i: i.resize(X, [2.0, 3.0])),
+        raises(ValueError, lambda i: i.resize(X, 3)),
+        raises(ValueError, lambda i: i.resize(X[0, 0], [2, 2])),
+        raises(ValueError, lambda i: i.resize(X, [2, 2], method="BILINEAR")),
+        raises("InvalidArgumentError", lambda i: i.resize(X[:, :0], [2, 2])),
+        raises(ValueError, lambda i: i.resize_with_pad(X, 0, 2)),
+        raises(ValueError, lambda i: i.resize_with_pad(X[0, 0], 2, 2)),
+        raises(ValueError, lambda i: i.crop_to_bounding_box(X, 0, 0, 8, 5)),
+        raises(ValueError, lambda i: i.crop_to_bounding_box(X, -1, 0, 3, 3)),
+        raises(ValueError, lambda i: i.pad_to_bounding_box(X, 0, 0, 3, 9)),
+        raises(ValueError, lambda i: i.resize_with_crop_or_pad(X, 0, 2)),
+        raises(ValueError, lambda i: i.flip_left_right(X[0, 0])),
+        raises(ValueError, lambda i: i.rot90(X[0, 0])),
+        raises(ValueError, lambda i: i.central_crop(X, 0.0)),
+        raises(ValueError, lambda i: i.central_crop(X, 1.1)),
+        raises("InvalidArgumentError", lambda i: i.random_crop(X, [9, 9, 9, 9])),
+        raises("InvalidArgumentError", lambda i: i.rgb_to_grayscale(X[..., :2]), in_function=ValueError),
+        raises("FailedPreconditionError", lambda i: i.rgb_to_hsv(X[..., :2]), in_function=ValueError),
+        raises("InvalidArgumentError", lambda i: i.adjust_hue(X[..., :2], 0.5)),
+        raises("InvalidArgumentError", lambda i: i.adjust_saturation(X[..., :2], 0.5)),
+        raises("InvalidArgumentError", lambda i: i.adjust_contrast(X[0, 0], 0.5), in_function=ValueError),
+        raises(ValueError, lambda i: i.adjust_gamma(X, -1.0)),
+        raises(ValueError, lambda i: i.random_brightness(X, -1.0)),
+        raises(ValueError, lambda i: i.random_hue(X, 0.7)),
+        raises(ValueError, lambda i: i.random_contrast(X, 2.0, 1.0)),
+        raises(ValueError, lambda i: i.random_saturation(X, -1.0, 1.0)),
+        raises(ValueError, lambda i: i.per_image_standardization(X[0, 0])),
+        raises(AttributeError, lambda i: i.convert_image_dtype(X, "bool")),
+        raises("OutOfRangeError", lambda i: i.crop_and_resize(X, BOXES, [0, 1, 2], [2, 2])),
+        raises("InvalidArgumentError", lambda i: i.crop_and_resize(X, BOXES, [0, 1, 0], [0, 2])),
+        raises("InvalidArgumentError", lambda i: i.crop_and_resize(X, BOXES, [0, 1], [2, 2]), in_function=ValueError),
+        raises(
+            "InvalidArgumentError",
+            lambda i: i.crop_and_resize(X, BOXES, [0, 1, 1], [2, 2], method="cubic"),
+            in_function=ValueError,
+        ),
+        raises("InvalidArgumentError", lambda i: i.non_max_suppression(BOXES, [1.0], 2), in_function=ValueError),
+        raises("InvalidArgumentError", lambda i: i.non_max_suppression(BOXES, [1.0, 2, 3], 2, 1.5)),
+        raises("InvalidArgumentError", lambda i: i.draw_bounding_boxes(X, BOXES, None), in_function=ValueError),
+        raises("InvalidArgumentError", lambda i: i.psnr(X, X[:, :3], 1.0), in_function=ValueError),
+        raises(ValueError, lambda i: i.ssim(X, X[:, :3], 1.0)),
+        raises(
+            "InvalidArgumentError",
+            lambda i: i.stateless_sample_distorted_bounding_box([9, 9, 3], np.zeros((1, 0, 4), np.float32), [1, 2]),
+        ),
+        raises(
+            "InvalidArgumentError",
+            lambda i: i.stateless_sample_distorted_bounding_box([9, 9, 3], [[[0.0, 0.0, 2.0, 1.0]]], [1, 2]),
+        ),
+    ],
+)
 def test_errors_are_tensorflow_s(tf, call):
-    check_error(tf, lambda t: call(t.image))
+    check_error(tf, lambda t: call(t.image), declared=call)
 
 
 def test_hue_out_of_range(tf):

@@ -4,8 +4,8 @@ import os
 
 import numpy as np
 import pytest
-from support.expressions import both, same
-from support.parity import check_error
+from support.compare import same
+from support.harness import check, check_error, raises
 
 import tapejax
 
@@ -44,15 +44,25 @@ FILES = [
     lambda g, d: (g.remove(d + "m/a.txt"), g.rmtree(d + "m"), g.exists(d + "m")),
 ]  # fmt: skip
 FILE_ERRORS = [
-    lambda g, d: g.GFile(d + "x").read(), lambda g, d: g.GFile(d + "x/y", "w").write("a"), lambda g, d: g.GFile(d, "x"),
-    lambda g, d: g.listdir(d + "x"), lambda g, d: g.listdir(d + "m/a.txt"), lambda g, d: g.remove(d + "x"),
-    lambda g, d: g.remove(d + "m"), lambda g, d: g.rmtree(d + "x"), lambda g, d: g.mkdir(d + "x/y"),
-    lambda g, d: g.copy(d + "m/a.txt", d + "m/b.bin"), lambda g, d: g.copy(d + "x", d + "y"),
-    lambda g, d: g.copy(d + "m", d + "y", overwrite=True),
-    lambda g, d: g.rename(d + "x", d + "y"), lambda g, d: g.stat(d + "x"),
-    lambda g, d: g.rename(d + "m/a.txt", d + "m/b.bin"), lambda g, d: g.makedirs(d + "m/a.txt"),
-    lambda g, d: g.GFile(d + "m/a.txt").write("x"), lambda g, d: g.GFile(d + "m/a.txt", "w").read(),
-]  # fmt: skip
+    raises("NotFoundError", lambda g, d: g.GFile(d + "x").read()),
+    raises("NotFoundError", lambda g, d: g.GFile(d + "x/y", "w").write("a")),
+    raises("InvalidArgumentError", lambda g, d: g.GFile(d, "x")),
+    raises("NotFoundError", lambda g, d: g.listdir(d + "x")),
+    raises("NotFoundError", lambda g, d: g.listdir(d + "m/a.txt")),
+    raises("NotFoundError", lambda g, d: g.remove(d + "x")),
+    raises("FailedPreconditionError", lambda g, d: g.remove(d + "m")),
+    raises("NotFoundError", lambda g, d: g.rmtree(d + "x")),
+    raises("NotFoundError", lambda g, d: g.mkdir(d + "x/y")),
+    raises("AlreadyExistsError", lambda g, d: g.copy(d + "m/a.txt", d + "m/b.bin")),
+    raises("NotFoundError", lambda g, d: g.copy(d + "x", d + "y")),
+    raises("InvalidArgumentError", lambda g, d: g.copy(d + "m", d + "y", overwrite=True)),
+    raises("NotFoundError", lambda g, d: g.rename(d + "x", d + "y")),
+    raises("NotFoundError", lambda g, d: g.stat(d + "x")),
+    raises("AlreadyExistsError", lambda g, d: g.rename(d + "m/a.txt", d + "m/b.bin")),
+    raises("FailedPreconditionError", lambda g, d: g.makedirs(d + "m/a.txt")),
+    raises("PermissionDeniedError", lambda g, d: g.GFile(d + "m/a.txt").write("x")),
+    raises("PermissionDeniedError", lambda g, d: g.GFile(d + "m/a.txt", "w").read()),
+]
 
 
 @pytest.mark.parametrize("call", FILES)
@@ -67,7 +77,7 @@ def test_gfile(tf, place, tmp_path_factory, call):
 
 @pytest.mark.parametrize("call", FILE_ERRORS)
 def test_gfile_errors(tf, place, call):
-    check_error(tf, lambda t: call(t.io.gfile, place))
+    check_error(tf, lambda t: call(t.io.gfile, place), declared=call)
 
 
 def test_gfile_writes_and_appends(tmp_path):
@@ -83,15 +93,17 @@ def test_gfile_writes_and_appends(tmp_path):
 
 
 def test_whole_files(tf, place):
-    both(tf, lambda t: t.io.read_file(place + "m/a.txt"))
-    both(tf, lambda t: t.io.read_file(t.constant(place + "m/b.bin")))
-    both(tf, lambda t: t.io.matching_files([place + "m/*.txt", place + "m/*.bin"]))
-    both(tf, lambda t: t.io.matching_files(place + "none*"))
+    check(tf, lambda t: t.io.read_file(place + "m/a.txt"))
+    check(tf, lambda t: t.io.read_file(t.constant(place + "m/b.bin")))
+    check(tf, lambda t: t.io.matching_files([place + "m/*.txt", place + "m/*.bin"]))
+    check(tf, lambda t: t.io.matching_files(place + "none*"))
     tapejax.io.write_file(place + "new/deep/f", tapejax.constant(b"\x00abc"))
-    both(tf, lambda t: t.io.read_file(place + "new/deep/f"))
-    check_error(tf, lambda t: t.io.read_file(place + "none"))
-    check_error(tf, lambda t: t.io.read_file(place + "m"))
-    check_error(tf, lambda t: t.io.read_file([place + "m", "x"]))
+    check(tf, lambda t: t.io.read_file(place + "new/deep/f"))
+    check_error(tf, raises("NotFoundError", lambda t: t.io.read_file(place + "none")))
+    check_error(tf, raises("FailedPreconditionError", lambda t: t.io.read_file(place + "m")))
+    check_error(
+        tf, raises("InvalidArgumentError", lambda t: t.io.read_file([place + "m", "x"]), in_function=ValueError)
+    )
 
 
 # Bytes
@@ -114,24 +126,34 @@ DECODE = [
     lambda t: t.io.decode_compressed([__import__("zlib").compress(b"hello")], "ZLIB"),
 ]  # fmt: skip
 DECODE_ERRORS = [
-    lambda t: t.io.decode_raw([b"a", b"bc"], t.uint8), lambda t: t.io.decode_raw(b"abc", t.int16),
-    lambda t: t.io.decode_raw(b"abcd", t.int16, fixed_length=3), lambda t: t.io.decode_csv(["1,2"], [[0]]),
-    lambda t: t.io.decode_csv(["a"], [[0]]), lambda t: t.io.decode_csv([""], [t.constant([], t.int32)]),
-    lambda t: t.io.decode_csv(["1.5"], [[0]]), lambda t: t.io.decode_csv(["99999999999"], [[0]]),
-    lambda t: t.io.decode_csv(['"a'], [["x"]]), lambda t: t.io.decode_base64("a*b"),
-    lambda t: t.io.decode_compressed(b"x", "BZ2"), lambda t: t.io.parse_tensor(b"\xff\xff", t.float32),
-    lambda t: t.io.parse_tensor(t.io.serialize_tensor([1.0]), t.int32), lambda t: t.io.decode_image(b"nothing"),
-    lambda t: t.io.decode_jpeg(b"nothing"), lambda t: t.io.decode_png(b"\x89PNG\r\n\x1a\nbroken"),
-    lambda t: t.io.decode_gif(b"GIF89a"), lambda t: t.io.encode_png(t.constant([1], t.uint8)),
-    lambda t: t.io.encode_jpeg(np.zeros((2, 2, 4), np.uint8)), lambda t: t.audio.decode_wav(b"nothing"),
-    lambda t: t.io.encode_jpeg(np.zeros((2, 2, 3), np.uint8), quality=101),
-    lambda t: t.audio.encode_wav(np.zeros(3, np.float32), 8000),
-]  # fmt: skip
+    raises("InvalidArgumentError", lambda t: t.io.decode_raw([b"a", b"bc"], t.uint8)),
+    raises("InvalidArgumentError", lambda t: t.io.decode_raw(b"abc", t.int16)),
+    raises("InvalidArgumentError", lambda t: t.io.decode_raw(b"abcd", t.int16, fixed_length=3), in_function=ValueError),
+    raises("InvalidArgumentError", lambda t: t.io.decode_csv(["1,2"], [[0]])),
+    raises("InvalidArgumentError", lambda t: t.io.decode_csv(["a"], [[0]])),
+    raises("InvalidArgumentError", lambda t: t.io.decode_csv([""], [t.constant([], t.int32)])),
+    raises("InvalidArgumentError", lambda t: t.io.decode_csv(["1.5"], [[0]])),
+    raises("InvalidArgumentError", lambda t: t.io.decode_csv(["99999999999"], [[0]])),
+    raises("InvalidArgumentError", lambda t: t.io.decode_csv(['"a'], [["x"]])),
+    raises("InvalidArgumentError", lambda t: t.io.decode_base64("a*b")),
+    raises("InvalidArgumentError", lambda t: t.io.decode_compressed(b"x", "BZ2")),
+    raises("InvalidArgumentError", lambda t: t.io.parse_tensor(b"\xff\xff", t.float32)),
+    raises("InvalidArgumentError", lambda t: t.io.parse_tensor(t.io.serialize_tensor([1.0]), t.int32)),
+    raises("InvalidArgumentError", lambda t: t.io.decode_image(b"nothing")),
+    raises("InvalidArgumentError", lambda t: t.io.decode_jpeg(b"nothing")),
+    raises("InvalidArgumentError", lambda t: t.io.decode_png(b"\x89PNG\r\n\x1a\nbroken")),
+    raises("InvalidArgumentError", lambda t: t.io.decode_gif(b"GIF89a")),
+    raises("InvalidArgumentError", lambda t: t.io.encode_png(t.constant([1], t.uint8)), in_function=ValueError),
+    raises("InvalidArgumentError", lambda t: t.io.encode_jpeg(np.zeros((2, 2, 4), np.uint8))),
+    raises("InvalidArgumentError", lambda t: t.audio.decode_wav(b"nothing")),
+    raises("InvalidArgumentError", lambda t: t.io.encode_jpeg(np.zeros((2, 2, 3), np.uint8), quality=101)),
+    raises("InvalidArgumentError", lambda t: t.audio.encode_wav(np.zeros(3, np.float32), 8000), in_function=ValueError),
+]
 
 
 @pytest.mark.parametrize("call", DECODE)
 def test_bytes_to_tensors(tf, call):
-    both(tf, call)
+    check(tf, call)
 
 
 @pytest.mark.parametrize("call", DECODE_ERRORS)
@@ -177,7 +199,7 @@ def test_tensors_in_typed_fields(tf, array):
 def test_a_value_that_stands_for_the_rest(tf):
     proto = tf.make_tensor_proto(np.full((3, 2), 7, np.int32))
     proto = type(proto)(dtype=proto.dtype, tensor_shape=proto.tensor_shape, int_val=[5, 7])
-    both(tf, lambda t: t.io.parse_tensor(proto.SerializeToString(), t.int32))
+    check(tf, lambda t: t.io.parse_tensor(proto.SerializeToString(), t.int32))
 
 
 # Records

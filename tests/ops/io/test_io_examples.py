@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from support.expressions import both
-from support.parity import check_error
+from support.harness import check, check_error, raises
 
 import tapejax
 
@@ -60,14 +59,23 @@ def test_messages_are_built_in_protobuf_s_ways(tf):
     assert str(one[0]) == str(one[1])
 
 
-@pytest.mark.parametrize("call", [
-    lambda t: t.BytesList(value=["text"]), lambda t: t.Int64List(value=[1.5]), lambda t: t.FloatList(value=["x"]),
-    lambda t: t.Int64List(value=[2**63]), lambda t: t.Feature(no_such=1), lambda t: t.Example().nothing,
-    lambda t: setattr(t.Example(), "features", t.Features()), lambda t: t.Feature().WhichOneof("sort"),
-    lambda t: t.Features().feature[1], lambda t: t.Feature().HasField("nothing"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call",
+    [
+        raises(TypeError, lambda t: t.BytesList(value=["text"])),
+        raises(TypeError, lambda t: t.Int64List(value=[1.5])),
+        raises(TypeError, lambda t: t.FloatList(value=["x"])),
+        raises(ValueError, lambda t: t.Int64List(value=[2**63])),
+        raises(ValueError, lambda t: t.Feature(no_such=1)),
+        raises(AttributeError, lambda t: t.Example().nothing),
+        raises(AttributeError, lambda t: setattr(t.Example(), "features", t.Features())),
+        raises(ValueError, lambda t: t.Feature().WhichOneof("sort")),
+        raises(TypeError, lambda t: t.Features().feature[1]),
+        raises(ValueError, lambda t: t.Feature().HasField("nothing")),
+    ],
+)
 def test_messages_refuse_what_protobuf_refuses(tf, call):
-    check_error(tf, lambda t: call(t.train))
+    check_error(tf, lambda t: call(t.train), declared=call)
 
 
 def parse_cases(t):
@@ -91,9 +99,9 @@ def test_parsing_examples(tf, i):
     other = tf.train.Example()
     other.CopyFrom(example(tf))
     other.features.feature["n"].int64_list.value[:] = [9, 8, 7]
-    both(tf, lambda t: t.io.parse_single_example(data, parse_cases(t)[i]))
-    both(tf, lambda t: t.io.parse_example([data, other.SerializeToString()], parse_cases(t)[i]))
-    both(tf, lambda t: t.io.parse_example(t.constant(data), parse_cases(t)[i]))
+    check(tf, lambda t: t.io.parse_single_example(data, parse_cases(t)[i]))
+    check(tf, lambda t: t.io.parse_example([data, other.SerializeToString()], parse_cases(t)[i]))
+    check(tf, lambda t: t.io.parse_example(t.constant(data), parse_cases(t)[i]))
 
 
 def test_sequences_of_several_lengths_are_filled_up(tf):
@@ -102,25 +110,35 @@ def test_sequences_of_several_lengths_are_filled_up(tf):
         e = tf.train.Example()
         e.features.feature["n"].int64_list.value.extend(range(n))
         data.append(e.SerializeToString())
-    both(tf, lambda t: t.io.parse_example(data, {"n": t.io.FixedLenSequenceFeature([], t.int64, True, -1)}))
-    both(tf, lambda t: t.io.parse_example(data, {"n": t.io.VarLenFeature(t.int64)}))
+    check(tf, lambda t: t.io.parse_example(data, {"n": t.io.FixedLenSequenceFeature([], t.int64, True, -1)}))
+    check(tf, lambda t: t.io.parse_example(data, {"n": t.io.VarLenFeature(t.int64)}))
 
 
 @pytest.mark.parametrize("features", [
-    lambda t: {"x": t.io.FixedLenFeature([2], t.float32)}, lambda t: {"x": t.io.FixedLenFeature([3], t.int64)},
-    lambda t: {"missing": t.io.FixedLenFeature([], t.int64)}, lambda t: {"x": t.io.VarLenFeature(t.string)},
-    lambda t: {"n": t.io.FixedLenSequenceFeature([2], t.int64, allow_missing=True)},
-    lambda t: {"n": t.io.FixedLenSequenceFeature([], t.int64)}, lambda t: {},
+    raises("InvalidArgumentError", lambda t: {"x": t.io.FixedLenFeature([2], t.float32)}),
+    raises("InvalidArgumentError", lambda t: {"x": t.io.FixedLenFeature([3], t.int64)}),
+    raises("InvalidArgumentError", lambda t: {"missing": t.io.FixedLenFeature([], t.int64)}),
+    raises("InvalidArgumentError", lambda t: {"x": t.io.VarLenFeature(t.string)}),
+    raises("InvalidArgumentError", lambda t: {"n": t.io.FixedLenSequenceFeature([2], t.int64, allow_missing=True)}),
+    raises(ValueError, lambda t: {"n": t.io.FixedLenSequenceFeature([], t.int64)}), raises(ValueError, lambda t: {}),
 ])  # fmt: skip
 def test_parsing_errors(tf, features):
     data = example(tf).SerializeToString()
-    check_error(tf, lambda t: t.io.parse_single_example(data, features(t)))
-    check_error(tf, lambda t: t.io.parse_example([data, data], features(t)))
+    check_error(tf, lambda t: t.io.parse_single_example(data, features(t)), declared=features)
+    check_error(tf, lambda t: t.io.parse_example([data, data], features(t)), declared=features)
 
 
 def test_what_is_no_example_is_refused(tf):
-    check_error(tf, lambda t: t.io.parse_single_example(b"\x0a\x05abc", {"x": t.io.VarLenFeature(t.float32)}))
-    check_error(tf, lambda t: t.io.parse_single_example([b"", b""], {"x": t.io.VarLenFeature(t.float32)}))
+    check_error(
+        tf,
+        raises(
+            "InvalidArgumentError",
+            lambda t: t.io.parse_single_example(b"\x0a\x05abc", {"x": t.io.VarLenFeature(t.float32)}),
+        ),
+    )
+    check_error(
+        tf, raises(ValueError, lambda t: t.io.parse_single_example([b"", b""], {"x": t.io.VarLenFeature(t.float32)}))
+    )
 
 
 def _sequence(t, steps):
@@ -141,15 +159,25 @@ def test_parsing_sequence_examples(tf):
 
     data = [_sequence(tf, n) for n in (3, 1)]
     for one in data:
-        both(tf, lambda t, one=one: t.io.parse_single_sequence_example(one, *describe(t)))
-    both(tf, lambda t: t.io.parse_sequence_example(data, *describe(t)))
+        check(tf, lambda t, one=one: t.io.parse_single_sequence_example(one, *describe(t)))
+    check(tf, lambda t: t.io.parse_sequence_example(data, *describe(t)))
     check_error(
         tf,
-        lambda t: t.io.parse_single_sequence_example(data[0], {}, {"z": t.io.FixedLenSequenceFeature([2], t.float32)}),
+        raises(
+            "InvalidArgumentError",
+            lambda t: t.io.parse_single_sequence_example(
+                data[0], {}, {"z": t.io.FixedLenSequenceFeature([2], t.float32)}
+            ),
+        ),
     )
     check_error(
         tf,
-        lambda t: t.io.parse_single_sequence_example(data[0], {}, {"v": t.io.FixedLenSequenceFeature([3], t.float32)}),
+        raises(
+            "InvalidArgumentError",
+            lambda t: t.io.parse_single_sequence_example(
+                data[0], {}, {"v": t.io.FixedLenSequenceFeature([3], t.float32)}
+            ),
+        ),
     )
 
 
@@ -163,13 +191,13 @@ def ragged_cases(t):
 @pytest.mark.parametrize("i", range(4))
 def test_parsing_ragged_features(tf, i):
     data = example(tf).SerializeToString()
-    both(tf, lambda t: t.io.parse_single_example(data, ragged_cases(t)[i]))
-    both(tf, lambda t: t.io.parse_example([data, data], ragged_cases(t)[i]))
+    check(tf, lambda t: t.io.parse_single_example(data, ragged_cases(t)[i]))
+    check(tf, lambda t: t.io.parse_example([data, data], ragged_cases(t)[i]))
 
 
 def test_sparse_tensors_as_strings(tf):
     def sparse(t):
         return t.SparseTensor([[0, 1], [2, 0]], [1.5, 2.5], [3, 4])
 
-    both(tf, lambda t: t.io.deserialize_many_sparse(t.io.serialize_many_sparse(sparse(t)), t.float32))
-    both(tf, lambda t: t.io.deserialize_many_sparse(t.io.serialize_sparse(sparse(t)).numpy()[None], t.float32))
+    check(tf, lambda t: t.io.deserialize_many_sparse(t.io.serialize_many_sparse(sparse(t)), t.float32))
+    check(tf, lambda t: t.io.deserialize_many_sparse(t.io.serialize_sparse(sparse(t)).numpy()[None], t.float32))

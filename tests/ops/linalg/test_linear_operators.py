@@ -1,77 +1,118 @@
 """Linear operators against real TensorFlow: values, dtypes, shapes, hints, exception classes, gradients."""
 
 import numpy as np
-from support import expressions
-from support.parity import Case, test_of
+from support import harness
+from support.compare import ATOL, RTOL
+from support.harness import Case, may_raise, raises
+from support.inputs import Inputs
+from support.source import text_of
 
-L = "tf.linalg.LinearOperator"
 MAKERS = {
-    "full": f"{L}FullMatrix(m)",
-    "definite": f"{L}FullMatrix(m, is_self_adjoint=True, is_positive_definite=True)",
-    "batch": f"{L}FullMatrix(tf.stack([m, m * 2.0]))",
-    "wide": f"{L}FullMatrix(x)",
-    "complex": f"{L}FullMatrix(c)",
-    "triangle": f"{L}LowerTriangular([[2.0, 9.0], [0.5, 3.0]])",
-    "diagonal": f"{L}Diag(v)",
-    "positive": f"{L}Diag(v, is_positive_definite=True)",
-    "phases": f"{L}Diag(tf.constant([1.0 + 2.0j, 3.0j]))",
-    "identity": f"{L}Identity(2)",
-    "identities": f"{L}Identity(2, batch_shape=[3])",
-    "scaled": f"{L}ScaledIdentity(2, 3.0)",
-    "zeros": f"{L}Zeros(2)",
-    "blocks": f"{L}BlockDiag([{L}FullMatrix(m), {L}Diag(v)])",
-    "kronecker": f"{L}Kronecker([{L}FullMatrix(m), {L}LowerTriangular([[2.0, 9.0], [0.5, 3.0]])])",
-    "product": f"{L}Composition([{L}FullMatrix(m), {L}Diag(v)])",
-    "update": f"{L}LowRankUpdate({L}Diag(v), tf.constant([[1.0], [2.0]]), tf.constant([3.0]))",
-    "skew update": f"{L}LowRankUpdate({L}Diag(v), tf.constant([[1.0], [2.0]]), v=tf.constant([[0.5], [1.0]]))",
-    "definite update": f"{L}LowRankUpdate({L}Diag(v, is_positive_definite=True), tf.constant([[1.0], [2.0]]))",
-    "adjoint": f"{L}FullMatrix([[1.0, 2.0], [3.0, 5.0]]).adjoint()",
-    "inverse": f"{L}FullMatrix([[1.0, 2.0], [3.0, 5.0]]).inverse()",
-}  # fmt: skip
+    "full": lambda tf, m: tf.linalg.LinearOperatorFullMatrix(m),
+    "definite": lambda tf, m: tf.linalg.LinearOperatorFullMatrix(m, is_self_adjoint=True, is_positive_definite=True),
+    "batch": lambda tf, m: tf.linalg.LinearOperatorFullMatrix(tf.stack([m, m * 2.0])),
+    "wide": lambda tf, x: tf.linalg.LinearOperatorFullMatrix(x),
+    "complex": lambda tf, c: tf.linalg.LinearOperatorFullMatrix(c),
+    "triangle": lambda tf: tf.linalg.LinearOperatorLowerTriangular([[2.0, 9.0], [0.5, 3.0]]),
+    "diagonal": lambda tf, v: tf.linalg.LinearOperatorDiag(v),
+    "positive": lambda tf, v: tf.linalg.LinearOperatorDiag(v, is_positive_definite=True),
+    "phases": lambda tf: tf.linalg.LinearOperatorDiag(tf.constant([1.0 + 2.0j, 3.0j])),
+    "identity": lambda tf: tf.linalg.LinearOperatorIdentity(2),
+    "identities": lambda tf: tf.linalg.LinearOperatorIdentity(2, batch_shape=[3]),
+    "scaled": lambda tf: tf.linalg.LinearOperatorScaledIdentity(2, 3.0),
+    "zeros": lambda tf: tf.linalg.LinearOperatorZeros(2),
+    "blocks": lambda tf, m, v: tf.linalg.LinearOperatorBlockDiag(
+        [tf.linalg.LinearOperatorFullMatrix(m), tf.linalg.LinearOperatorDiag(v)]
+    ),
+    "kronecker": lambda tf, m: tf.linalg.LinearOperatorKronecker(
+        [tf.linalg.LinearOperatorFullMatrix(m), tf.linalg.LinearOperatorLowerTriangular([[2.0, 9.0], [0.5, 3.0]])]
+    ),
+    "product": lambda tf, m, v: tf.linalg.LinearOperatorComposition(
+        [tf.linalg.LinearOperatorFullMatrix(m), tf.linalg.LinearOperatorDiag(v)]
+    ),
+    "update": lambda tf, v: tf.linalg.LinearOperatorLowRankUpdate(
+        tf.linalg.LinearOperatorDiag(v), tf.constant([[1.0], [2.0]]), tf.constant([3.0])
+    ),
+    "skew update": lambda tf, v: tf.linalg.LinearOperatorLowRankUpdate(
+        tf.linalg.LinearOperatorDiag(v), tf.constant([[1.0], [2.0]]), v=tf.constant([[0.5], [1.0]])
+    ),
+    "definite update": lambda tf, v: tf.linalg.LinearOperatorLowRankUpdate(
+        tf.linalg.LinearOperatorDiag(v, is_positive_definite=True), tf.constant([[1.0], [2.0]])
+    ),
+    "adjoint": lambda tf: tf.linalg.LinearOperatorFullMatrix([[1.0, 2.0], [3.0, 5.0]]).adjoint(),
+    "inverse": lambda tf: tf.linalg.LinearOperatorFullMatrix([[1.0, 2.0], [3.0, 5.0]]).inverse(),
+}
 ASKED = [
-    "o.to_dense()",
-    "o.shape",
-    "o.batch_shape",
-    "o.tensor_rank",
-    "o.shape_tensor()",
-    "o.domain_dimension_tensor()",
-    "o.is_square",
-    "o.is_self_adjoint",
-    "o.is_positive_definite",
-    "o.is_non_singular",
-    "o.diag_part()",
-    "o.trace()",
-    "o.determinant()",
-    "o.log_abs_determinant()",
-    "o.matmul(o.to_dense(), adjoint_arg=True)",
-    "o.matmul(o.to_dense(), adjoint=True)",
-    "o.matvec(o.to_dense()[..., 0, :])",
-    "o.solve(o.to_dense())",
-    "o.solve(o.to_dense(), adjoint=True)",
-    "o.solvevec(o.to_dense()[..., 0])",
-    "o.inverse().to_dense()",
-    "o.adjoint().to_dense()",
-    "o.H.matmul(o.to_dense())",
-    "o.cholesky().to_dense()",
-    "o.matmul(o).to_dense()",
-    "(o @ o.H).to_dense()",
-    "o.add_to_tensor(o.to_dense())",
-    "o.matmul(tf.ones([9, 1]))",
+    lambda o: o.to_dense(),
+    lambda o: o.shape,
+    lambda o: o.batch_shape,
+    lambda o: o.tensor_rank,
+    lambda o: o.shape_tensor(),
+    lambda o: o.domain_dimension_tensor(),
+    lambda o: o.is_square,
+    lambda o: o.is_self_adjoint,
+    lambda o: o.is_positive_definite,
+    lambda o: o.is_non_singular,
+    lambda o: o.diag_part(),
+    lambda o: o.trace(),
+    may_raise(NotImplementedError, call=lambda o: o.determinant()),
+    may_raise(NotImplementedError, call=lambda o: o.log_abs_determinant()),
+    lambda o: o.matmul(o.to_dense(), adjoint_arg=True),
+    lambda o: o.matmul(o.to_dense(), adjoint=True),
+    lambda o: o.matvec(o.to_dense()[..., 0, :]),
+    may_raise(NotImplementedError, call=lambda o: o.solve(o.to_dense())),
+    may_raise(NotImplementedError, call=lambda o: o.solve(o.to_dense(), adjoint=True)),
+    may_raise(NotImplementedError, call=lambda o: o.solvevec(o.to_dense()[..., 0])),
+    may_raise(ValueError, call=lambda o: o.inverse().to_dense()),
+    lambda o: o.adjoint().to_dense(),
+    lambda o: o.H.matmul(o.to_dense()),
+    may_raise(ValueError, call=lambda o: o.cholesky().to_dense()),
+    may_raise(ValueError, call=lambda o: o.matmul(o).to_dense()),
+    lambda o: (o @ o.H).to_dense(),
+    lambda o: o.add_to_tensor(o.to_dense()),
+    may_raise(TypeError, ValueError, call=lambda tf, o: o.matmul(tf.ones([9, 1]))),
 ]
-ROWS = [f"(lambda o: {asked})({maker})" for maker in MAKERS.values() for asked in ASKED] + [
-    f"{L}FullMatrix(m, is_self_adjoint=True).eigvals()", f"{L}FullMatrix(m).eigvals()", f"{L}Diag(v).eigvals()",
-    f"{L}FullMatrix(m).cond()", f"{L}Diag(v).cond()", f"{L}FullMatrix(v)", f"{L}Diag(1.0)",
-    f"{L}FullMatrix(m, is_positive_definite=True, is_non_singular=False)", f"{L}Diag(v, is_square=False)",
-    f"{L}BlockDiag([])", f"{L}Identity(2).dtype.name",
-    f"{L}Identity(2, dtype=tf.float64).to_dense()",
-    f"{L}Zeros(2, 3, is_square=False, is_self_adjoint=False).to_dense()",
-    *(f"{L}Zeros(2, {columns}).is_self_adjoint" for columns in (
-        "2", "3", "3, is_square=False", "2, is_square=False", "2, is_square=None", "3, is_square=None",
-        "3, is_self_adjoint=False, is_square=None", "3, is_self_adjoint=False, is_square=False")),
-    f"{L}FullMatrix(m).name", f"{L}Identity(2, is_positive_definite=False)",
-]  # fmt: skip
+"""What every operator `o` is asked; the operators that refuse must be the ones that refuse in TensorFlow."""
 
-test_as_tensorflow = expressions.test_of(ROWS)
+test_every_operator = harness.test_of(
+    [
+        Case(f"{name}: {text_of(asked)}", Inputs({"o": maker}).bound(asked), (), 0, RTOL, ATOL)
+        for name, maker in MAKERS.items()
+        for asked in ASKED
+    ],
+    ["recorded"],
+)
+
+test_as_tensorflow = harness.test_of(
+    [
+        lambda tf, m: tf.linalg.LinearOperatorFullMatrix(m, is_self_adjoint=True).eigvals(),
+        raises(NotImplementedError, lambda tf, m: tf.linalg.LinearOperatorFullMatrix(m).eigvals()),
+        lambda tf, v: tf.linalg.LinearOperatorDiag(v).eigvals(),
+        lambda tf, m: tf.linalg.LinearOperatorFullMatrix(m).cond(),
+        lambda tf, v: tf.linalg.LinearOperatorDiag(v).cond(),
+        raises(ValueError, lambda tf, v: tf.linalg.LinearOperatorFullMatrix(v)),
+        raises(ValueError, lambda tf: tf.linalg.LinearOperatorDiag(1.0)),
+        raises(
+            ValueError,
+            lambda tf, m: tf.linalg.LinearOperatorFullMatrix(m, is_positive_definite=True, is_non_singular=False),
+        ),
+        raises(ValueError, lambda tf, v: tf.linalg.LinearOperatorDiag(v, is_square=False)),
+        raises(ValueError, lambda tf: tf.linalg.LinearOperatorBlockDiag([])),
+        lambda tf: tf.linalg.LinearOperatorIdentity(2).dtype.name,
+        lambda tf: tf.linalg.LinearOperatorIdentity(2, dtype=tf.float64).to_dense(),
+        lambda tf: tf.linalg.LinearOperatorZeros(2, 3, is_square=False, is_self_adjoint=False).to_dense(),
+        lambda tf: tf.linalg.LinearOperatorZeros(2, 2).is_self_adjoint,
+        raises(ValueError, lambda tf: tf.linalg.LinearOperatorZeros(2, 3).is_self_adjoint),
+        raises(ValueError, lambda tf: tf.linalg.LinearOperatorZeros(2, 3, is_square=False).is_self_adjoint),
+        raises(ValueError, lambda tf: tf.linalg.LinearOperatorZeros(2, 2, is_square=False).is_self_adjoint),
+        lambda tf: tf.linalg.LinearOperatorZeros(2, 2, is_square=None).is_self_adjoint,
+        lambda tf: tf.linalg.LinearOperatorZeros(2, 3, is_square=None).is_self_adjoint,
+        lambda tf: tf.linalg.LinearOperatorZeros(2, 3, is_self_adjoint=False, is_square=None).is_self_adjoint,
+        lambda tf: tf.linalg.LinearOperatorZeros(2, 3, is_self_adjoint=False, is_square=False).is_self_adjoint,
+        lambda tf, m: tf.linalg.LinearOperatorFullMatrix(m).name,
+        raises(ValueError, lambda tf: tf.linalg.LinearOperatorIdentity(2, is_positive_definite=False)),
+    ]
+)
 
 MATRIX = np.array([[2.0, 1.0], [0.5, 3.0]])
 CASES = [
@@ -84,4 +125,4 @@ CASES = [
         [MATRIX[0], MATRIX[:, :1]],
     ),
 ]
-test_derivatives = test_of(CASES, ["recorded"])
+test_derivatives = harness.test_of(CASES, ["recorded"])

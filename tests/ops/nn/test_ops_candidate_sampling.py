@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from support import expressions, parity
-from support.parity import Case
+from support import harness
+from support.harness import Case, raises
 
 import tapejax
 
 TRUE = np.array([[1], [3]], np.int64)
-INPUTS = parity.f32([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]])
+INPUTS = harness.f32([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]])
 WEIGHTS = (np.arange(24, dtype=np.float32).reshape(8, 3) * 7 % 11 - 5) / 4
 BIASES = np.linspace(-1, 1, 8, dtype=np.float32)
 
@@ -37,44 +37,85 @@ def shards(tf, first, rest):
     )
 
 
-test_row = parity.test_of([
-    loss("nce_loss", "plain"), loss("nce_loss", "hits", remove_accidental_hits=True),
-    loss("nce_loss", "two", np.array([[1, 3], [3, 2]])), loss("nce_loss", "int32", TRUE.astype(np.int32)),
-    loss("sampled_softmax_loss", "plain"), loss("sampled_softmax_loss", "keep hits", remove_accidental_hits=False),
-    loss("sampled_softmax_loss", "two", np.array([[1, 3], [3, 2]])),
-    Case("shards", shards, [WEIGHTS[:4], WEIGHTS[4:]], 2, 3e-6),
-])  # fmt: skip
+test_row = harness.test_of(
+    [
+        loss("nce_loss", "plain"),
+        loss("nce_loss", "hits", remove_accidental_hits=True),
+        loss("nce_loss", "two", np.array([[1, 3], [3, 2]])),
+        loss("nce_loss", "int32", TRUE.astype(np.int32)),
+        loss("sampled_softmax_loss", "plain"),
+        loss("sampled_softmax_loss", "keep hits", remove_accidental_hits=False),
+        loss("sampled_softmax_loss", "two", np.array([[1, 3], [3, 2]])),
+        Case("shards", shards, [WEIGHTS[:4], WEIGHTS[4:]], 2, 3e-6),
+    ]
+)
 
 
-test_as_tensorflow = expressions.test_of([
-    # TensorFlow's own numbers: each row is a sequence of calls of kernels with seeds.
-    "tf.random.set_seed(3), [uniform(5, True, 20, 3), uniform(5, True, 20, 3), uniform(5, False, 20, 3), "
-    "uniform(64, True, 1000, 4)]",
-    "tf.random.set_seed(3), [zipf(5, True, 20, 3), zipf(5, True, 20, 3), zipf(5, False, 20, 3), "
-    "zipf(64, True, 10000, 4)]",
-    "tf.random.set_seed(3), [zipf(20, True, 20, 5), uniform(20, True, 20, 5), uniform(1, False, 4, 5)]",
-    "tf.random.set_seed(3), [learned(5, True, 20, 3), learned(5, True, 20, 3), learned(5, True, 20, 3), "
-    "learned(5, False, 20, 3)]",
-    "tf.random.set_seed(3), uniform(4, True, 50, None), zipf(4, True, 50, None), uniform(4, True, 50, None)",
-    "tf.random.all_candidate_sampler(true, 1, 5, True)", "tf.nn.all_candidate_sampler(true, 1, 5, False)",
-    "fixed(unigrams=[1.0, 1.0, 2.0, 4.0], n=2)", "fixed(unigrams=[1.0, 2.0, 4.0], n=2, num_reserved_ids=1)",
-    "fixed(unigrams=[1.0, 1.0, 2.0, 4.0], n=2, distortion=0.5)", "fixed(n=1)", "fixed(unigrams=[1.0], n=1)",
-    "fixed(unigrams=[1.0, 9.0, 1.0, 9.0, 2.0, 9.0, 4.0, 9.0], n=2, num_shards=2)",
-    "uniform(21, True, 20, 3)", "uniform(0, True, 20, 3)", "uniform(1, True, 3, 3)", "uniform(1, True, 0, 3)",
-    "tf.random.uniform_candidate_sampler(true, 2, 5, True, 20)",
-    "tf.random.uniform_candidate_sampler([1, 3], 1, 5, True, 20)",
-    "tf.random.uniform_candidate_sampler(tf.constant([[1]]), 1, 5, True, 20)",
-    "tf.nn.compute_accidental_hits(tf.constant([[1, 2], [3, 1]], tf.int64), tf.constant([2, 1, 5], tf.int64), 2)",
-    "tf.nn.compute_accidental_hits([[1, 1], [3, 1]], [1, 1, 5], 2)",
-    "tf.nn.compute_accidental_hits([[1, 1], [3, 1]], [1, 1, 5], 1)", "tf.nn.compute_accidental_hits([1], [1, 1, 5], 1)",
-    "g(lambda x: tf.nn.nce_loss(tf.ones([8, 3]), tf.ones([8]), true, x, 4, 8, 1, [s, e * tf.reduce_sum(x), c]), "
-    "np.ones([2, 3], np.float32))",
-    "counted(lambda x: sampled[1] * x)",
-],
-    true=lambda tf: tf.constant(TRUE), sampled=sampled, s=lambda tf: sampled(tf)[0], e=lambda tf: sampled(tf)[1],
-    c=lambda tf: sampled(tf)[2], uniform=lambda tf: sampler(tf, "uniform"), zipf=lambda tf: sampler(tf, "log_uniform"),
-    learned=lambda tf: sampler(tf, "learned_unigram"), fixed=lambda tf: fixed(tf), counted=lambda tf: counted(tf),
-)  # fmt: skip
+test_as_tensorflow = harness.test_of(
+    [
+        # TensorFlow's own numbers: each row is a sequence of calls of kernels with seeds.
+        lambda tf, uniform: (
+            tf.random.set_seed(3),
+            [uniform(5, True, 20, 3), uniform(5, True, 20, 3), uniform(5, False, 20, 3), uniform(64, True, 1000, 4)],
+        ),
+        lambda tf, zipf: (
+            tf.random.set_seed(3),
+            [zipf(5, True, 20, 3), zipf(5, True, 20, 3), zipf(5, False, 20, 3), zipf(64, True, 10000, 4)],
+        ),
+        lambda tf, uniform, zipf: (
+            tf.random.set_seed(3),
+            [zipf(20, True, 20, 5), uniform(20, True, 20, 5), uniform(1, False, 4, 5)],
+        ),
+        lambda tf, learned: (
+            tf.random.set_seed(3),
+            [learned(5, True, 20, 3), learned(5, True, 20, 3), learned(5, True, 20, 3), learned(5, False, 20, 3)],
+        ),
+        lambda tf, uniform, zipf: (
+            tf.random.set_seed(3),
+            uniform(4, True, 50, None),
+            zipf(4, True, 50, None),
+            uniform(4, True, 50, None),
+        ),
+        lambda tf, true: tuple(tf.random.all_candidate_sampler(true, 1, 5, True)),
+        lambda tf, true: tuple(tf.nn.all_candidate_sampler(true, 1, 5, False)),
+        lambda fixed: fixed(unigrams=[1.0, 1.0, 2.0, 4.0], n=2),
+        lambda fixed: fixed(unigrams=[1.0, 2.0, 4.0], n=2, num_reserved_ids=1),
+        lambda fixed: fixed(unigrams=[1.0, 1.0, 2.0, 4.0], n=2, distortion=0.5),
+        raises("InvalidArgumentError", lambda fixed: fixed(n=1)),
+        raises("InvalidArgumentError", lambda fixed: fixed(unigrams=[1.0], n=1)),
+        lambda fixed: fixed(unigrams=[1.0, 9.0, 1.0, 9.0, 2.0, 9.0, 4.0, 9.0], n=2, num_shards=2),
+        raises("InvalidArgumentError", lambda uniform: uniform(21, True, 20, 3)),
+        raises("InvalidArgumentError", lambda uniform: uniform(0, True, 20, 3)),
+        raises("InvalidArgumentError", lambda uniform: uniform(1, True, 3, 3)),
+        raises("InvalidArgumentError", lambda uniform: uniform(1, True, 0, 3)),
+        raises("InvalidArgumentError", lambda tf, true: tf.random.uniform_candidate_sampler(true, 2, 5, True, 20)),
+        raises("InvalidArgumentError", lambda tf: tf.random.uniform_candidate_sampler([1, 3], 1, 5, True, 20)),
+        raises(
+            "InvalidArgumentError", lambda tf: tf.random.uniform_candidate_sampler(tf.constant([[1]]), 1, 5, True, 20)
+        ),
+        lambda tf: tuple(
+            tf.nn.compute_accidental_hits(tf.constant([[1, 2], [3, 1]], tf.int64), tf.constant([2, 1, 5], tf.int64), 2)
+        ),
+        lambda tf: tuple(tf.nn.compute_accidental_hits([[1, 1], [3, 1]], [1, 1, 5], 2)),
+        raises("InvalidArgumentError", lambda tf: tf.nn.compute_accidental_hits([[1, 1], [3, 1]], [1, 1, 5], 1)),
+        raises("InvalidArgumentError", lambda tf: tf.nn.compute_accidental_hits([1], [1, 1, 5], 1)),
+        lambda tf, c, g, true, s, e: g(
+            lambda x: tf.nn.nce_loss(tf.ones([8, 3]), tf.ones([8]), true, x, 4, 8, 1, [s, e * tf.reduce_sum(x), c]),
+            np.ones([2, 3], np.float32),
+        ),
+        lambda sampled, counted: counted(lambda x: sampled[1] * x),
+    ],
+    true=lambda tf: tf.constant(TRUE),
+    sampled=sampled,
+    s=lambda tf: sampled(tf)[0],
+    e=lambda tf: sampled(tf)[1],
+    c=lambda tf: sampled(tf)[2],
+    uniform=lambda tf: sampler(tf, "uniform"),
+    zipf=lambda tf: sampler(tf, "log_uniform"),
+    learned=lambda tf: sampler(tf, "learned_unigram"),
+    fixed=lambda tf: fixed(tf),
+    counted=lambda tf: counted(tf),
+)
 
 
 def sampler(tf, kind):

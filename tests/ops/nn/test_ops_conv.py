@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 import pytest
-from support import parity
-from support.parity import Case
+from support import harness
+from support.harness import Case, raises
 
 import tapejax
 from tapejax._src.kernels.cpu import conv as conv_lowering
@@ -136,49 +136,123 @@ ROWS = [
     channels_first("conv2d NCHW", "conv2d", [1, 2], "SAME", inputs=[X, W]),
     channels_first("depthwise NCHW", "depthwise_conv2d", [1] * 4, "VALID", inputs=[X, DEPTHWISE]),
 ]  # fmt: skip
-test_row = parity.test_of(ROWS)
+test_row = harness.test_of(ROWS)
 
 
 def ones(tf, *shape):
     return tf.ones(shape)
 
 
-@pytest.mark.parametrize("call", [
-    lambda tf, x, w: tf.nn.conv2d(x, w, 1, "same"), lambda tf, x, w: tf.nn.conv2d(x, w, 0, "SAME"),
-    lambda tf, x, w: tf.nn.conv2d(x, w, [2, 1, 1, 1], "SAME"), lambda tf, x, w: tf.nn.conv2d(x, w, [1, 2, 2], "SAME"),
-    lambda tf, x, w: tf.nn.conv2d(x, w, 1, [[1, 1], [1, 1], [0, 0], [0, 0]]),
-    lambda tf, x, w: tf.nn.conv2d(x, w, 1, [[1, 1], [2, 2]]), lambda tf, x, w: tf.nn.conv2d(x, w, 1, 2),
-    lambda tf, x, w: tf.nn.conv2d(x, w, 1, [[0, 0], [-1, 1], [0, 0], [0, 0]]),
-    lambda tf, x, w: tf.nn.conv2d(x, w, 1, "SAME", dilations=0), lambda tf, x, w: tf.nn.conv2d(x, w, 1, "SAME", "NWC"),
-    lambda tf, x, w: tf.nn.conv2d(x, ones(tf, 3, 3, 3, 8), 1, "SAME"),
-    lambda tf, x, w: tf.nn.conv2d(x, ones(tf, 3, 3, 2, 7), 1, "SAME"),
-    lambda tf, x, w: tf.nn.conv2d(x, ones(tf, 7, 7, 4, 8), 1, "VALID"),
-    lambda tf, x, w: tf.nn.conv2d(x, ones(tf, 3, 3, 4), 1, "VALID"),
-    lambda tf, x, w: tf.nn.conv2d(x, ones(tf, 0, 3, 4, 8), 1, "VALID"),
-    lambda tf, x, w: tf.nn.conv2d(ones(tf, 5, 6, 4), w, 1, "VALID"),
-    lambda tf, x, w: tf.nn.conv2d(tf.cast(x, tf.float64), w, 1, "SAME"),
-    lambda tf, x, w: tf.nn.conv2d(tf.cast(x, tf.complex64), tf.cast(w, tf.complex64), 1, "SAME"),
-    lambda tf, x, w: tf.nn.conv1d(ones(tf, 2, 7, 3), ones(tf, 3, 3, 5), 1, [[0, 0], [1, 1], [0, 0]]),
-    lambda tf, x, w: tf.nn.conv1d(ones(tf, 2, 7, 3), ones(tf, 3, 3, 5), [1, 2], "SAME"),
-    lambda tf, x, w: tf.nn.conv1d(ones(tf, 2, 7, 3), ones(tf, 3, 3, 5), 1, "SAME", "FOO"),
-    lambda tf, x, w: tf.nn.conv3d(ones(tf, 1, 4, 4, 4, 3), ones(tf, 2, 2, 2, 3, 5), 1, "SAME"),
-    lambda tf, x, w: tf.nn.conv3d(ones(tf, 1, 4, 4, 4, 3), ones(tf, 2, 2, 2, 3, 5), [1, 2, 2], "SAME"),
-    lambda tf, x, w: tf.nn.convolution(x, w, strides=2, dilations=2),
-    lambda tf, x, w: tf.nn.convolution(x, w, padding=[[1, 1], [0, 0]]),
-    lambda tf, x, w: tf.nn.convolution(x, w, padding="FOO"), lambda tf, x, w: tf.nn.atrous_conv2d(x, w, 0, "SAME"),
-    lambda tf, x, w: tf.nn.depthwise_conv2d(x, w, 1, "SAME"),
-    lambda tf, x, w: tf.nn.depthwise_conv2d(x, w, [2, 2], "SAME"),
-    lambda tf, x, w: tf.nn.depthwise_conv2d(x, w, [1, 1, 2, 1], "SAME"),
-    lambda tf, x, w: tf.nn.depthwise_conv2d(x, ones(tf, 3, 3, 3, 2), [1] * 4, "SAME"),
-    lambda tf, x, w: tf.nn.separable_conv2d(x, w, ones(tf, 2, 1, 8, 5), [1] * 4, "SAME"),
-    lambda tf, x, w: tf.nn.conv2d_transpose(x, ones(tf, 3, 3, 2, 4), [2, 8, 11, 2], 2),
-    lambda tf, x, w: tf.nn.conv2d_transpose(x, ones(tf, 3, 3, 2, 4), [3, 10, 12, 2], 2),
-    lambda tf, x, w: tf.nn.conv2d_transpose(x, ones(tf, 3, 3, 2, 4), [2, 10, 12, 3], 2),
-    lambda tf, x, w: tf.nn.conv2d_transpose(x, ones(tf, 3, 3, 2, 5), [2, 10, 12, 2], 2),
-    lambda tf, x, w: tf.nn.conv2d_transpose(x, ones(tf, 3, 3, 2, 4), [-1, 10, 12, 2], 2),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call",
+    [
+        raises("InvalidArgumentError", lambda tf, x, w: tf.nn.conv2d(x, w, 1, "same"), in_function=ValueError),
+        raises("InvalidArgumentError", lambda tf, x, w: tf.nn.conv2d(x, w, 0, "SAME"), in_function=ValueError),
+        raises("UnimplementedError", lambda tf, x, w: tf.nn.conv2d(x, w, [2, 1, 1, 1], "SAME")),
+        raises(ValueError, lambda tf, x, w: tf.nn.conv2d(x, w, [1, 2, 2], "SAME")),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x, w: tf.nn.conv2d(x, w, 1, [[1, 1], [1, 1], [0, 0], [0, 0]]),
+            in_function=ValueError,
+        ),
+        raises(ValueError, lambda tf, x, w: tf.nn.conv2d(x, w, 1, [[1, 1], [2, 2]])),
+        raises(TypeError, lambda tf, x, w: tf.nn.conv2d(x, w, 1, 2)),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x, w: tf.nn.conv2d(x, w, 1, [[0, 0], [-1, 1], [0, 0], [0, 0]]),
+            in_function=ValueError,
+        ),
+        raises(
+            "InvalidArgumentError", lambda tf, x, w: tf.nn.conv2d(x, w, 1, "SAME", dilations=0), in_function=ValueError
+        ),
+        raises("InvalidArgumentError", lambda tf, x, w: tf.nn.conv2d(x, w, 1, "SAME", "NWC"), in_function=ValueError),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x, w: tf.nn.conv2d(x, ones(tf, 3, 3, 3, 8), 1, "SAME"),
+            in_function=ValueError,
+        ),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x, w: tf.nn.conv2d(x, ones(tf, 3, 3, 2, 7), 1, "SAME"),
+            in_function=ValueError,
+        ),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x, w: tf.nn.conv2d(x, ones(tf, 7, 7, 4, 8), 1, "VALID"),
+            in_function=ValueError,
+        ),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x, w: tf.nn.conv2d(x, ones(tf, 3, 3, 4), 1, "VALID"),
+            in_function=ValueError,
+        ),
+        raises("InvalidArgumentError", lambda tf, x, w: tf.nn.conv2d(x, ones(tf, 0, 3, 4, 8), 1, "VALID")),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x, w: tf.nn.conv2d(ones(tf, 5, 6, 4), w, 1, "VALID"),
+            in_function=ValueError,
+        ),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x, w: tf.nn.conv2d(tf.cast(x, tf.float64), w, 1, "SAME"),
+            in_function=TypeError,
+        ),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x, w: tf.nn.conv2d(tf.cast(x, tf.complex64), tf.cast(w, tf.complex64), 1, "SAME"),
+            in_function=TypeError,
+        ),
+        raises(
+            TypeError, lambda tf, x, w: tf.nn.conv1d(ones(tf, 2, 7, 3), ones(tf, 3, 3, 5), 1, [[0, 0], [1, 1], [0, 0]])
+        ),
+        raises(ValueError, lambda tf, x, w: tf.nn.conv1d(ones(tf, 2, 7, 3), ones(tf, 3, 3, 5), [1, 2], "SAME")),
+        raises(ValueError, lambda tf, x, w: tf.nn.conv1d(ones(tf, 2, 7, 3), ones(tf, 3, 3, 5), 1, "SAME", "FOO")),
+        raises(TypeError, lambda tf, x, w: tf.nn.conv3d(ones(tf, 1, 4, 4, 4, 3), ones(tf, 2, 2, 2, 3, 5), 1, "SAME")),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x, w: tf.nn.conv3d(ones(tf, 1, 4, 4, 4, 3), ones(tf, 2, 2, 2, 3, 5), [1, 2, 2], "SAME"),
+            in_function=ValueError,
+        ),
+        raises(ValueError, lambda tf, x, w: tf.nn.convolution(x, w, strides=2, dilations=2)),
+        raises(TypeError, lambda tf, x, w: tf.nn.convolution(x, w, padding=[[1, 1], [0, 0]])),
+        raises("InvalidArgumentError", lambda tf, x, w: tf.nn.convolution(x, w, padding="FOO"), in_function=ValueError),
+        raises(ValueError, lambda tf, x, w: tf.nn.atrous_conv2d(x, w, 0, "SAME")),
+        raises(TypeError, lambda tf, x, w: tf.nn.depthwise_conv2d(x, w, 1, "SAME")),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x, w: tf.nn.depthwise_conv2d(x, w, [2, 2], "SAME"),
+            in_function=ValueError,
+        ),
+        raises("InvalidArgumentError", lambda tf, x, w: tf.nn.depthwise_conv2d(x, w, [1, 1, 2, 1], "SAME")),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x, w: tf.nn.depthwise_conv2d(x, ones(tf, 3, 3, 3, 2), [1] * 4, "SAME"),
+            in_function=ValueError,
+        ),
+        raises(ValueError, lambda tf, x, w: tf.nn.separable_conv2d(x, w, ones(tf, 2, 1, 8, 5), [1] * 4, "SAME")),
+        raises(
+            "InvalidArgumentError", lambda tf, x, w: tf.nn.conv2d_transpose(x, ones(tf, 3, 3, 2, 4), [2, 8, 11, 2], 2)
+        ),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x, w: tf.nn.conv2d_transpose(x, ones(tf, 3, 3, 2, 4), [3, 10, 12, 2], 2),
+            in_function=ValueError,
+        ),
+        raises(
+            "InvalidArgumentError", lambda tf, x, w: tf.nn.conv2d_transpose(x, ones(tf, 3, 3, 2, 4), [2, 10, 12, 3], 2)
+        ),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x, w: tf.nn.conv2d_transpose(x, ones(tf, 3, 3, 2, 5), [2, 10, 12, 2], 2),
+            in_function=ValueError,
+        ),
+        raises(
+            "InvalidArgumentError", lambda tf, x, w: tf.nn.conv2d_transpose(x, ones(tf, 3, 3, 2, 4), [-1, 10, 12, 2], 2)
+        ),
+    ],
+)
 def test_error_class(tf, call):
-    parity.check_error(tf, lambda t: call(t, ones(t, 2, 5, 6, 4), ones(t, 3, 3, 4, 8)))
+    harness.check_error(tf, lambda t: call(t, ones(t, 2, 5, 6, 4), ones(t, 3, 3, 4, 8)), declared=call)
 
 
 def test_dilations_that_tensorflow_has_only_on_a_gpu():

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from support import parity
-from support.parity import Case, f32
+from support import harness
+from support.harness import Case, f32, raises
 
 X = (np.arange(24, dtype=np.float32).reshape(2, 3, 4) * 7 % 11 - 4.5) / 3
 IMAGES = (np.arange(48, dtype=np.float32).reshape(2, 2, 2, 6) * 7 % 23 - 11) / 8
@@ -53,16 +53,25 @@ ROWS = [
     Case("average_loss int", lambda tf, x: tf.nn.compute_average_loss(x, global_batch_size=8), [np.array([1, 2])]),
     Case("regularization", lambda tf, x: tf.nn.scale_regularization_loss(x), [X]),
 ]  # fmt: skip
-test_row = parity.test_of(ROWS)
+test_row = harness.test_of(ROWS)
 
 
-@pytest.mark.parametrize("call", [
-    lambda tf: tf.nn.batch_normalization(tf.constant(X), 1.0, 2.0, tf.constant(1.0, tf.float64), None, 1e-3),
-    lambda tf: tf.nn.lrn(tf.constant(X)), lambda tf: tf.nn.lrn(tf.constant(IMAGES, tf.float64)),
-    lambda tf: tf.nn.log_poisson_loss([1.0, 2.0], [0.0]), lambda tf: tf.nn.softsign([1]),
-    lambda tf: tf.nn.weighted_cross_entropy_with_logits([1.0, 0.0], [0.5], 2.0),
-    lambda tf: tf.nn.compute_average_loss(3.0),
-    lambda tf: tf.nn.compute_average_loss([1.0, 2.0], global_batch_size=8.0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call",
+    [
+        raises(
+            "InvalidArgumentError",
+            lambda tf: tf.nn.batch_normalization(tf.constant(X), 1.0, 2.0, tf.constant(1.0, tf.float64), None, 1e-3),
+            in_function=TypeError,
+        ),
+        raises("InvalidArgumentError", lambda tf: tf.nn.lrn(tf.constant(X)), in_function=ValueError),
+        raises("InvalidArgumentError", lambda tf: tf.nn.lrn(tf.constant(IMAGES, tf.float64)), in_function=TypeError),
+        raises(ValueError, lambda tf: tf.nn.log_poisson_loss([1.0, 2.0], [0.0])),
+        raises("InvalidArgumentError", lambda tf: tf.nn.softsign([1]), in_function=TypeError),
+        raises(ValueError, lambda tf: tf.nn.weighted_cross_entropy_with_logits([1.0, 0.0], [0.5], 2.0)),
+        raises(ValueError, lambda tf: tf.nn.compute_average_loss(3.0)),
+        raises(TypeError, lambda tf: tf.nn.compute_average_loss([1.0, 2.0], global_batch_size=8.0)),
+    ],
+)
 def test_error_class(tf, call):
-    parity.check_error(tf, call)
+    harness.check_error(tf, call)

@@ -3,8 +3,8 @@
 import ml_dtypes
 import numpy as np
 import pytest
-from support import parity
-from support.parity import Case
+from support import harness
+from support.harness import Case, raises
 
 import tapejax
 
@@ -86,8 +86,8 @@ ROWS = [
     Case("dilation2d int", lambda tf, x, w: tf.nn.dilation2d(x, w, [1] * 4, "SAME", "NHWC", [1] * 4),
          [(X * 8).astype(np.int32), (numbers(2, 2, 3) * 8).astype(np.int32)]),
 ]  # fmt: skip
-test_row = parity.test_of(ROWS)
-test_patches = parity.test_of([
+test_row = harness.test_of(ROWS)
+test_patches = harness.test_of([
     Case(f"extract_patches {label}", lambda tf, x, a=args: tf.image.extract_patches(x, *a), [x])
     for label, x, args in [("valid", X, ([1, 2, 3, 1], [1, 1, 2, 1], [1, 1, 1, 1], "VALID")),
                            ("same", X, ([1, 3, 3, 1], [1, 2, 2, 1], [1, 2, 1, 1], "SAME")),
@@ -95,38 +95,92 @@ test_patches = parity.test_of([
 ])  # fmt: skip
 
 
-@pytest.mark.parametrize("call", [
-    lambda tf, x: tf.nn.max_pool(x, 2, 2, "same"), lambda tf, x: tf.nn.max_pool(x, 0, 2, "SAME"),
-    lambda tf, x: tf.nn.max_pool(x, 2, 0, "SAME"), lambda tf, x: tf.nn.max_pool(x, 9, 1, "VALID"),
-    lambda tf, x: tf.nn.max_pool(x, 2, 2, [[0, 0], [2, 2], [2, 2], [0, 0]]),
-    lambda tf, x: tf.nn.max_pool(x, [2, 1, 1, 1], 1, "SAME"), lambda tf, x: tf.nn.max_pool(x, 2, 2, "SAME", "FOO"),
-    lambda tf, x: tf.nn.max_pool(tf.ones([3, 3]), 2, 2, "SAME"),
-    lambda tf, x: tf.nn.max_pool2d(tf.ones([5, 6, 4]), 2, 2, "SAME"),
-    lambda tf, x: tf.nn.max_pool2d(tf.cast(x, tf.bool), 2, 2, "SAME"),
-    lambda tf, x: tf.nn.max_pool3d(x, 2, 2, "SAME"),
-    lambda tf, x: tf.nn.max_pool3d(tf.ones([1, 4, 4, 4, 1], tf.int32), 2, 2, "SAME"),
-    lambda tf, x: tf.nn.avg_pool(x, 2, 2, [[0, 0], [1, 1], [1, 1], [0, 0]]),
-    lambda tf, x: tf.nn.avg_pool2d(tf.cast(x, tf.int32), 2, 2, "SAME"),
-    lambda tf, x: tf.nn.avg_pool2d(x, [1, 1, 1, 2], 1, "SAME"), lambda tf, x: tf.nn.pool(x, [2, 2], "FOO"),
-    lambda tf, x: tf.nn.pool(x, 2, "MAX"), lambda tf, x: tf.nn.pool(x, [2], "MAX"),
-    lambda tf, x: tf.nn.pool(x, [2, 2], "MAX", strides=[2, 2], dilations=[2, 2]),
-    lambda tf, x: tf.nn.pool(x, [2, 2], "AVG", padding="SAME", dilations=[2, 2]),
-    lambda tf, x: tf.nn.max_pool_with_argmax(x, 2, 2, "SAME", data_format="NCHW"),
-    lambda tf, x: tf.nn.max_pool_with_argmax(tf.ones([2, 7, 3]), 2, 2, "SAME"),
-    lambda tf, x: tf.nn.space_to_depth(x, 2), lambda tf, x: tf.nn.space_to_depth(x[:, :4], 1),
-    lambda tf, x: tf.nn.space_to_depth(x[0], 2), lambda tf, x: tf.nn.depth_to_space(x, 2),
-    lambda tf, x: tf.space_to_batch(x, 2, [[0, 0], [0, 0]]),
-    lambda tf, x: tf.space_to_batch(x, [2, 2], [[0, 0], [0, 0]]),
-    lambda tf, x: tf.space_to_batch(x, [2, 2], [[0, -1], [0, 0]]),
-    lambda tf, x: tf.space_to_batch(x, [0, 2], [[0, 0], [0, 0]]),
-    lambda tf, x: tf.batch_to_space(tf.ones([7, 2, 3, 1]), [2, 2], [[1, 0], [0, 2]]),
-    lambda tf, x: tf.batch_to_space(tf.ones([8, 2, 3, 1]), [2, 2], [[3, 3], [0, 2]]),
-    lambda tf, x: tf.nn.dilation2d(x, tf.ones([2, 2, 3]), [1] * 4, "SAME", "NCHW", [1] * 4),
-    lambda tf, x: tf.nn.dilation2d(x, tf.ones([2, 2, 2]), [1] * 4, "SAME", "NHWC", [1] * 4),
-    lambda tf, x: tf.nn.dilation2d(x, tf.ones([2, 2, 3]), [1, 1], "SAME", "NHWC", [1] * 4),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call",
+    [
+        raises("InvalidArgumentError", lambda tf, x: tf.nn.max_pool(x, 2, 2, "same"), in_function=ValueError),
+        raises("InvalidArgumentError", lambda tf, x: tf.nn.max_pool(x, 0, 2, "SAME")),
+        raises("InvalidArgumentError", lambda tf, x: tf.nn.max_pool(x, 2, 0, "SAME"), in_function=ValueError),
+        raises("InvalidArgumentError", lambda tf, x: tf.nn.max_pool(x, 9, 1, "VALID"), in_function=ValueError),
+        raises("InvalidArgumentError", lambda tf, x: tf.nn.max_pool(x, 2, 2, [[0, 0], [2, 2], [2, 2], [0, 0]])),
+        raises("UnimplementedError", lambda tf, x: tf.nn.max_pool(x, [2, 1, 1, 1], 1, "SAME")),
+        raises("InvalidArgumentError", lambda tf, x: tf.nn.max_pool(x, 2, 2, "SAME", "FOO"), in_function=ValueError),
+        raises(ValueError, lambda tf, x: tf.nn.max_pool(tf.ones([3, 3]), 2, 2, "SAME")),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x: tf.nn.max_pool2d(tf.ones([5, 6, 4]), 2, 2, "SAME"),
+            in_function=ValueError,
+        ),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x: tf.nn.max_pool2d(tf.cast(x, tf.bool), 2, 2, "SAME"),
+            in_function=TypeError,
+        ),
+        raises("InvalidArgumentError", lambda tf, x: tf.nn.max_pool3d(x, 2, 2, "SAME"), in_function=ValueError),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x: tf.nn.max_pool3d(tf.ones([1, 4, 4, 4, 1], tf.int32), 2, 2, "SAME"),
+            in_function=TypeError,
+        ),
+        raises(TypeError, lambda tf, x: tf.nn.avg_pool(x, 2, 2, [[0, 0], [1, 1], [1, 1], [0, 0]])),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x: tf.nn.avg_pool2d(tf.cast(x, tf.int32), 2, 2, "SAME"),
+            in_function=TypeError,
+        ),
+        raises("UnimplementedError", lambda tf, x: tf.nn.avg_pool2d(x, [1, 1, 1, 2], 1, "SAME")),
+        raises(ValueError, lambda tf, x: tf.nn.pool(x, [2, 2], "FOO")),
+        raises(TypeError, lambda tf, x: tf.nn.pool(x, 2, "MAX")),
+        raises(ValueError, lambda tf, x: tf.nn.pool(x, [2], "MAX")),
+        raises(ValueError, lambda tf, x: tf.nn.pool(x, [2, 2], "MAX", strides=[2, 2], dilations=[2, 2])),
+        raises(ValueError, lambda tf, x: tf.nn.pool(x, [2, 2], "AVG", padding="SAME", dilations=[2, 2])),
+        raises(ValueError, lambda tf, x: tf.nn.max_pool_with_argmax(x, 2, 2, "SAME", data_format="NCHW")),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x: tf.nn.max_pool_with_argmax(tf.ones([2, 7, 3]), 2, 2, "SAME"),
+            in_function=ValueError,
+        ),
+        raises("InvalidArgumentError", lambda tf, x: tf.nn.space_to_depth(x, 2), in_function=ValueError),
+        raises("InvalidArgumentError", lambda tf, x: tf.nn.space_to_depth(x[:, :4], 1), in_function=ValueError),
+        raises("InvalidArgumentError", lambda tf, x: tf.nn.space_to_depth(x[0], 2), in_function=ValueError),
+        raises("InvalidArgumentError", lambda tf, x: tf.nn.depth_to_space(x, 2), in_function=ValueError),
+        raises("InvalidArgumentError", lambda tf, x: tf.space_to_batch(x, 2, [[0, 0], [0, 0]]), in_function=ValueError),
+        raises(
+            "InvalidArgumentError", lambda tf, x: tf.space_to_batch(x, [2, 2], [[0, 0], [0, 0]]), in_function=ValueError
+        ),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x: tf.space_to_batch(x, [2, 2], [[0, -1], [0, 0]]),
+            in_function=ValueError,
+        ),
+        raises(
+            "InvalidArgumentError", lambda tf, x: tf.space_to_batch(x, [0, 2], [[0, 0], [0, 0]]), in_function=ValueError
+        ),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x: tf.batch_to_space(tf.ones([7, 2, 3, 1]), [2, 2], [[1, 0], [0, 2]]),
+            in_function=ValueError,
+        ),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x: tf.batch_to_space(tf.ones([8, 2, 3, 1]), [2, 2], [[3, 3], [0, 2]]),
+            in_function=ValueError,
+        ),
+        raises(ValueError, lambda tf, x: tf.nn.dilation2d(x, tf.ones([2, 2, 3]), [1] * 4, "SAME", "NCHW", [1] * 4)),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x: tf.nn.dilation2d(x, tf.ones([2, 2, 2]), [1] * 4, "SAME", "NHWC", [1] * 4),
+            in_function=ValueError,
+        ),
+        raises(
+            "InvalidArgumentError",
+            lambda tf, x: tf.nn.dilation2d(x, tf.ones([2, 2, 3]), [1, 1], "SAME", "NHWC", [1] * 4),
+            in_function=ValueError,
+        ),
+    ],
+)
 def test_error_class(tf, call):
-    parity.check_error(tf, lambda t: call(t, t.constant(X)))
+    harness.check_error(tf, lambda t: call(t, t.constant(X)), declared=call)
 
 
 @pytest.mark.parametrize("strides", [1, 2])

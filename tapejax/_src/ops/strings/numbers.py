@@ -8,7 +8,7 @@ import numpy as np
 from tapejax._src.core import dtypes
 from tapejax._src.core.checks import invalid, kind
 from tapejax._src.core.convert import to_tensor
-from tapejax._src.core.printed import array_text
+from tapejax._src.core.printed import array_text, rows_text
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor
 from tapejax._src.core.texts import objects
@@ -158,5 +158,6 @@ def format(template: str, inputs: Any, placeholder: str = "{}", summarize: int =
             f"The template expects {len(parts) - 1} tensors, but the inputs only has {len(items)}. Please "
             "ensure the number of placeholders in template matches inputs length."
         )
-    text = parts[0] + "".join(summary(t, summarize) + p for t, p in zip(items, parts[1:], strict=True))
+    shown = [rows_text(t.to_list(), summarize) if hasattr(t, "to_list") else summary(t, summarize) for t in items]
+    text = parts[0] + "".join(t + p for t, p in zip(shown, parts[1:], strict=True))
     return objects([text.encode("utf-8", "surrogateescape")], ())
