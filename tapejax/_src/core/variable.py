@@ -16,7 +16,9 @@ from tapejax._src.core.shape import TensorShape, known
 from tapejax._src.core.tensor import Reference, Tensor, from_value, is_symbolic
 from tapejax._src.engine import stream, trie
 from tapejax._src.engine.capture import lifted
+from tapejax._src.engine.interrupts import spare
 from tapejax._src.engine.op import NO_STATIC, Op
+from tapejax._src.engine.program import is_concrete
 
 __all__ = ["Variable", "cut", "variables_by_tensor"]
 
@@ -312,7 +314,9 @@ class Variable(Operators):
         return self._settled().__array__(dtype, copy is not False)
 
     def __jax_array__(self) -> Any:
-        return self._settled().__jax_array__()
+        """A copy of the value: the user may donate it to a program of their own, which deletes it."""
+        array = self._settled().__jax_array__()
+        return spare(array) if is_concrete(array) else array
 
     def __dlpack__(self, **kwargs: Any) -> Any:
         return self.value().__dlpack__(**kwargs)

@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.errors import UnsupportedError
 from tapejax._src.core.variable import Variable
 from tapejax._src.function.tracing.concrete import ConcreteFunction
@@ -62,7 +61,7 @@ def to_jax(fn: Callable, *args: Any, **kwargs: Any) -> tuple[Callable, dict[str,
         return results, {**variables, **new}
 
     pure.__name__ = pure.__qualname__ = captured.name
-    return pure, {name: to_tensor(v).__jax_array__() for v, name in names}
+    return pure, {name: v.__jax_array__() for v, name in names}
 
 
 def _lookup(fn: Function, args: tuple, kwargs: dict[str, Any]) -> tuple[ConcreteFunction, Arguments]:
