@@ -25,6 +25,7 @@ from tapejax._src.core.translation import raised_by_jax, unfiltered_tracebacks
 from tapejax._src.engine import stream
 from tapejax._src.engine.aval import Aval
 from tapejax._src.engine.op import NO_STATIC, Op, Static, static
+from tapejax._src.ops.string_codes import decoded, encoded
 
 __all__ = ["Array", "Arrays", "Axis", "DType", "OpFunction", "Same", "Shape", "op", "static_shape"]
 
@@ -60,6 +61,7 @@ def op(
     *public_names: str,
     differentiable: bool = True,
     host: Callable | None = None,
+    strings: bool | Callable = False,
     may_fail: bool = False,
     flat: bool = False,
 ) -> Callable[[Callable[P, Any]], OpFunction[P]]:
@@ -70,6 +72,9 @@ def op(
       differentiable: False where TensorFlow defines no gradient (it is None, not zero).
       host: a NumPy function of the same signature (without `name`): used when all inputs are small host
         integers, so that arithmetic on shapes costs no device program and gives values at once.
+      strings: whether the op takes strings because it only moves elements, or tells whether they are equal. It then
+        runs on numbers that stand for the strings (see `string_codes`). Or a NumPy function of the same tensors for
+        arrays of `bytes` objects. Ops without it refuse strings.
       may_fail, flat: see `tapejax._src.engine.op.Op`.
 
     The function refuses its inputs with the errors of `core.checks`. An error that JAX raises about their shapes and
@@ -78,26 +83,28 @@ def op(
     """
 
     def decorate(fn: Callable[P, Any]) -> OpFunction[P]:
-        call = _Caller(fn, host, differentiable=differentiable, may_fail=may_fail, flat=flat)
+        call = _Caller(fn, host, strings, differentiable=differentiable, may_fail=may_fail, flat=flat)
 
         the_op, plain, short_of = call.op, call.default_static, call.n if call.short else -1
 
         @functools.wraps(fn)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
             # The common calls first: one tensor, or two of one dtype, that go to no host twin.
-            if len(args) == short_of and not kwargs:
-                x = args[0]
-                if type(x) is Tensor and (host is None or x.aval.inexact):
-                    if short_of != 1 and (
-                        short_of != 2 or type(y := args[1]) is not Tensor or y.aval.dtype is not x.aval.dtype
-                    ):
-                        return call(args, kwargs)
-                    try:
-                        return stream.record(the_op, plain, args)
-                    except _REFUSALS as e:
-                        if (refusal := call.refusal(e, plain, args)) is None:
-                            raise
-                        raise refusal from None
+            if (
+                len(args) == short_of
+                and not kwargs
+                and type(x := args[0]) is Tensor
+                and (host is None or x.aval.inexact)
+                and (short_of == 1 or (short_of == 2 and type(y := args[1]) is Tensor and y.aval.dtype is x.aval.dtype))
+            ):
+                try:
+                    return stream.record(the_op, plain, args)
+                except stream.HostOnlyError as e:
+                    return call.of_strings(e, plain, args)
+                except _REFUSALS as e:
+                    if (refusal := call.refusal(e, plain, args)) is None:
+                        raise
+                    raise refusal from None
             try:
                 return call(args, kwargs)
             except NotATensor as e:
@@ -162,9 +169,10 @@ _HOST_LIMIT = 64  # elements
 class _Caller:
     """Converts arguments and records. The common call, tensors alone by position, takes the short way."""
 
-    def __init__(self, fn: Callable, host: Callable | None, **nature: bool):
+    def __init__(self, fn: Callable, host: Callable | None, strings: bool | Callable, **nature: bool):
         self.fn = fn
         self.host = host
+        self.strings = strings
         params = [p for p in inspect.signature(fn).parameters.values() if p.name != "name"]
         kinds = {p.name: getattr(p.annotation, "__metadata__", ("value",))[0] for p in params}
         self.signature = inspect.signature(fn)
@@ -266,10 +274,34 @@ class _Caller:
             run = stream.record
         try:
             return run(self.op, kept, inputs)
+        except stream.HostOnlyError as e:
+            return self.of_strings(e, kept, inputs)
         except _REFUSALS as e:
             if (refusal := self.refusal(e, kept, inputs)) is None:
                 raise
             raise refusal from None
+
+    def of_strings(self, error: Exception, kept: Static, inputs: tuple) -> Any:
+        """What the op gives for string tensors, computed at once.
+
+        Args:
+          error: what recording the op raised; it becomes the user's error if the op takes no strings.
+          kept: the static arguments.
+          inputs: the tensors.
+        """
+        if not self.strings:
+            raise (self.refusal(error, kept, inputs) or error) from None
+        if callable(self.strings):
+            try:
+                return from_value(np.asarray(self.strings(*map(stream.host, inputs), **kept.kwargs), object))
+            except ValueError as e:
+                raise invalid(f"{e} [Op:{self.op.name}]") from None
+        coded, texts = encoded(inputs)
+        host = self.host is not None and all(map(_on_host, coded))
+        try:
+            return decoded((self._on_host if host else stream.run_now)(self.op, kept, coded), texts)
+        except _REFUSALS as e:
+            raise (self.refusal(e, kept, coded) or e) from None
 
     def _on_host(self, op: Op, kept: Static, inputs: tuple) -> Tensor:
         """What `stream.record` would give, computed by the host twin at once."""

@@ -1,12 +1,13 @@
 """The versions of ``tf.add``, ``tf.cast``, ``tf.where`` etc. for ragged tensors, and Python's operators on them."""
 
+import functools
 import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tapejax._src.composite.ragged import indexing, joining, masking
+from tapejax._src.composite.ragged import arranging, indexing, joining, masking
 from tapejax._src.composite.ragged.building import coordinates
 from tapejax._src.composite.ragged.making import row_ids
 from tapejax._src.composite.ragged.tensor import RaggedTensor
@@ -32,6 +33,7 @@ _ELEMENTWISE = (
     "rint round rsqrt saturate_cast sigmoid sign sin sinh softplus sqrt square squared_difference stop_gradient "
     "subtract tan tanh truediv truncatediv truncatemod xdivy xlogy zeros_like"
 ).split()
+_BITWISE = "bitwise_and bitwise_or bitwise_xor invert left_shift right_shift".split()
 _NN = ("dropout elu gelu leaky_relu relu relu6 selu sigmoid silu softplus softsign swish tanh").split()
 _STRINGS = (
     "as_string length lower upper strip substr to_hash_bucket to_hash_bucket_fast to_hash_bucket_strong "
@@ -127,6 +129,18 @@ def _embedding(params: Any, ids: RaggedTensor, max_norm: Any = None, name: str |
     return ids.with_flat_values(embedding_lookup(params, ids.flat_values, max_norm))
 
 
+def _add_n(inputs: Any, name: str | None = None) -> RaggedTensor:
+    return functools.reduce(operator.add, inputs)
+
+
+def _scalar_mul(scalar: Any, x: Any, name: str | None = None) -> RaggedTensor:
+    return on_flat_values(public.names["scalar_mul"], [scalar, x], {})
+
+
+def _join(inputs: Any, separator: str = "", name: str | None = None) -> RaggedTensor:
+    return on_flat_values(lambda *parts: public.names["strings.join"](parts, separator), list(inputs), {})
+
+
 @public.public("ragged.map_flat_values")
 def map_flat_values(op: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Applies a function to the flat values of ragged tensors. The result has the same rows.
@@ -181,7 +195,16 @@ def attach() -> None:
             known[full] = _version(full)
     known |= {f"nn.{name}": _version(f"nn.{name}") for name in _NN}
     known |= {f"strings.{name}": _version(f"strings.{name}") for name in _STRINGS}
+    known |= {f"bitwise.{name}": _version(f"bitwise.{name}") for name in _BITWISE}
     known |= {
+        "add_n": _add_n,
+        "math.add_n": _add_n,
+        "math.scalar_mul": _scalar_mul,
+        "scalar_mul": _scalar_mul,
+        "reverse": arranging.reverse,
+        "split": arranging.split,
+        "strings.join": _join,
+        "tile": arranging.tile,
         "concat": joining.concat,
         "stack": joining.stack,
         "gather": indexing.gather,

@@ -7,7 +7,7 @@ import numpy as np
 
 from tapejax._src.composite.sparse.tensor import SparseTensor, shape_of
 from tapejax._src.core import public
-from tapejax._src.core.convert import to_tensor
+from tapejax._src.core.convert import NotATensor, to_tensor
 from tapejax._src.core.tensor import Tensor
 from tapejax._src.ops.array.gathering import gather_nd
 from tapejax._src.ops.array.layout import broadcast_to
@@ -40,6 +40,15 @@ def _by_dense(fn: Callable[..., Tensor]) -> Callable[[SparseTensor, Any], Sparse
     return method
 
 
+_divided = _by_dense(divide)
+
+
+def _quotient(x: Any, y: Any, name: str | None = None) -> SparseTensor:
+    if not isinstance(x, SparseTensor):
+        raise NotATensor(y)
+    return _divided(x, y)
+
+
 def attach() -> None:
     """Registers the versions of ops for sparse tensors, and defines Python's operators on sparse tensors."""
     found = {}
@@ -49,6 +58,8 @@ def attach() -> None:
     found["shape"] = lambda input, out_type=None, name=None: counts(shape_of(input), out_type)
     found["size"] = lambda input, out_type=None, name=None: counts(np.prod(shape_of(input), dtype=np.int64), out_type)
     found["rank"] = lambda input, name=None: counts(len(shape_of(input)))
+    for name in ("divide", "math.divide"):
+        found[name] = _quotient
     public.versions[SparseTensor] = found
     for name, fn in {"mul": multiply, "truediv": divide, "div": divide}.items():
         setattr(SparseTensor, f"__{name}__", _by_dense(fn))

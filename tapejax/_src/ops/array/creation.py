@@ -109,7 +109,7 @@ def ones_like(input: Any, dtype: Any = None, name: str | None = None, layout: An
     return ones(t.aval.shape, t.dtype if dtype is None else dtype, layout=layout)
 
 
-@op()
+@op(strings=True)
 def _fill(value: Array, shape: Shape):
     return jnp.broadcast_to(value, shape) if value.ndim == 0 else jnp.broadcast_to(value.reshape(()), shape)
 
@@ -245,7 +245,7 @@ def linspace(start: Any, stop: Any, num: Any, name: str | None = None, axis: int
     return _linspace(start, stop, max(count, 0), axis)
 
 
-@op(differentiable=False)
+@op(differentiable=False, strings=True)
 def _one_hot(indices: Array, on_value: Array, off_value: Array, depth: int, axis: int):
     if indices.dtype not in ("uint8", "int8", "int32", "int64"):
         raise invalid(f"indices must be uint8, int8, int32 or int64, got {indices.dtype}")

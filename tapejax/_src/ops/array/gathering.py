@@ -57,7 +57,7 @@ def _take_on_host(params: Any, indices: Any, axis: int, batch_dims: int) -> Any:
     return np.take(params, indices, axis)
 
 
-@op(host=_take_on_host)
+@op(host=_take_on_host, strings=True)
 def _gather(params: Array, indices: Array, axis: int, batch_dims: int):
     _integers(indices)
     take = functools.partial(_take, axis=axis - batch_dims)
@@ -96,7 +96,7 @@ def _tangent_by_rows(primals: Any, tangents: Any) -> tuple:
     return _take_columns(params, indices), jnp.moveaxis(rows, range(indices.ndim), range(last, last + indices.ndim))
 
 
-@op(host=lambda params, indices: np.take(params, indices, 0))
+@op(host=lambda params, indices: np.take(params, indices, 0), strings=True)
 def _gather_rows(params: Array, indices: Array):
     """Along the first axis: an op of its own, because tapes make IndexedSlices of its gradient."""
     _integers(indices)
@@ -159,7 +159,7 @@ def _depth(shape: tuple[int, ...], indices: Any) -> int:
     return indices.shape[-1]
 
 
-@op()
+@op(strings=True)
 def _gather_nd(params: Array, indices: Array, batch_dims: int):
     def take(p: Any, i: Any) -> Any:
         if not i.shape[-1]:
@@ -206,7 +206,7 @@ gather_nd.op = _gather_nd.op  # type: ignore[attr-defined]  # as above
 # Choosing.
 
 
-@op()
+@op(strings=True)
 def _where(condition: Array, x: Same, y: Same):
     if condition.dtype != bool:
         raise invalid(
@@ -323,7 +323,7 @@ def _read(x: Any, indices: Any) -> Any:
     return _at(x, indices).get(mode="fill", fill_value=x.dtype.type(0), wrap_negative_indices=False)
 
 
-@op()
+@op(strings=True)
 def _scatter(tensor: Same, indices: Array, updates: Same, how: str):
     if tensor.dtype != updates.dtype:
         raise invalid(f"updates must be of dtype {tensor.dtype}, got {updates.dtype}")
@@ -344,6 +344,8 @@ def _scatter(tensor: Same, indices: Array, updates: Same, how: str):
 
 def _scattered(tensor: Any, indices: Any, updates: Any, how: str) -> Tensor:
     t, i = to_tensor(tensor), to_tensor(indices)
+    if how != "set" and t.aval.dtype == object:
+        raise invalid(f"strings cannot be combined by `{how}`")
     if i.ndim and i.aval.shape[-1] <= t.ndim:
         check_positions(i, t.aval.shape[: i.aval.shape[-1]], "does not index into shape")
     return _scatter(t, i, updates, how)
@@ -420,7 +422,7 @@ def tensor_scatter_nd_min(tensor: Any, indices: Any, updates: Any, name: str | N
     return _scattered(tensor, indices, updates, "min")
 
 
-@op()
+@op(strings=True)
 def _scatter_nd(indices: Array, updates: Array, shape: Shape):
     depth = _depth(shape, indices)
     if updates.shape != indices.shape[:-1] + tuple(shape[depth:]):

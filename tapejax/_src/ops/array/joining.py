@@ -16,7 +16,7 @@ from tapejax._src.ops.registry import Array, Arrays, op
 __all__ = ["concat", "split", "stack", "unstack"]
 
 
-@op(host=lambda values, axis: np.concatenate(values, axis))
+@op(host=lambda values, axis: np.concatenate(values, axis), strings=True)
 def _concat(values: Arrays, axis: int):
     same_dtypes(values, "ConcatV2")
     if values[0].ndim == 0:
@@ -47,7 +47,7 @@ def concat(values: Any, axis: Any, name: str = "concat") -> Tensor:
     return _concat(items, axis if type(axis) is int else one_axis(axis, "concat"))
 
 
-@op(host=lambda values, axis: np.stack(values, axis))
+@op(host=lambda values, axis: np.stack(values, axis), strings=True)
 def _stack(values: Arrays, axis: int):
     same_dtypes(values, "Pack")
     if len({v.shape for v in values}) > 1:
@@ -81,7 +81,7 @@ def stack(values: Any, axis: int = 0, name: str = "stack") -> Tensor:
     return _stack(items, axis)
 
 
-@op()
+@op(strings=True)
 def _unstack(value: Array, axis: int):
     return tuple(jnp.squeeze(p, axis) for p in jnp.split(value, value.shape[axis], axis))
 
@@ -110,12 +110,12 @@ def unstack(value: Any, num: int | None = None, axis: int = 0, name: str = "unst
     return list(_unstack(t, axis)) if size else []
 
 
-@op()
+@op(strings=True)
 def _split(value: Array, sizes, axis: int):
     return tuple(jnp.split(value, np.cumsum(sizes)[:-1].tolist(), axis))
 
 
-@public("split")
+@public("split", composites=True)
 def split(
     value: Any, num_or_size_splits: Any, axis: Any = 0, num: int | None = None, name: str = "split"
 ) -> list[Tensor]:

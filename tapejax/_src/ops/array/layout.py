@@ -95,7 +95,7 @@ def same_dtypes(values: Any, name: str) -> None:
             )
 
 
-@op("identity")
+@op("identity", strings=True)
 def identity(input: Array, name=None):
     """A tensor with the same value; never the same object.
 
@@ -122,7 +122,7 @@ def identity_n(input: Any, name: str | None = None) -> list[Tensor]:
     return [identity(t) for t in input]
 
 
-@op("stop_gradient", differentiable=False)
+@op("stop_gradient", differentiable=False, strings=True)
 def stop_gradient(input: Array, name=None):
     """The same value, through which no gradient flows.
 
@@ -149,7 +149,7 @@ def _full_shape(old: tuple[int, ...], new: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(count // rest if d == -1 else d for d in new)
 
 
-@op(host=lambda tensor, shape: tensor.reshape(_full_shape(tensor.shape, shape)))
+@op(host=lambda tensor, shape: tensor.reshape(_full_shape(tensor.shape, shape)), strings=True)
 def _reshape(tensor: Array, shape: Shape):
     return jnp.reshape(tensor, _full_shape(tensor.shape, shape))
 
@@ -175,7 +175,7 @@ def reshape(tensor: Any, shape: Any, name: str | None = None) -> Tensor:
     return _reshape(tensor, new)
 
 
-@op()
+@op(strings=True)
 def _transpose(a: Array, perm: Axis = None, conjugate=False):
     if perm is not None:
         if len(perm) != a.ndim:
@@ -211,7 +211,7 @@ def _expand(input: Any, axis: int) -> Any:
     return input.reshape(np.expand_dims(np.empty(input.shape, bool), axis).shape)
 
 
-@op(host=_expand)
+@op(host=_expand, strings=True)
 def _expand_dims(input: Array, axis: int):
     check_axis(axis, input.ndim + 1, "expand_dims")
     return jnp.expand_dims(input, axis)
@@ -234,6 +234,7 @@ def expand_dims(input: Any, axis: Any, name: str | None = None) -> Tensor:
     host=lambda input, axis=None: np.squeeze(
         input, tuple(axis) if isinstance(axis, tuple) and axis else None if axis == () else axis
     ),
+    strings=True,
 )
 def squeeze(input: Array, axis: Axis = None, name=None):
     """Removes axes of size 1: all of them, or those in `axis`.
@@ -252,7 +253,7 @@ def squeeze(input: Array, axis: Axis = None, name=None):
     return jnp.squeeze(input, tuple({a % input.ndim for a in given}))
 
 
-@op(host=lambda input, shape: np.broadcast_to(input, shape))
+@op(host=lambda input, shape: np.broadcast_to(input, shape), strings=True)
 def _broadcast_to(input: Array, shape: Shape):
     return jnp.broadcast_to(input, shape)
 
@@ -269,14 +270,14 @@ def broadcast_to(input: Any, shape: Any, name: str | None = None) -> Tensor:
     return _broadcast_to(input, new_dims(shape))
 
 
-@op(host=lambda input, multiples: np.tile(input, multiples))
+@op(host=lambda input, multiples: np.tile(input, multiples), strings=True)
 def _tile(input: Array, multiples: Shape):
     if len(multiples) != input.ndim:
         raise invalid(f"Expected multiples argument to be a vector of length {input.ndim} but got {multiples}")
     return jnp.tile(input, multiples)
 
 
-@public("tile")
+@public("tile", composites=True)
 def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:
     """Repeats the whole tensor ``multiples[i]`` times along each axis i.
 
@@ -291,17 +292,17 @@ def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:
     return _tile(input, tuple(counts.tolist()))
 
 
-@op()
+@op(strings=True)
 def _pad_zeros(tensor: Array, paddings):
     return jnp.pad(tensor, paddings)
 
 
-@op()
+@op(strings=True)
 def _pad_value(tensor: Same, constant_values: Same, paddings=()):
     return jnp.pad(tensor, paddings, constant_values=constant_values)
 
 
-@op()
+@op(strings=True)
 def _pad_mirror(tensor: Array, paddings, mode):
     most = [d - (mode == "reflect") for d in tensor.shape]
     if any(max(p) > m for p, m in zip(paddings, most, strict=True)):
@@ -345,7 +346,7 @@ def pad(
     return _pad_value(t, constant_values, pairs)
 
 
-@op()
+@op(strings=True)
 def _reverse(tensor: Array, axis: Axis):
     axes = [check_axis(a, tensor.ndim, "reverse") for a in axis]
     if len(set(axes)) != len(axes):
@@ -353,7 +354,7 @@ def _reverse(tensor: Array, axis: Axis):
     return jnp.flip(tensor, tuple(axes))
 
 
-@public("reverse")
+@public("reverse", composites=True)
 def reverse(tensor: Any, axis: Any, name: str | None = None) -> Tensor:
     """Reverses the order along each axis of the list `axis`.
 
@@ -368,7 +369,7 @@ def reverse(tensor: Any, axis: Any, name: str | None = None) -> Tensor:
     return _reverse(tensor, tuple(axes.tolist()))
 
 
-@op("roll")
+@op("roll", strings=True)
 def roll(input: Array, shift: Array, axis: Axis, name=None):
     """Moves elements along `axis` by `shift` places; those that leave at one end enter at the other.
 
@@ -392,7 +393,7 @@ def roll(input: Array, shift: Array, axis: Axis, name=None):
     return input
 
 
-@op(host=lambda input, repeats, axis: np.repeat(input, repeats, axis))
+@op(host=lambda input, repeats, axis: np.repeat(input, repeats, axis), strings=True)
 def _repeat(input: Array, repeats, axis: Axis):
     if isinstance(repeats, int):
         return jnp.repeat(input, repeats, axis)

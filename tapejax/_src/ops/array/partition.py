@@ -72,7 +72,7 @@ def dynamic_partition(data: Any, partitions: Any, num_partitions: int, name: str
     return [gather(rows, np.flatnonzero(flat == i).astype(np.int32), axis=0) for i in range(num_partitions)]
 
 
-@op()
+@op(strings=True)
 def _flat_rows(data: Array, axes: int):
     return data.reshape(math.prod(data.shape[:axes]), *data.shape[axes:])
 
@@ -91,7 +91,7 @@ def _put_jvp(places: tuple[int, ...], size: int, primals: Any, tangents: Any) ->
     return _put(rows, places, size), jnp.zeros((size, *rows.shape[1:]), rows.dtype).at[np.array(places, int)].add(slope)
 
 
-@op()
+@op(strings=True)
 def _stitch(data: Arrays, places=(), size: int = 0):
     rest = data[0].shape[len(places[0][1]) :]
     rows = jnp.concatenate([d.reshape(math.prod(shape), *rest) for d, (_, shape) in zip(data, places, strict=True)])
@@ -137,7 +137,7 @@ def dynamic_stitch(indices: Any, data: Any, name: str | None = None) -> Tensor:
     return _stitch(tensors, tuple((tuple(i.ravel().tolist()), i.shape) for i in found), size)
 
 
-@op()
+@op(strings=True)
 def _reverse_sequence(input: Array, lengths: Array, seq_axis: int, batch_axis: int):
     steps = jnp.arange(input.shape[seq_axis])
     ends = lengths[:, None]

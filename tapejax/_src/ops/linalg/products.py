@@ -97,7 +97,7 @@ def matvec(a: Same, b: Same, transpose_a=False, adjoint_a=False, a_is_sparse=Fal
     return jnp.matmul(a, b[..., None])[..., 0]
 
 
-@op("linalg.matrix_transpose")
+@op("linalg.matrix_transpose", strings=True)
 def matrix_transpose(a: Array, name=None, conjugate=False):
     """Swaps the last two axes, and conjugates if asked.
 

@@ -13,9 +13,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-@op("equal", "math.equal", differentiable=False, host=np.equal)
+@op("equal", "math.equal", differentiable=False, host=np.equal, strings=True)
 def equal(x: Same, y: Same, name=None):
-    """``x == y``. Broadcasts. Numeric and boolean dtypes.
+    """``x == y``. Broadcasts. All dtypes.
 
     Shapes that do not broadcast raise InvalidArgumentError; the operator ``==`` gives False for them.
 
@@ -38,6 +38,7 @@ not_equal = binary(
     kinds="fiucb",
     differentiable=False,
     host=np.not_equal,
+    strings=True,
 )
 less = binary(
     jnp.less,

@@ -31,7 +31,7 @@ __all__ = [
 _STATIC_EXPONENT: Final = 8
 
 
-add = binary(jnp.add, "``x + y``.", "[1.0, 2.0], 1.0", "[2.0, 3.0]", "add", "math.add", host=np.add)
+add = binary(jnp.add, "``x + y``.", "[1.0, 2.0], 1.0", "[2.0, 3.0]", "add", "math.add", host=np.add, strings=np.add)
 subtract = binary(
     jnp.subtract, "``x - y``.", "[1.0, 2.0], 1.0", "[0.0, 1.0]", "subtract", "math.subtract", host=np.subtract
 )
@@ -233,7 +233,7 @@ def negative(x: Array, name=None):
 reciprocal = unary(jnp.reciprocal, "``1 / x``.", "[2.0]", "[0.5]", "math.reciprocal")
 
 
-@public("math.scalar_mul", "scalar_mul")
+@public("math.scalar_mul", "scalar_mul", composites=True)
 def scalar_mul(scalar, x, name=None):
     """``scalar * x``, where `scalar` has shape ().
 

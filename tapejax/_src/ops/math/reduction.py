@@ -264,9 +264,9 @@ def l2_normalize(x: Array, axis: Axis = None, epsilon=1e-12, name=None):
     return x * lax.rsqrt(jnp.maximum(total, jnp.asarray(epsilon, total.dtype)))
 
 
-@op("math.count_nonzero", differentiable=False)
+@op("math.count_nonzero", differentiable=False, strings=True)
 def count_nonzero(input: Array, axis: Axis = None, keepdims=None, dtype: DType = dtypes.int64, name=None):
-    """How many elements along axes are not zero. Arguments and errors as of `reduce_sum`.
+    """How many elements along axes are not zero, or not empty strings. Arguments and errors as of `reduce_sum`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/count_nonzero
 
@@ -299,7 +299,7 @@ def _add_n(inputs: Arrays, name=None):
     return sum(inputs[1:], inputs[0])
 
 
-@public("add_n", "math.add_n")
+@public("add_n", "math.add_n", composites=True)
 def add_n(inputs, name=None):
     """The sum of a list of tensors of one shape and dtype, without broadcasting.
 
