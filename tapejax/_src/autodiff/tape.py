@@ -16,6 +16,7 @@ from tapejax._src.autodiff.explain.dataflow import History
 from tapejax._src.autodiff.explain.diagnose import Explanation, explain, note_missing
 from tapejax._src.autodiff.explain.draw import Drawing
 from tapejax._src.autodiff.indexed_slices import IndexedSlices
+from tapejax._src.autodiff.inner_traces import following, leave
 from tapejax._src.autodiff.jacobian import jacobians
 from tapejax._src.autodiff.record import Record, Recorder
 from tapejax._src.core import nest
@@ -23,7 +24,7 @@ from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.errors import InvalidArgumentError
 from tapejax._src.core.tensor import Tensor, from_value
 from tapejax._src.core.variable import Variable
-from tapejax._src.engine import stream
+from tapejax._src.engine import policy, stream
 
 __all__ = ["GradientTape", "UnconnectedGradients", "catch_up"]
 
@@ -87,6 +88,8 @@ class GradientTape(Recorder):
         self._watch_accessed_variables = bool(watch_accessed_variables)
         self._recording = False
         self._record: Record | None = None
+        # In bodies that are captured while the tape is open outside, the ops that `stop_recording` excludes.
+        self._skipped: list[tuple[Any, int, int]] = []
         # These remain when the record has been used up:
         self._watched: tuple[Variable, ...] = ()
         self._left: Any = None  # the facts from which `explain` and `draw` make a `History`
@@ -108,7 +111,7 @@ class GradientTape(Recorder):
         if stream.thread.tapes:
             catch_up()
         elif site is not None:
-            stream.tape_opens(site)
+            policy.tape_opened(stream.thread, site)
         self._recording = True
         stream.thread.tapes.append(self)
         self._reopen()
@@ -118,7 +121,7 @@ class GradientTape(Recorder):
         if len(stream.thread.tapes) > 1:
             catch_up()
         self._recording = False
-        stream.thread.tapes.remove(self)
+        leave(self)
         self._close()
 
     def note_read(self, variable: Variable, tensor: Tensor) -> None:
@@ -206,12 +209,13 @@ class GradientTape(Recorder):
                     s.dtype,
                 )
         seeds = None if output_gradients is None else _seeds(targets, nest.flatten(output_gradients))
-        if self._recording:
-            if self._persistent:
-                _log.debug("GradientTape.gradient is called inside the tape's own context: the gradient is recorded.")
-            else:
-                self._pause()
-        grads = backward(record, targets, seeds, flat)
+        with following(self, record, self._skipped, self._watch_accessed_variables):
+            if self._recording:
+                if self._persistent:
+                    _log.debug("GradientTape.gradient is called inside the tape's own context, and is recorded.")
+                else:
+                    self._pause()
+            grads = backward(record, targets, seeds, flat)
         if record.gaps:
             note_missing(self, targets)
         if unconnected_gradients == "zero":
@@ -291,11 +295,12 @@ class GradientTape(Recorder):
             raise RuntimeError(
                 "A non-persistent GradientTape can only be used to compute one set of gradients (or jacobians)"
             )
-        if self._recording and not self._persistent:
-            self._pause()
-        found = jacobians(
-            record, _target(target), sources, batched=batched, use_pfor=use_pfor, parallel_iterations=parallel
-        )
+        with following(self, record, self._skipped, self._watch_accessed_variables):
+            if self._recording and not self._persistent:
+                self._pause()
+            found = jacobians(
+                record, _target(target), sources, batched=batched, use_pfor=use_pfor, parallel_iterations=parallel
+            )
         if not self._persistent:
             self._use_up(record, sources)
         return found
@@ -381,6 +386,17 @@ class GradientTape(Recorder):
         """
         if not self._recording:
             raise RuntimeError("Tape is not recording.")
+        if self not in stream.thread.tapes:
+            # A body is being captured, and the tape was opened outside.
+            trace = stream.current()
+            first = trace.node.depth
+            self._recording = False
+            try:
+                yield
+            finally:
+                self._recording = True
+                self._skipped.append((trace, first, trace.node.depth))
+            return
         self._pause()
         try:
             yield

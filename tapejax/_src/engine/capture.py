@@ -11,6 +11,7 @@ from tapejax._src.engine import stream
 from tapejax._src.engine.aval import Aval, ScalarKind
 from tapejax._src.engine.graph import Graph, Node, path
 from tapejax._src.engine.op import NO_STATIC, Op
+from tapejax._src.engine.policy import Event
 
 __all__ = ["Capture", "Captured", "Reads", "SymbolicValueError", "capture", "lifted", "read_as"]
 
@@ -74,8 +75,8 @@ class Capture(stream.Trace):
             raise SymbolicValueError("strings live on the host")
         return super()._add_input(t)
 
-    def flush(self, reason: str) -> None:
-        raise SymbolicValueError(f"a captured graph has no values yet ({reason})")
+    def flush(self, event: Event) -> None:
+        raise SymbolicValueError(f"a captured graph has no values yet ({event.value})")
 
     def resolve(self, t: Any) -> None:
         if stream.thread.trace is self or self in stream.thread.below:
@@ -95,6 +96,8 @@ class Reads:
 
     def __init__(self) -> None:
         self.variables: dict[int, Any] = {}
+        # By ids: a variable and the tensor that it had. Gradients inside the code need them.
+        self.tensors: dict[tuple[int, int], tuple[Any, Any]] = {}
 
     def begin(self, trace: Any) -> None:
         """Needs nothing of a trace."""
@@ -102,6 +105,7 @@ class Reads:
     def note_read(self, variable: Any, tensor: Any) -> None:
         """A trainable variable was read."""
         self.variables.setdefault(id(variable), variable)
+        self.tensors.setdefault((id(variable), id(tensor)), (variable, tensor))
 
 
 class Captured:
