@@ -14,7 +14,7 @@ from support.resident import KNOWN, MB, resident
 from support.rules import compiled_by, fails_if_negative, scale
 
 import tapejax as tf
-from tapejax._src.engine import stream, trie
+from tapejax._src.engine import policy, stream, trie
 from tapejax._src.engine.aval import aval
 from tapejax._src.engine.op import NO_STATIC, Op
 
@@ -56,7 +56,7 @@ def test_rule_5_shapes_that_never_repeat_are_pruned(monkeypatch):
 
 
 def test_rule_5_a_loop_that_never_reads_is_cut(monkeypatch):
-    monkeypatch.setattr(stream, "_length_limit", 500)
+    monkeypatch.setattr(policy, "length_limit", 500)
     x = tf.constant(0.0)
     for _ in range(1300):
         x = x + 1.0

@@ -8,7 +8,7 @@ import numpy as np
 
 from tapejax._src.core import dtypes
 from tapejax._src.core.tensor import Tensor, from_value
-from tapejax._src.engine import stream, trie
+from tapejax._src.engine import policy, stream, trie
 from tapejax._src.engine.aval import scalar_kind
 
 __all__ = [
@@ -102,7 +102,7 @@ def to_tensor(value: Any, dtype: np.dtype | None = None, hint: np.dtype | None =
             return to_tensor(value, dtype)
     array = _to_numpy(value, dtype, hint)
     if isinstance(value, np.ndarray) and value.ndim:
-        stream.host_array_entered(lambda: _site(array))
+        policy.host_array_entered(stream.thread, lambda: _site(array))
     return from_value(array)
 
 

@@ -12,7 +12,7 @@ from tapejax._src.core.errors import UnsupportedError
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor, is_symbolic
 from tapejax._src.core.variable import Variable
-from tapejax._src.engine import stream
+from tapejax._src.engine import policy, stream
 
 __all__: list[str] = []
 
@@ -129,10 +129,10 @@ def device(device_name: Any) -> Iterator[None]:
         raise UnsupportedError(
             f"tf.device({device_name!r})", f"JAX sees {jax.devices()}", "Name one of these."
         ) from None
-    stream.sync("the device changed")
+    policy.happened(stream.thread, policy.Event.DEVICE_CHANGED)
     with jax.default_device(found):
         yield
-        stream.sync("the device changed")
+        policy.happened(stream.thread, policy.Event.DEVICE_CHANGED)
 
 
 @public("no_op")

@@ -14,7 +14,7 @@ from tapejax._src.core.convert import identity, register_conversion, to_tensor
 from tapejax._src.core.operators import Operators
 from tapejax._src.core.shape import TensorShape, known
 from tapejax._src.core.tensor import Reference, Tensor, from_value, is_symbolic
-from tapejax._src.engine import stream, trie
+from tapejax._src.engine import policy, stream, trie
 from tapejax._src.engine.capture import lifted
 from tapejax._src.engine.interrupts import spare
 from tapejax._src.engine.op import NO_STATIC, Op
@@ -143,21 +143,13 @@ class Variable(Operators):
     def _read(self) -> Tensor:
         """The current tensor, for use as an op's input.
 
-        The read may first run the pending program. Reading a trainable variable that this program updated, or
-        reading one twice without a tape, usually means that a training loop has started its next iteration.
+        The read may first run the pending program; see `engine.policy`.
         """
         tensor = self._tensor
         if tensor._value is None and getattr(tensor._trace, "symbolic", False):
             tensor = self._settled()
         if self._trainable:
-            trace = stream.thread.trace
-            if tensor._value is None:
-                if tensor._trace is trace and not trace.symbolic:
-                    trace.flush("a variable updated in this program was read")
-            elif not stream.thread.tapes and not trace.symbolic:
-                if self._untaped is trace:
-                    trace.flush("a variable was read twice outside tapes")
-                self._untaped = stream.thread.trace
+            policy.variable_read(stream.thread, self, tensor)
             for tape in stream.thread.tapes:
                 tape.note_read(self, tensor)
         return tensor
@@ -376,7 +368,12 @@ class Variable(Operators):
         return copy
 
     def __reduce__(self) -> Any:
-        return Variable, (self.numpy(), self._trainable, True, None, self._name)
+        # A function, not the class, whose name may be TensorFlow's at the time (see `compat.identity`).
+        return _unpickled, (self.numpy(), self._trainable, self._name)
+
+
+def _unpickled(value: Any, trainable: bool, name: str) -> "Variable":
+    return Variable(value, trainable, name=name)
 
 
 def _exclusive() -> Any:

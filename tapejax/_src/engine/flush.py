@@ -3,7 +3,6 @@
 The thresholds of the tiers live here.
 """
 
-import sys
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -13,6 +12,8 @@ import numpy as np
 from tapejax._src.engine import explain, trie
 from tapejax._src.engine.graph import Node, path
 from tapejax._src.engine.interrupts import finish, raised_by_handler, restore_x64
+from tapejax._src.engine.ownership import donatable
+from tapejax._src.engine.policy import RULES, Event, Mode
 from tapejax._src.engine.program import OpError, Program, is_concrete, run_op_by_op
 
 __all__ = ["forget_families", "run_pending", "set_error_translator"]
@@ -41,12 +42,12 @@ def set_error_translator(translate: Callable[[Exception, str], Exception]) -> No
     _translate = translate
 
 
-def run_pending(trace: Any, reason: str, only: Any = None) -> None:
+def run_pending(trace: Any, event: Event, only: Any = None) -> None:
     """Computes what is pending in `trace` and hands the values to its tensors and tapes.
 
     Args:
       trace: the trace. Its lock is held.
-      reason: for `explain`.
+      event: what causes the flush, for `explain`.
       only: compute just this tensor and leave the trace as it is (for another thread).
     """
     node = trace.node
@@ -68,7 +69,7 @@ def run_pending(trace: Any, reason: str, only: Any = None) -> None:
         # Nobody holds a result any more (weights drawn and then overwritten, say): nothing to compute.
         trace.done = only is None
         return
-    explain.stats.note_flush(reason, node.depth - len(trace.inputs))
+    explain.stats.note_flush(event.value, node.depth - len(trace.inputs))
     run = _Run()
 
     def store() -> None:
@@ -81,7 +82,7 @@ def run_pending(trace: Any, reason: str, only: Any = None) -> None:
 
     x64 = jax.config.jax_enable_x64
     try:
-        _run(trace, node, slots, reason, only is None, run)
+        _run(trace, node, slots, event, only is None, run)
         finish(store)
     except OpError as failure:
         if only is not None:
@@ -144,7 +145,7 @@ def _settle(tensors: list[Any], values: dict[int, Any]) -> None:
             t._value = value
 
 
-def _run(trace: Any, node: Node, slots: tuple[int, ...], reason: str, may_donate: bool, run: _Run) -> None:
+def _run(trace: Any, node: Node, slots: tuple[int, ...], event: Event, may_donate: bool, run: _Run) -> None:
     """Runs the pending program, compiled or op by op, and leaves its results in `run`."""
     arrays = [t._value for t in trace.inputs]
     if trace.immediate:
@@ -155,10 +156,10 @@ def _run(trace: Any, node: Node, slots: tuple[int, ...], reason: str, may_donate
     if node.acts and not may_donate:
         run.known = _run_beside(node, arrays, trace.scalars, slots)
         return
-    donated = _donatable(trace, node) if may_donate and not node.may_fail else ()
+    donated = donatable(trace, node) if may_donate and not node.may_fail else ()
     program = _find(node, slots, donated)
     if program is None:
-        if _worth_compiling(node, reason):
+        if _worth_compiling(node, event):
             program = _compile(node, slots, donated, trace.scalars)
         else:
             node.seen += 1
@@ -223,9 +224,9 @@ def _compile(node: Node, slots: tuple[int, ...], donated: tuple[int, ...], scala
     return program
 
 
-def _worth_compiling(node: Node, reason: str) -> bool:
+def _worth_compiling(node: Node, event: Event) -> bool:
     """Whether a program that has no executable yet gets one, or runs op by op this time."""
-    if reason in ("length cap", "op-by-op mode"):
+    if RULES[event].mode is Mode.OP_BY_OP:
         return False
     if node.seen or node.programs:
         return True
@@ -239,42 +240,3 @@ def _worth_compiling(node: Node, reason: str) -> bool:
 def forget_families() -> None:
     """Starts anew to count the programs that were seen once."""
     _families.clear()
-
-
-def _donatable(trace: Any, node: Node) -> tuple[int, ...]:
-    """Positions of inputs that only an overwritten variable still holds."""
-    if not trace.assigned:
-        return ()
-    positions = node.memo.get("positions")
-    if positions is None:
-        slots = [n.slot for n in path(node) if n.op is None]
-        positions = node.memo["positions"] = {slot: i for i, slot in enumerate(slots)}
-    found = []
-    count = sys.getrefcount
-    for entry in trace.assigned.values():
-        slot = trace.entered.get(id(entry[1]))
-        # Holders of the old tensor: `trace.assigned` and `trace.inputs`; of its array: the tensor, and the list
-        # of arguments that the caller has just made.
-        if slot is not None and count(entry[1]) <= _SOLE_TENSOR and count(entry[1]._value) <= _SOLE_ARRAY:
-            found.append(positions[slot])
-    return tuple(found)
-
-
-def _refcounts_when_sole() -> tuple[int, int]:
-    """What `_donatable` counts when nobody else holds on; depends on the Python version, so it is measured."""
-
-    class Holder:
-        _value: Any = object()
-
-    holder = Holder()
-    holder._value = bytearray(1)
-    inputs = [holder]
-    entry = (None, holder)
-    arrays = [t._value for t in inputs]
-    del holder
-    found = sys.getrefcount(entry[1]), sys.getrefcount(entry[1]._value)
-    del arrays, inputs
-    return found
-
-
-_SOLE_TENSOR, _SOLE_ARRAY = _refcounts_when_sole()

@@ -7,17 +7,19 @@ and makes a pending tensor. No JAX call happens there once a program has been se
 import contextlib
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, Protocol
 
 import numpy as np
 
-from tapejax._src.engine import explain, trie
+from tapejax._src.engine import explain, policy, trie
 from tapejax._src.engine.aval import Aval
 from tapejax._src.engine.flush import run_pending
 from tapejax._src.engine.graph import Node, path
 from tapejax._src.engine.op import Op, Static
-from tapejax._src.engine.program import is_concrete, on_device, on_host
+from tapejax._src.engine.ownership import cells_lock, use_host_array
+from tapejax._src.engine.policy import Event
+from tapejax._src.engine.program import is_concrete, on_host
 
 __all__ = [
     "HostOnlyError",
@@ -25,24 +27,27 @@ __all__ = [
     "Trace",
     "Watcher",
     "assign",
+    "cells_lock",
     "current",
     "host",
     "record",
     "set_tensor_type",
     "sync",
     "thread",
+    "use_host_array",
 ]
-
-# A program longer than this is cut and runs op by op: no training step is that long, a loop that never reads a
-# value is. In op-by-op mode (TAPEJAX_EAGER=1) the limit is 0.
-LENGTH_CAP: Final = 20_000
 
 
 class Lazy:
     """The engine's part of a tensor.
 
-    Pending while `_value` is None: then it is the value at `_slot` of `_trace`. Concrete otherwise; `_trace` and
-    `_slot` then say where it came from, if anywhere. `_value` is a NumPy array, a JAX array, or a JAX tracer.
+    Attributes:
+      _value: a NumPy array, a JAX array or a JAX tracer, or None while the tensor is pending.
+      _trace: the trace that computes the tensor, or computed it; None if there is none.
+      _slot: the number of the tensor's value in that trace.
+      _mark: another name of the same field, for a tensor without a trace: see `engine.ownership`. The two share one
+        field because a tensor never needs both, and recording an op must write as little as possible.
+      aval: its shape and dtype.
     """
 
     __slots__ = ("__weakref__", "_slot", "_trace", "_value", "aval")
@@ -51,6 +56,10 @@ class Lazy:
     _trace: "Trace | None"
     _slot: int
     aval: Aval
+    _mark: int
+
+
+Lazy._mark = Lazy._slot
 
 
 class Cell(Protocol):
@@ -174,14 +183,14 @@ class Trace:
         if cell._tensor._value is not None:  # a pending one is no value to go back to, and must not be kept alive
             self.assigned[id(cell)] = (cell, cell._tensor)
 
-    def flush(self, reason: str) -> None:
+    def flush(self, event: Event) -> None:
         """Runs what is pending. On an error every tensor and variable keeps, or gets back, its value."""
         self._await_inputs()
         with self.lock:
             if self.done:
                 return
             renew(self)
-            run_pending(self, reason)
+            run_pending(self, event)
             self.inputs, self.entered, self.scalars, self.refs = [], {}, [], []
             self.assigned, self.watchers, self.sites = {}, [], set()
             self.customs = {}
@@ -204,28 +213,19 @@ class Trace:
                 raise RuntimeError("a Python function in a program read a value that is computed from its own result")
             self.beside += 1
             try:
-                run_pending(self, "a value was read by a Python function in a program", only=t)
+                run_pending(self, Event.VALUE_READ_IN_CALLBACK, only=t)
             finally:
                 self.beside -= 1
         elif self.owner == threading.get_ident():
-            self.flush("a value was read")
+            self.flush(Event.VALUE_READ)
         else:
             self._await_inputs()
             with self.lock:
                 if t._value is None and not self.done:
                     # Another thread's recording goes on: compute this one value beside it.
-                    run_pending(self, "a value was read by another thread", only=t)
+                    run_pending(self, Event.VALUE_READ_BY_OTHER_THREAD, only=t)
         if t._value is None:
             raise self.error or RuntimeError("this tensor's value was lost")
-
-
-def use_host_array(t: Any) -> None:
-    """A program uses a tensor that holds a host array; from the second one on the array lives on the device."""
-    if t._slot < 0:
-        t._value = on_device(t._value)
-        t._slot = 0
-    elif t._trace is None:
-        t._slot = -1
 
 
 class _Thread(threading.local):
@@ -244,8 +244,6 @@ class _Thread(threading.local):
 
 
 _threads = 0
-# Variables are shared: where several threads use tapejax, this is held while one reads and replaces a value.
-cells_lock: Final = threading.RLock()
 # Seconds to wait for another thread that holds it: a function that is captured may in turn wait for this thread.
 _PATIENCE: Final = 30.0
 thread = _Thread()
@@ -268,7 +266,6 @@ def several_threads() -> bool:
 
 
 _tensor_type: Any = Lazy
-_length_limit = LENGTH_CAP
 
 
 def set_tensor_type(cls: type) -> None:
@@ -279,14 +276,13 @@ def set_tensor_type(cls: type) -> None:
 
 def set_eager(on: bool) -> None:
     """Runs each op at once, by itself (True), or records (False)."""
-    global _length_limit
-    sync("the mode changed")
-    _length_limit = 0 if on else LENGTH_CAP
+    policy.happened(thread, Event.MODE_CHANGED)
+    policy.set_eager(on)
 
 
 def is_eager() -> bool:
     """Whether each op runs at once."""
-    return _length_limit == 0
+    return policy.length_limit == 0
 
 
 def current() -> Any:
@@ -346,8 +342,8 @@ def record(op: Op, static: Static, inputs: tuple[Any, ...]) -> Any:
     else:
         out = tuple(place(trace, child.slot + i, a) for i, a in enumerate(child.avals))
         trace.refs.extend(map(weakref.ref, out))
-    if child.depth > _length_limit and not trace.symbolic:
-        trace.flush("op-by-op mode" if _length_limit == 0 else "length cap")
+    if child.depth > policy.length_limit and not trace.symbolic:
+        policy.program_grew(trace)
     return out
 
 
@@ -373,7 +369,7 @@ def run_now(op: Op, static: Static, inputs: tuple[Any, ...]) -> Any:
         for tape in thread.tapes:
             tape.begin(trace)
         out = record(op, static, inputs)
-        trace.flush("inside a JAX transformation")
+        trace.flush(Event.OP_ON_TRACER)
     finally:
         _pop(depth)
     return out
@@ -450,10 +446,8 @@ def host(t: Any) -> np.ndarray:
 
 def assign(cell: Cell, tensor: Any) -> None:
     """Makes `tensor` the value of `cell`; undone if the program that computes it fails."""
+    policy.assigns(thread)
     trace = thread.trace
-    if trace.calls_python and not trace.symbolic:
-        trace.flush("a Python function that was called before an assignment")  # it must not see the new value
-        trace = thread.trace
     trace.assigning(cell)
     if cell._trainable:
         trace.updated = True
@@ -470,46 +464,9 @@ def called_back() -> Iterator[None]:
         thread.called_back -= 1
 
 
-def sync(reason: str = "sync") -> None:
+def sync() -> None:
     """Runs what this thread has pending."""
-    if not thread.trace.symbolic:
-        thread.trace.flush(reason)
-
-
-def tape_opens(site: Any) -> None:
-    """Flush rules where the outermost tape opens; `site` is the place in the user's code.
-
-    What is pending is forgotten if nobody holds any of it: weights that are drawn, then overwritten before the first
-    step, would otherwise make that step one of a kind. And a turn of a loop begins where its first tape opens after
-    an update: a step that records something before it reads a variable would otherwise be cut there, or not, depending
-    on whether its loss was read, and be compiled for each case.
-    """
-    trace = thread.trace
-    if trace.symbolic or trace.immediate:
-        return
-    if trace.node.depth > len(trace.inputs) and all(r() is None for r in trace.refs):
-        trace.flush("nothing pending was wanted")
-    elif trace.updated and trace.tape_site in (None, site):
-        sites = trace.sites
-        trace.flush("a tape opened after an update")
-        thread.trace.sites = sites  # a batch that has come in belongs to this turn: the next one begins with it
-    trace = thread.trace
-    trace.tape_site = trace.tape_site or site
-
-
-def host_array_entered(site: Callable[[], Any]) -> None:
-    """Flush rule: a host array enters where one has entered before in this program, and no tape is open.
-
-    That is the next turn of a loop over batches. `site` names the place in the user's code.
-    """
-    trace = thread.trace
-    if thread.tapes or trace.symbolic:
-        return
-    where = site()
-    if where in trace.sites:
-        trace.flush("a host array entered")
-        trace = thread.trace
-    trace.sites.add(where)
+    policy.happened(thread, Event.SYNC)
 
 
 explain.provide_sizes(trie.sizes)

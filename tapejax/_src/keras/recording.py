@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from tapejax._src.engine import stream
+from tapejax._src.engine import policy, stream
 from tapejax._src.engine.aval import ScalarKind, scalar_kind
 from tapejax._src.engine.op import Inferred, Op, Static, static
 from tapejax._src.engine.stream import isolated, record
@@ -25,7 +25,7 @@ __all__ = [
     "float32_input",
     "float64_input",
     "isolated",
-    "open_tapes",
+    "fuses_activations",
     "record",
     "static",
     "value_of",
@@ -52,9 +52,9 @@ def float64_input(number: Any) -> tuple[float, ScalarKind]:
     return float(number), _F64
 
 
-def open_tapes() -> int:
-    """How many gradient tapes record in this thread."""
-    return len(stream.thread.tapes)
+def fuses_activations() -> bool:
+    """Whether a layer should record its activation as part of its product; see `engine.policy`."""
+    return policy.fuses_activations(stream.thread)
 
 
 def value_of(tensor: Any) -> Any:

@@ -5,7 +5,6 @@ the references to it, and to put the new array into the same tensor. A training 
 in `jax.jit` itself.
 """
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -13,9 +12,9 @@ from typing import Any, Final
 import jax
 import numpy as np
 
-from tapejax._src.core.tensor import Tensor, from_value
+from tapejax._src.core.tensor import Tensor
 from tapejax._src.core.translation import translate
-from tapejax._src.engine import explain, stream
+from tapejax._src.engine import explain, ownership, policy, stream
 from tapejax._src.engine.aval import Aval
 from tapejax._src.engine.compiler import jit
 from tapejax._src.engine.graph import Node
@@ -74,9 +73,7 @@ class Direct:
         numbers: Sequence[int],
     ) -> list[Tensor]:
         """Runs the program, gives the variables `written` their new values, and returns the results."""
-        trace = stream.thread.trace
-        if trace.node.depth:
-            trace.flush("a captured function ran")
+        policy.function_runs(stream.thread)
         if stream.several_threads() and written:
             with stream.exclusive():
                 return self._run(tensors, cells, written, constants, numbers, True)
@@ -110,7 +107,7 @@ class Direct:
         if _HOST in kinds:
             for i, t in enumerate(tensors):
                 if type(t._value) is _HOST:
-                    stream.use_host_array(t)
+                    ownership.use_host_array(t)
                     args[i] = t._value
         if numbers:
             args.append(np.array(numbers, np.int64))
@@ -128,7 +125,7 @@ class Direct:
                 # The program has run and overwritten the old arrays: its results are stored, whatever comes.
                 finish(lambda: self._store(box[-1], held, written, filled) and None)
             else:
-                _Flight.end([t for t in held if t._trace is _FLIGHT], self._hidden(held, args))
+                ownership.give_back([t for t in held if ownership.is_taken(t)], self._hidden(held, args))
             if from_handler or isinstance(error, (TypeError, ValueError)):
                 raise
             raise translate(error, f"[Op:{self._name}]") from error
@@ -140,18 +137,12 @@ class Direct:
           Whether the new arrays may be put into the same tensors, because only the variables hold these.
         """
         if shared:
-            count = self._take_off(held, args)
-            return 0 < count == len(held) and all(t._slot == _FILLABLE for t in held)
-        filled = bool(held)
-        for t in held:
-            if t._slot != _FILLABLE or _count(t) > _TENSOR or _count(t._value) > _ARRAY:
-                filled = False
-                break
+            count = ownership.take_arrays(held, args, self._n_given)
+            return 0 < count == len(held) and all(t._mark == ownership.FILLABLE for t in held)
+        filled = ownership.is_fillable(held)
         if not filled:
-            for i in range(len(held)):
-                t = held[i]
-                if (_count(t) > _TENSOR or _count(t._value) > _ARRAY) and type(t._value) is not _HOST:
-                    args[self._n_given + i] = copied(t._value)
+            for i in ownership.shared(held):
+                args[self._n_given + i] = copied(held[i]._value)
         return filled
 
     def _call(self, args: list[Any], box: list[Any]) -> Sequence[Any]:
@@ -184,8 +175,8 @@ class Direct:
                 t._trace = None
         else:
             for i in range(n):
-                if held[i]._trace is _FLIGHT:
-                    _Flight.end([held[i]], [outs[i]])
+                if ownership.is_taken(held[i]):
+                    ownership.give_back([held[i]], [outs[i]])
                 written[i]._tensor = _tensor(outs[i], self._written[i])
         for i in range(n, total):
             written[i]._tensor = _tensor(outs[i], self._written[i])
@@ -193,90 +184,14 @@ class Direct:
         return [_tensor(outs[total + i], results[i]) for i in range(len(results))]
 
     def _hidden(self, held: list[Tensor], args: list[Any]) -> list[Any]:
-        """The arrays that `_take_off` took out of their tensors."""
-        return [args[self._n_given + i] for i, t in enumerate(held) if t._trace is _FLIGHT]
-
-    def _take_off(self, held: list[Tensor], args: list[Any]) -> int:
-        """Takes the arrays that will be overwritten out of their tensors, and copies the arrays that are shared.
-
-        This is needed if other threads may read the variables. The arrays are taken out before their references are
-        counted, because a reader could take one in between.
-
-        Returns:
-          How many arrays are taken out.
-        """
-        _Flight.begin(held)
-        flying = 0
-        for i, t in enumerate(held):
-            at = self._n_given + i
-            alone = _count(t) <= _TENSOR and _count(args[at]) <= _ARRAY - 1 and type(args[at]) is not _HOST
-            if alone:
-                flying += 1
-                continue
-            _Flight.end([t], [args[at]])
-            if type(args[at]) is not _HOST:
-                args[at] = copied(args[at])
-        return flying
-
-
-class _Flight:
-    """Takes the place of the trace in tensors whose arrays a running program overwrites. It makes readers wait."""
-
-    symbolic = False
-
-    @classmethod
-    def begin(cls, tensors: Sequence[Tensor]) -> None:
-        """Takes the arrays out of tensors, so that other threads cannot read them."""
-        for t in tensors:
-            t._trace = _FLIGHT  # type: ignore[assignment]
-            t._value = None
-
-    @classmethod
-    def end(cls, tensors: Sequence[Tensor], values: Sequence[Any]) -> None:
-        """Gives the tensors values again."""
-        for t, value in zip(tensors, values, strict=False):
-            t._value = value
-            t._trace = None
-
-    def resolve(self, t: Tensor) -> None:
-        """Waits until `t` has a value."""
-        with stream.cells_lock:
-            pass
-
-
-_FLIGHT: Final = _Flight()
-# The value of `Tensor._slot` for tensors that were made by a `Direct` and belong to no trace. A later call may put its
-# new array into such a tensor.
-_FILLABLE: Final = -2
-_count: Final = sys.getrefcount
+        """The arrays that `take_arrays` took out of their tensors."""
+        return [args[self._n_given + i] for i, t in enumerate(held) if ownership.is_taken(t)]
 
 
 def _tensor(value: Any, aval: Aval) -> Tensor:
     out = Tensor.__new__(Tensor)
     out._value = value
     out._trace = None
-    out._slot = _FILLABLE
+    out._mark = ownership.FILLABLE
     out.aval = aval
     return out
-
-
-def _counts_when_sole() -> tuple[int, int]:
-    """The reference counts of a tensor and of its array, as seen in `Direct._run`, if only a variable holds them.
-
-    They are measured in code of the same form, because Python's reference counts include temporary references.
-    """
-
-    class Cell:
-        _tensor: Any = None
-
-    cell = Cell()
-    cell._tensor = from_value(np.zeros(()))
-    held = [c._tensor for c in [cell]]
-    args: list[Any] = []
-    args += [t._value for t in held]
-    for t in held:
-        return _count(t), _count(t._value)
-    raise AssertionError
-
-
-_TENSOR, _ARRAY = _counts_when_sole()

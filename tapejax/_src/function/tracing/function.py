@@ -16,7 +16,7 @@ from tapejax._src.core.errors import UnsupportedError
 from tapejax._src.core.public import public
 from tapejax._src.core.specs import TensorSpec
 from tapejax._src.core.tensor import Tensor
-from tapejax._src.engine import stream, trie
+from tapejax._src.engine import policy, stream, trie
 from tapejax._src.engine.aval import aval
 from tapejax._src.engine.capture import Captured, SymbolicValueError, capture
 from tapejax._src.function.tracing.concrete import ConcreteFunction, Returned
@@ -199,8 +199,7 @@ class Function:
         with _tracing:
             if key in self._traces:  # captured by another thread meanwhile
                 return self._traces[key]
-            if not stream.current().symbolic:
-                stream.sync("a function is captured")
+            policy.happened(stream.thread, policy.Event.FUNCTION_CAPTURED)
             try:
                 found = self._capture(given)
             except SymbolicValueError as error:

@@ -12,7 +12,7 @@ from jax import lax
 from tapejax._src.core import convert, errors
 from tapejax._src.keras import activations, backend, initializers, keras2
 from tapejax._src.keras.layers.layer import KerasTensor, Layer
-from tapejax._src.keras.recording import Op, open_tapes, record, static
+from tapejax._src.keras.recording import Op, fuses_activations, record, static
 from tapejax._src.ops.array.gathering import gather
 from tapejax._src.ops.random import draws as random
 
@@ -181,9 +181,7 @@ class Dense(Layer):
             )
         fused = _FUSED.get(self.activation)
         inputs = (x, self.kernel._read()) if self.bias is None else (x, self.kernel._read(), self.bias._read())
-        # Under nested tapes the activation is an op of its own. Two gradients that reach the product's output are then
-        # added first and go through the product's vjp once, instead of once each.
-        if fused is not None and open_tapes() < 2:
+        if fused is not None and fuses_activations():
             return record(_DENSE, fused, inputs)
         out = record(_DENSE, _FUSED[None], inputs)
         if self.activation is activations.linear:
