@@ -1,4 +1,4 @@
-"""The examples in all docstrings, and in README's section on autodiff."""
+"""The examples in all docstrings. Those of the pages, README's former ones too, are checked by tests/test_docs.py."""
 
 import doctest
 import importlib
@@ -11,7 +11,6 @@ import pytest
 import tapejax
 
 _ROOT = Path(tapejax.__file__).parents[1]
-_README = _ROOT / "README.md"
 _MODULES = [
     ".".join(path.relative_to(_ROOT).with_suffix("").parts).removesuffix(".__init__")
     for path in sorted((_ROOT / "tapejax").rglob("*.py"))
@@ -20,15 +19,6 @@ _MODULES = [
 
 # They install tapejax as TensorFlow, which other tests have imported.
 _ALONE = ["tapejax._src.compat.aliases"]
-
-
-@pytest.mark.skipif(not _README.exists(), reason="installed without its README")
-def test_readme():
-    section = _README.read_text().partition("## Autodiff\n")[2].partition("\n## ")[0]
-    examples = doctest.DocTestParser().get_doctest(section, {}, "README", str(_README), 0)
-    assert len(examples.examples) > 10
-    results = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(examples)
-    assert results.failed == 0
 
 
 def test_there_are_examples():

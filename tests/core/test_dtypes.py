@@ -11,7 +11,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from tapejax import dtypes
+from tapejax._src.core import dtypes
 
 NAMES = [name for name in dtypes.__all__ if isinstance(getattr(dtypes, name), dtypes.DType)]
 

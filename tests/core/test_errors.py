@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tapejax import errors
+from tapejax._src.core import errors
 
 CODED = [
     value for value in vars(errors).values()
