@@ -118,7 +118,7 @@ NAMESPACES: dict[str, tuple[str, dict[str, str]]] = {
     "keras.activations": ("``tf.keras.activations``.", {"keras.activations": "*"}),
     "keras.backend": (
         "``tf.keras.backend``: what of it is public.",
-        {"keras.backend": "cast clear_session epsilon floatx get_uid"},
+        {"keras.backend": "cast clear_session epsilon floatx get_uid", "keras.layers.layer": "is_keras_tensor"},
     ),
     "keras.initializers": ("``tf.keras.initializers``: starting values of weights.", {"keras.initializers": "*"}),
     "keras.layers": (

@@ -7,4 +7,5 @@ from tapejax._src import lazy
 
 __getattr__, __dir__, __all__ = lazy.attach(__name__, {
     "keras.backend": "cast clear_session epsilon floatx get_uid",
+    "keras.layers.layer": "is_keras_tensor",
 })

@@ -8,3 +8,6 @@ from tapejax._src.keras.backend import (
     floatx as floatx,
     get_uid as get_uid,
 )
+from tapejax._src.keras.layers.layer import (
+    is_keras_tensor as is_keras_tensor,
+)

@@ -46,6 +46,10 @@ class ModuleAlias(MetaPathFinder, Loader):
         """Whether the alias is in effect."""
         return self in sys.meta_path
 
+    @property
+    def _is_tensorflow(self) -> bool:
+        return self.roots.get("tensorflow") == _PACKAGE
+
     def install(self) -> "ModuleAlias":
         """Puts the alias before every other way of importing. A second call changes nothing.
 
@@ -67,6 +71,10 @@ class ModuleAlias(MetaPathFinder, Loader):
                     f"the first `import {root}`."
                 )
         sys.meta_path.insert(0, self)
+        if self._is_tensorflow:
+            from tapejax._src.compat import identity  # only here, to keep `import tapejax` short
+
+            identity.answer_as_tensorflow()
         return self
 
     def uninstall(self) -> None:
@@ -77,6 +85,10 @@ class ModuleAlias(MetaPathFinder, Loader):
         if not self.installed:
             return
         sys.meta_path.remove(self)
+        if self._is_tensorflow:
+            from tapejax._src.compat import identity
+
+            identity.answer_as_tapejax()
         names = [name for name in sys.modules if name.partition(".")[0] in self.roots]
         for name in names:
             self._detach(*name.rpartition(".")[::2])

@@ -271,7 +271,12 @@ class TensorShape:
         return "<unknown>" if self._dims is None else str(self._dims)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return TensorShape, (self._dims,)
+        # A function, not the class, whose name may be TensorFlow's at the time (see `compat.identity`).
+        return _unpickled, (self._dims,)
+
+
+def _unpickled(dims: Any) -> "TensorShape":
+    return TensorShape(dims)
 
 
 def _size(value: Any) -> int | None:

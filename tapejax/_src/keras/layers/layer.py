@@ -20,7 +20,7 @@ from tapejax._src.keras import backend, initializers, keras2
 from tapejax._src.keras.backend import Weight
 from tapejax._src.keras.recording import isolated
 
-__all__ = ["KerasTensor", "Layer"]
+__all__ = ["KerasTensor", "is_keras_tensor", "Layer"]
 
 
 class _Running(threading.local):
@@ -49,6 +49,20 @@ class KerasTensor:
 
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+
+
+def is_keras_tensor(x: Any) -> bool:
+    """Whether a value is what `tf.keras.Input` returns, rather than a tensor that has a value.
+
+    Args:
+      x: any value.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/keras/backend/is_keras_tensor
+
+    >>> is_keras_tensor(KerasTensor((None, 2))), is_keras_tensor(1.0)
+    (True, False)
+    """
+    return isinstance(x, KerasTensor)
 
 
 class Layer:
