@@ -86,10 +86,10 @@ class Op:
       differentiable: False for ops without a gradient in TensorFlow (floor, argmax): tapes see None.
       host: the same function on NumPy arrays, for small integer work (shapes, indices) that must not cost
         a device program. Gets the same arguments as `fn`.
-      may_fail: it calls back to Python. Programs with it overwrite no buffers and are waited for, so that a failure
-        loses nothing and is laid at the right door.
-      flat: TensorFlow's second derivative is zeros, not None, though the gradient is piecewise constant (relu).
-      acts: it does something besides returning values (prints): it always runs, wanted or not. What may fail acts.
+      may_fail: the op calls a Python function, which may raise. A program with such an op overwrites no buffers, so
+        that an error loses no values. The flush waits for the program, so that the error is raised by this flush.
+      acts: the op has a side effect, such as printing. It runs even if nobody holds its results. True if `may_fail` is.
+      flat: the gradient is piecewise constant (as of relu), and TensorFlow's second derivative is zeros, not None.
     """
 
     __slots__ = (
@@ -169,13 +169,13 @@ class Op:
 
 
 def _strong(x: Any) -> Array:
-    """A JAX array without weak type: how ops compose must not depend on where a program was cut."""
+    """A JAX array without weak type. Otherwise the dtypes of results would depend on where a program was cut."""
     x = jnp.asarray(x)
     return lax.convert_element_type(x, x.dtype) if x.weak_type else x
 
 
 class _Replay(threading.local):
-    """Whether ops are being traced that ran before, only for values that a gradient reads: what acts must not again."""
+    """Whether an op is traced again only to differentiate it. Its side effects must not happen a second time then."""
 
     on = False
 

@@ -167,10 +167,13 @@ class Program:
         self.compilations += 1
 
     def _distinct(self, inputs: Sequence[Any], outs: list[Any]) -> list[Any]:
-        """While the program is traced: the outputs but those gradients that are an input, or another one, as they are.
+        """Removes gradients that repeat an input or another gradient from the outputs. Called while JAX traces.
 
-        XLA would copy them; a sum's gradients are all its upstream one. Variables' values are no gradients, so their
-        buffers stay their own: shared, the next step could not overwrite them.
+        XLA would copy such an output. They are common: all gradients of a sum are the same upstream gradient. Only
+        gradients may share a buffer. If the new value of a variable shared one, the next step could not overwrite it.
+
+        Returns:
+          The outputs that the compiled program returns. `results` makes the full list from them.
         """
         gradients = {
             slot for node in self._graph.nodes if isinstance(node.op, VjpOp) for slot in range(node.slot, node.end)
@@ -190,7 +193,7 @@ class Program:
         return found
 
     def results(self, inputs: list[Any], outs: list[Any]) -> list[Any]:
-        """All outputs, of those that the compiled program returns: negative places are inputs'."""
+        """All outputs, made from those that the compiled program returns. Negative places are inputs, from the end."""
         places = self._places
         if places is None:
             return outs

@@ -98,11 +98,7 @@ class Direct:
             args += [t._value for t in constants]
         kinds = {*map(type, args)}
         if _ABSENT in kinds:
-            if stream.several_threads():
-                with stream.exclusive():
-                    pass  # waits for another thread that captures or runs a function which assigns a variable
-            for t in (*tensors, *(c._tensor for c in cells), *constants):
-                stream.realize(t)  # computes tensors that are pending, perhaps in another thread
+            _compute((*tensors, *(c._tensor for c in cells), *constants))
             return self._run(tensors, cells, written, constants, numbers, shared)
         if _HOST in kinds:
             for i, t in enumerate(tensors):
@@ -125,7 +121,7 @@ class Direct:
                 # The program has run and overwritten the old arrays: its results are stored, whatever comes.
                 finish(lambda: self._store(box[-1], held, written, filled) and None)
             else:
-                ownership.give_back([t for t in held if ownership.is_taken(t)], self._hidden(held, args))
+                self._restore(held, args)
             if from_handler or isinstance(error, (TypeError, ValueError)):
                 raise
             raise translate(error, f"[Op:{self._name}]") from error
@@ -183,9 +179,20 @@ class Direct:
         results = self._results
         return [_tensor(outs[total + i], results[i]) for i in range(len(results))]
 
-    def _hidden(self, held: list[Tensor], args: list[Any]) -> list[Any]:
-        """The arrays that `take_arrays` took out of their tensors."""
-        return [args[self._n_given + i] for i, t in enumerate(held) if ownership.is_taken(t)]
+    def _restore(self, held: list[Tensor], args: list[Any]) -> None:
+        """Gives the tensors back the arrays that `ownership.take_arrays` took out of them."""
+        for i, t in enumerate(held):
+            if ownership.is_taken(t):
+                ownership.give_back([t], [args[self._n_given + i]])
+
+
+def _compute(tensors: Sequence[Tensor]) -> None:
+    """Computes tensors that are pending, perhaps in another thread."""
+    if stream.several_threads():
+        with stream.exclusive():
+            pass  # waits for another thread that captures or runs a function which assigns a variable
+    for t in tensors:
+        stream.realize(t)
 
 
 def _tensor(value: Any, aval: Aval) -> Tensor:
