@@ -142,80 +142,125 @@ def _plan_key(
 def _walk(
     record: Record, targets: list[Tensor], seeds: list[Tensor] | None, wanted: list[list[Tensor]]
 ) -> list[Tensor | Rows | None]:
-    tracked = set(record.tracked)
-    entries: list[Entry] = []
-    for segment in record.segments:
-        if segment.entries is None:
-            entries += record._sweep(segment, tracked)
-        else:
-            entries += segment.entries
-    cotangents: dict[Key, Any] = {}
-
-    def add(key: Key, value: Any) -> None:
-        held = cotangents.get(key)
-        cotangents[key] = value if held is None else _sum(held, value)
-
+    """Records the backward pass. Returns for each list of tensors in `wanted` the sum of their gradients."""
+    walk = _Walk(record)
     for i, target in enumerate(targets):
         key = record.key(target)
-        if target.aval.inexact and key in tracked:
-            add(key, ones_like(target) if seeds is None else seeds[i])
-    for entry in reversed(entries):
+        if target.aval.inexact and key in walk.tracked:
+            walk.add(key, ones_like(target) if seeds is None else seeds[i])
+    for entry in reversed(walk.entries):
+        walk.pull_back(entry)
+    return [walk.total(tensors) for tensors in wanted]
+
+
+class _Walk:
+    """One backward pass: the entries of a tape's record, and the cotangents that are known so far.
+
+    Args:
+      record: what the tape recorded.
+    """
+
+    def __init__(self, record: Record):
+        self._record = record
+        self.tracked = set(record.tracked)
+        self.entries: list[Entry] = []
+        for segment in record.segments:
+            if segment.entries is None:
+                self.entries += record._sweep(segment, self.tracked)
+            else:
+                self.entries += segment.entries
+        self._cotangents: dict[Key, Any] = {}
+
+    def add(self, key: Key, value: Any) -> None:
+        """Adds to the cotangent of a value."""
+        held = self._cotangents.get(key)
+        self._cotangents[key] = value if held is None else _sum(held, value)
+
+    def total(self, tensors: list[Tensor]) -> Any:
+        """The sum of the cotangents of some tensors, or None if no target depends on them."""
+        total: Any = None
+        for t in tensors:
+            part = self._cotangents.get(self._record.key(t))
+            if part is not None and t.aval.inexact:
+                total = part if total is None else _sum(total, part)
+        return total
+
+    def pull_back(self, entry: Entry) -> None:
+        """Adds to the cotangents of an op's inputs what comes from the op's outputs, by the rule that fits the op."""
+        cotangents, node = self._cotangents, entry.node
         given = tuple(k in cotangents for k in entry.outputs)
         if not any(given):
-            continue
-        node = entry.node
+            return
         if node.op in passes_on and type(cotangents[entry.outputs[0]]) is Rows:
-            add(entry.inputs[0], cotangents[entry.outputs[0]])
-            continue
+            self.add(entry.inputs[0], cotangents[entry.outputs[0]])
+            return
         cotangents.update({k: densified(cotangents[k]) for k in entry.outputs if k in cotangents})
         if entry.custom is not None:
-            grads = entry.custom([cotangents.get(k) for k in entry.outputs])
-            for key, grad in zip(entry.inputs, grads, strict=False):
-                if grad is not None and key in tracked:
-                    add(key, grad)
-            continue
-        avals = node.input_avals
-        wrt = tuple(i for i, (k, a) in enumerate(zip(entry.inputs, avals, strict=True)) if k in tracked and a.inexact)
-        if not wrt:
-            continue
-        if entry.wrt is not None and not set(wrt) <= set(entry.wrt):
+            self._by_custom_gradient(entry, entry.custom)
+            return
+        wrt = self._differentiated(entry)
+        if wrt and not self._by_rows(entry):
+            self._by_vjp(entry, wrt, given)
+
+    def _by_custom_gradient(self, entry: Entry, gradient: Any) -> None:
+        """The rule for an op whose gradient is a function of the user."""
+        grads = gradient([self._cotangents.get(k) for k in entry.outputs])
+        for key, grad in zip(entry.inputs, grads, strict=False):
+            if grad is not None and key in self.tracked:
+                self.add(key, grad)
+
+    def _differentiated(self, entry: Entry) -> tuple[int, ...]:
+        """Positions of the inputs whose gradients are needed."""
+        inputs = enumerate(zip(entry.inputs, entry.node.input_avals, strict=True))
+        wrt = tuple(i for i, (k, a) in inputs if k in self.tracked and a.inexact)
+        if wrt and entry.wrt is not None and not set(wrt) <= set(entry.wrt):
             raise RuntimeError(
                 "a tensor was watched after it had been used and a value had been read: its use cannot "
                 "be differentiated any more; watch it before it is used"
             )
+        return wrt
+
+    def _by_rows(self, entry: Entry) -> bool:
+        """The rule for look-ups, whose gradient is sparse. Returns whether it fits the op."""
+        node = entry.node
         assert node.op is not None
         rule = slice_rules.get(node.op)
-        rows = None if rule is None else rule(node.static, avals)
-        if rows is not None:
-            ids = entry.value(node.inputs[1], avals[1])
-            part = stream.record(rows, NO_STATIC, (cotangents[entry.outputs[0]], ids))
-            add(entry.inputs[0], Rows(avals[0].shape, [part]))
-            continue
-        inputs = [entry.value(slot, a) for slot, a in zip(node.inputs, avals, strict=True)]
-        cts = [cotangents[k] for k in entry.outputs if k in cotangents]
+        rows = None if rule is None else rule(node.static, node.input_avals)
+        if rows is None:
+            return False
+        ids = entry.value(node.inputs[1], node.input_avals[1])
+        part = stream.record(rows, NO_STATIC, (self._cotangents[entry.outputs[0]], ids))
+        self.add(entry.inputs[0], Rows(node.input_avals[0].shape, [part]))
+        return True
+
+    def _by_vjp(self, entry: Entry, wrt: tuple[int, ...], given: tuple[bool, ...]) -> None:
+        """The rule for all other ops: records the vjp op."""
+        node = entry.node
+        assert node.op is not None
+        inputs = [entry.value(slot, a) for slot, a in zip(node.inputs, node.input_avals, strict=True)]
+        cts = [self._cotangents[k] for k in entry.outputs if k in self._cotangents]
         if isinstance(node.op, VjpOp) or is_call(node.op):
-            # TensorFlow returns None where no path exists. For a function, it returns zeros if an input has a path to
-            # another result of the function.
-            full = tuple(a.inexact for a in node.avals) if is_call(node.op) else given
-            upstream = [a for a, g in zip(node.avals, full, strict=True) if g]
-            live = connected(node.op.vjp(wrt, full), node.static, (*avals, *upstream))
-            if isinstance(node.op, VjpOp) and node.op.base.flat:
-                for i in (i for i, c in zip(wrt, live, strict=True) if not c):
-                    add(entry.inputs[i], unread(avals[i]))
-            wrt = tuple(i for i, c in zip(wrt, live, strict=True) if c)
+            wrt = self._with_a_path(entry, wrt, given)
             if not wrt:
-                continue
+                return
         grads = stream.record(node.op.vjp(wrt, given), node.static, (*inputs, *cts))
         if node.op.may_fail and is_call(node.op):
             stream.current().calls_python = True
         for i, grad in zip(wrt, grads, strict=True):
-            add(entry.inputs[i], grad)
-    results: list[Tensor | Rows | None] = []
-    for tensors in wanted:
-        total: Any = None
-        for t in tensors:
-            part = cotangents.get(record.key(t))
-            if part is not None and t.aval.inexact:
-                total = part if total is None else _sum(total, part)
-        results.append(total)
-    return results
+            self.add(entry.inputs[i], grad)
+
+    def _with_a_path(self, entry: Entry, wrt: tuple[int, ...], given: tuple[bool, ...]) -> tuple[int, ...]:
+        """Those of the inputs `wrt` that the outputs depend on.
+
+        TensorFlow returns None where no path exists. For a function, it returns zeros if an input has a path to another
+        result of the function.
+        """
+        node = entry.node
+        assert node.op is not None
+        full = tuple(a.inexact for a in node.avals) if is_call(node.op) else given
+        upstream = [a for a, g in zip(node.avals, full, strict=True) if g]
+        live = connected(node.op.vjp(wrt, full), node.static, (*node.input_avals, *upstream))
+        if isinstance(node.op, VjpOp) and node.op.base.flat:
+            for i in (i for i, c in zip(wrt, live, strict=True) if not c):
+                self.add(entry.inputs[i], unread(node.input_avals[i]))
+        return tuple(i for i, c in zip(wrt, live, strict=True) if c)
