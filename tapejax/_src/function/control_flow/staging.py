@@ -5,7 +5,7 @@ same control flow again gives the same op, and equal programs are recognized as 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -316,6 +316,71 @@ def _maximum(maximum: Any) -> Any:
     return tensor if is_staged([tensor]) and (is_symbolic(tensor) or tensor._value is None) else max(int(tensor), 0)
 
 
+class _Sizes(NamedTuple):
+    """How many arrays of each kind the op of a loop has."""
+
+    state: int
+    variables: int
+    rows: int
+    invariants: int
+    kept: int
+    limits: int
+
+
+def _loop_function(
+    body: Any,
+    test: Any,
+    plan: Any,
+    among: int,
+    changed: tuple[bool, ...],
+    sizes: _Sizes,
+    length: int | None,
+    static_maximum: int | None,
+    reverse: bool,
+) -> Callable[..., tuple]:
+    """The JAX function of a loop's op. The op stays in a memo, so the function must keep no tensors alive."""
+    n, v, k, m, kept, limits = sizes
+
+    def step(turn: Any, state: tuple, xs: tuple, consts: tuple) -> tuple[tuple, tuple]:
+        """One iteration. `consts` holds the variables' values before the loop, the invariants and the numbers."""
+        values, carried = state[:n], state[n:]
+        inputs, parts = _feeds(plan, among, turn, carried, consts, v, m)
+        out = body([*values, *xs, *inputs[0]], parts[0])
+        new = iter(out[n + kept :])
+        carried = tuple(lax.stop_gradient(next(new)) if c else old for c, old in zip(changed, carried, strict=True))
+        return (*out[:n], *carried), tuple(out[n : n + kept])
+
+    def run(*arrays: Any) -> tuple:
+        state = (*arrays[:n], *map(lax.stop_gradient, arrays[n : n + v]))
+        consts = (*arrays[n : n + v], *arrays[n + v + k : n + v + k + m], *arrays[n + v + k + m + limits :])
+        if test is None:
+
+            def turn(carry: Any, x: Any) -> Any:
+                out, ys = step(carry[0], carry[1], x, consts)
+                return (carry[0] + jnp.int32(1), out), ys
+
+            (_, final), ys = lax.scan(
+                turn, (jnp.int32(0), state), tuple(arrays[n + v : n + v + k]), length, reverse=reverse
+            )
+            return (*final, *ys)
+        given = arrays[n + v + k + m : n + v + k + m + limits]
+
+        def going(turn: Any, state: tuple, consts: tuple) -> Any:
+            limit, consts = consts[: len(given)], consts[len(given) :]
+            inputs, parts = _feeds(plan, among, turn, state[n:], consts, v, m)
+            assert test is not None
+            (found,) = test([*state[:n], *inputs[1]], parts[1])
+            found = jnp.reshape(found, ())
+            if limit:
+                found &= turn < limit[0]
+            return found if static_maximum is None else found & (turn < static_maximum)
+
+        one = differentiable_while(going, lambda t, s, c: step(t, s, (), c[len(given) :])[0], static_maximum)
+        return one(state, (*given, *consts))
+
+    return run
+
+
 def _record_loop(
     name: str,
     regions: list[Region],
@@ -354,46 +419,8 @@ def _record_loop(
     memo = regions[0].captured.end.memo
     op = memo.get(key)
     if op is None:
-        # `run` must not use `wiring` or `regions` themselves: the op stays in the memo and must not keep tensors alive.
-        plan, among = wiring.plan, len(regions)
-
-        def step(turn: Any, state: tuple, xs: tuple, consts: tuple) -> tuple[tuple, tuple]:
-            """One iteration. `consts` holds the variables' values before the loop, the invariants and the numbers."""
-            values, carried = state[:n], state[n:]
-            inputs, parts = _feeds(plan, among, turn, carried, consts, v, m)
-            out = body([*values, *xs, *inputs[0]], parts[0])
-            new = iter(out[n + len(kept) :])
-            carried = tuple(lax.stop_gradient(next(new)) if c else old for c, old in zip(changed, carried, strict=True))
-            return (*out[:n], *carried), tuple(out[n : n + len(kept)])
-
-        def run(*arrays: Any) -> tuple:
-            state = (*arrays[:n], *map(lax.stop_gradient, arrays[n : n + v]))
-            consts = (*arrays[n : n + v], *arrays[n + v + k : n + v + k + m], *arrays[n + v + k + m + len(limits) :])
-            if test is None:
-
-                def turn(carry: Any, x: Any) -> Any:
-                    out, ys = step(carry[0], carry[1], x, consts)
-                    return (carry[0] + jnp.int32(1), out), ys
-
-                (_, final), ys = lax.scan(
-                    turn, (jnp.int32(0), state), tuple(arrays[n + v : n + v + k]), length, reverse=reverse
-                )
-                return (*final, *ys)
-            given = arrays[n + v + k + m : n + v + k + m + len(limits)]
-
-            def going(turn: Any, state: tuple, consts: tuple) -> Any:
-                limit, consts = consts[: len(given)], consts[len(given) :]
-                inputs, parts = _feeds(plan, among, turn, state[n:], consts, v, m)
-                assert test is not None
-                (found,) = test([*state[:n], *inputs[1]], parts[1])
-                found = jnp.reshape(found, ())
-                if limit:
-                    found &= turn < limit[0]
-                return found if static_maximum is None else found & (turn < static_maximum)
-
-            one = differentiable_while(going, lambda t, s, c: step(t, s, (), c[len(given) :])[0], static_maximum)
-            return one(state, (*given, *consts))
-
+        sizes = _Sizes(n, v, k, m, len(kept), len(limits))
+        run = _loop_function(body, test, wiring.plan, len(regions), changed, sizes, length, static_maximum, reverse)
         op = memo[key] = Op(name, run, **effects(regions))
     turns = length if length is not None else static_maximum or UNKNOWN_TURNS
     return stream.record(
