@@ -86,7 +86,6 @@ ROWS = [
     raises("InvalidArgumentError", lambda tf, x: tf.strided_slice(x, [5], [6], shrink_axis_mask=1)),
     lambda tf, x: tf.strided_slice(x, [0, 0, 0], [0, 0, 2], new_axis_mask=1).shape,
     lambda tf: tf.sequence_mask([1, 3, 0], 4),
-    lambda tf, g: g(lambda a, u: tf.tensor_scatter_nd_update(a, [[0], [0]], u), [1.0, 2.0], [3.0, 4.0]),
     raises("InvalidArgumentError", lambda tf, x: tf.gather(x, [], axis=0)),
     lambda tf, x: tf.gather(x, tf.constant([], tf.int32)),
     raises("InvalidArgumentError", lambda tf, x: tf.tensor_scatter_nd_update(x, [0], [9.0, 8, 7])),

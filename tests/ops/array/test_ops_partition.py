@@ -70,7 +70,6 @@ ROWS = [
     lambda tf: (tf.VariableAggregation.MEAN.value, tf.VariableSynchronization.ON_READ.name),
     lambda tf: tf.Variable(1.0, aggregation=tf.VariableAggregation.SUM).aggregation.name,
     lambda tf, g: g(lambda a: tf.dynamic_partition(a * a, [1, 0, 1], 2), [1.0, 2.0, 3.0]),
-    lambda tf, g: g(lambda a, c: tf.dynamic_stitch([[0, 1], [1]], [a * a, c]) * [2.0, 3.0], [1.0, 2.0], [3.0]),
     lambda tf, g: g(lambda a: tf.reverse_sequence(a, [2, 1], 1) * [[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0], [3.0, 4.0]]),
 ]
 

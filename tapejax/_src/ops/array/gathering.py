@@ -282,19 +282,10 @@ def boolean_mask(tensor: Any, mask: Any, axis: Any = None, name: str = "boolean_
 # Scattering.
 
 
-@jax.custom_jvp
 def _scatter_set(x: Any, indices: Any, updates: Any) -> Any:
+    # With a position given twice, only the update that is seen has a gradient. JAX derives that. TensorFlow's rule
+    # gives the gradient to both.
     return _at(x, indices).set(updates, mode="drop", wrap_negative_indices=False)
-
-
-@_scatter_set.defjvp
-def _scatter_set_jvp(primals: Any, tangents: Any) -> Any:
-    # TensorFlow's rule: with a position given twice, both updates get the gradient, though only one is seen.
-    x, indices, updates = primals
-    dx, _, du = tangents
-    mask = _at(jnp.ones(x.shape, bool), indices).set(False, mode="drop", wrap_negative_indices=False)
-    kept = jnp.where(mask, dx, jnp.zeros((), dx.dtype))
-    return _scatter_set(x, indices, updates), _add(kept, indices, du)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(3,))

@@ -1,11 +1,9 @@
 """Taking tensors apart and putting them together by index; reversing parts; reading bits as another dtype."""
 
-import functools
 import math
 import time
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -77,18 +75,12 @@ def _flat_rows(data: Array, axes: int):
     return data.reshape(math.prod(data.shape[:axes]), *data.shape[axes:])
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2))
 def _put(rows: Any, places: tuple[int, ...], size: int) -> Any:
+    # Of several rows for one place only the last is taken, so only it has a gradient. TensorFlow's rule gives one to
+    # all of them.
     last = {at: i for i, at in enumerate(places)}
     out = jnp.zeros((size, *rows.shape[1:]), rows.dtype)
     return out.at[np.array(list(last), int)].set(rows[np.array(list(last.values()), int)])
-
-
-@_put.defjvp
-def _put_jvp(places: tuple[int, ...], size: int, primals: Any, tangents: Any) -> Any:
-    # TensorFlow's rule: of rows for one place all get the gradient, though only the last is seen.
-    (rows,), (slope,) = primals, tangents
-    return _put(rows, places, size), jnp.zeros((size, *rows.shape[1:]), rows.dtype).at[np.array(places, int)].add(slope)
 
 
 @op(strings=True)
