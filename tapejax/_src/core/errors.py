@@ -133,7 +133,7 @@ class InvalidArgumentError(_CodedError):
 
     >>> raise InvalidArgumentError(None, None, "Incompatible shapes: [2] vs. [3]")
     Traceback (most recent call last):
-    tapejax._src.core.errors.InvalidArgumentError: Incompatible shapes: [2] vs. [3]
+    tapejax.errors.InvalidArgumentError: Incompatible shapes: [2] vs. [3]
 
     See https://www.tensorflow.org/api_docs/python/tf/errors/InvalidArgumentError.
     """
@@ -275,7 +275,7 @@ class UnsupportedError(NotImplementedError):
 
     >>> raise UnsupportedError("tf.foo", "it needs a cluster", "Use one host.")
     Traceback (most recent call last):
-    tapejax._src.core.errors.UnsupportedError: tapejax does not support `tf.foo`: it needs a cluster. Use one host.
+    tapejax.errors.UnsupportedError: tapejax does not support `tf.foo`: it needs a cluster. Use one host.
     """
 
     def __init__(self, what: str, why: str, instead: str):
@@ -284,3 +284,16 @@ class UnsupportedError(NotImplementedError):
 
     def __str__(self) -> str:
         return f"tapejax does not support `{self.what}`: {self.why}. {self.instead}"
+
+
+def _show_public_names() -> dict[str, type]:
+    """Makes tracebacks and pickles name the classes as users write them: `tapejax.errors.NotFoundError`."""
+    classes = {name: cls for name, cls in globals().items() if isinstance(cls, type) and cls.__module__ == __name__}
+    for name, cls in classes.items():
+        if not name.startswith("_"):
+            cls.__module__ = "tapejax.errors"
+    return classes
+
+
+# `doctest` runs the examples of a class whose module is another one only if they are listed here.
+__test__ = _show_public_names()
