@@ -4,6 +4,7 @@ Also says whether an error raised in an op's function is JAX's, about the user's
 """
 
 import contextlib
+import inspect
 import os
 import re
 import threading
@@ -17,7 +18,7 @@ from tapejax._src.core import errors
 
 __all__ = ["raised_by_jax", "translate", "unfiltered_tracebacks"]
 
-_JAX: Final = str(Path(jax.__file__).parent) + os.sep
+_JAX: Final = os.path.dirname(inspect.getfile(jax)) + os.sep
 _OURS: Final = str(Path(__file__).parents[2]) + os.sep
 # Python code that wants the value of an array that JAX is tracing: a mistake in an op, whatever the user passed.
 _ABOUT_TRACERS: Final = (
