@@ -12,7 +12,7 @@ from tapejax._src.core.tensor import Tensor
 from tapejax._src.ops.array.casting import cast
 from tapejax._src.ops.array.layout import check_axis, same_dtypes, static_ints
 from tapejax._src.ops.math.elementwise import divide
-from tapejax._src.ops.math.transcendental import sqrt_rule
+from tapejax._src.ops.math.zero_guards import sqrt_rule
 from tapejax._src.ops.registry import Array, Arrays, Axis, Same, op
 
 __all__ = ["clip_by_global_norm", "clip_by_norm", "global_norm", "norm", "normalize"]

@@ -13,8 +13,10 @@ from tapejax._src.core.checks import final, invalid, invalid_value, is_complex, 
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
 from tapejax._src.core.tensor import Tensor
+from tapejax._src.engine.capture import read_as
 from tapejax._src.ops.array import casting
 from tapejax._src.ops.math import comparison, transcendental
+from tapejax._src.ops.math.zero_guards import reciprocal_rule, scaled
 from tapejax._src.ops.registry import Array, Same, op
 from tapejax._src.ops.rows import binary, unary
 
@@ -92,6 +94,18 @@ def floordiv(x: Same, y: Same, name=None):
     return jnp.floor_divide(x, y) if is_integer(x) else jnp.floor(jnp.divide(x, y))
 
 
+@jax.custom_jvp
+def _floormod(x: Any, y: Any) -> Any:
+    return jnp.mod(x, y)
+
+
+@_floormod.defjvp
+def _floormod_jvp(primals: tuple, tangents: tuple) -> tuple:
+    (x, y), (dx, dy) = primals, tangents
+    # The quotient is rounded as in `floordiv`, also where `y` is infinite.
+    return _floormod(x, y), dx - dy * lax.stop_gradient(jnp.floor(jnp.divide(x, y)))
+
+
 @op("math.mod", "math.floormod", host=_host_mod)
 def floormod(x: Same, y: Same, name=None):
     """``x - floor(x / y) * y``: the remainder with the sign of `y`. Broadcasts.
@@ -102,7 +116,7 @@ def floormod(x: Same, y: Same, name=None):
     [1, 2]
     """
     need("fiu", x)
-    return jnp.mod(x, y)
+    return jnp.mod(x, y) if is_integer(x) else _floormod(x, y)
 
 
 @op("truncatediv", differentiable=False)
@@ -230,7 +244,7 @@ def negative(x: Array, name=None):
     return jnp.negative(x)
 
 
-reciprocal = unary(jnp.reciprocal, "``1 / x``.", "[2.0]", "[0.5]", "math.reciprocal")
+reciprocal = unary(reciprocal_rule, "``1 / x``.", "[2.0]", "[0.5]", "math.reciprocal")
 
 
 @public("math.scalar_mul", "scalar_mul", composites=True)
@@ -356,7 +370,10 @@ def _multiply_no_nan(x: Any, y: Any) -> Any:
 @_multiply_no_nan.defjvp
 def _multiply_no_nan_jvp(primals: tuple, tangents: tuple) -> tuple:
     (x, y), (dx, dy) = primals, tangents
-    return _multiply_no_nan(x, y), dx * y + x * dy
+    by_y, slope = jnp.broadcast_arrays(dy, x)
+    # Where `x` is infinite or nan, the factors of `scaled` do not depend on it. This zero gives the derivative by it.
+    mixed = jnp.where(jnp.isfinite(slope), 0, by_y) * read_as(slope, jnp.zeros_like(slope))
+    return _multiply_no_nan(x, y), dx * y + scaled(by_y, slope) + mixed
 
 
 @op("math.multiply_no_nan")

@@ -11,7 +11,7 @@ from tapejax._src.core import dtypes
 from tapejax._src.core.checks import final, invalid, invalid_value, is_complex, is_integer, need
 from tapejax._src.core.convert import to_tensor
 from tapejax._src.core.public import public
-from tapejax._src.ops.math.transcendental import sqrt_rule
+from tapejax._src.ops.math.zero_guards import sqrt_rule
 from tapejax._src.ops.registry import Array, Arrays, Axis, DType, op
 
 __all__ = [

@@ -9,35 +9,19 @@ from jax import lax
 from tapejax._src.core.checks import need
 from tapejax._src.kernels.cpu.arcs import arccosine, arcsine, arctangent, arctangent2
 from tapejax._src.kernels.cpu.sine import cosine, sine
+from tapejax._src.ops.math.zero_guards import acosh_rule, rsqrt_rule, sqrt_rule
 from tapejax._src.ops.registry import Array, Same, op
 from tapejax._src.ops.rows import unary
 
 __all__ = [
     "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "digamma", "erf", "erfc",
     "exp", "expm1", "lgamma", "log", "log1p", "log_sigmoid", "rsqrt", "sigmoid", "sin", "sinh", "softplus",
-    "sqrt", "sqrt_rule", "tan", "tanh", "xdivy", "xlog1py", "xlogy",
+    "sqrt", "tan", "tanh", "xdivy", "xlog1py", "xlogy",
 ]  # fmt: skip
 
 
-@jax.custom_jvp
-def sqrt_rule(x: Any) -> Any:
-    """The square root as JAX function. A zero upstream gradient stays zero at 0, where JAX gives nan."""
-    return jnp.sqrt(x)
-
-
-@sqrt_rule.defjvp
-def _sqrt_jvp(primals: tuple, tangents: tuple) -> tuple:
-    (x,), (dx,) = primals, tangents
-    out = sqrt_rule(x)
-    # At 0 the slope is infinite. Two large finite factors give infinity for what is not zero, and keep zeros.
-    zero = out == 0
-    huge = jnp.finfo(x.dtype).max
-    slope = jnp.where(zero, huge, 0.5 / jnp.where(zero, 1, out))
-    return out, dx * slope * jnp.where(zero, huge, 1)
-
-
 sqrt = unary(sqrt_rule, "The square root.", "[4.0, 9.0]", "[2.0, 3.0]", "sqrt", "math.sqrt")
-rsqrt = unary(lax.rsqrt, "``1 / sqrt(x)``.", "[4.0]", "[0.5]", "math.rsqrt")
+rsqrt = unary(rsqrt_rule, "``1 / sqrt(x)``.", "[4.0]", "[0.5]", "math.rsqrt")
 exp = unary(jnp.exp, "e to the power `x`.", "[0.0]", "[1.0]", "exp", "math.exp")
 expm1 = unary(jnp.expm1, "``exp(x) - 1``, exact near 0.", "[0.0]", "[0.0]", "math.expm1")
 log = unary(jnp.log, "The natural logarithm.", "[1.0]", "[0.0]", "math.log")
@@ -52,7 +36,7 @@ sinh = unary(jnp.sinh, "The hyperbolic sine.", "[0.0]", "[0.0]", "sinh", "math.s
 cosh = unary(jnp.cosh, "The hyperbolic cosine.", "[0.0]", "[1.0]", "cosh", "math.cosh")
 tanh = unary(jnp.tanh, "The hyperbolic tangent.", "[0.0]", "[0.0]", "tanh", "nn.tanh", "math.tanh")
 asinh = unary(jnp.arcsinh, "The inverse of `sinh`.", "[0.0]", "[0.0]", "asinh", "math.asinh")
-acosh = unary(jnp.arccosh, "The inverse of `cosh`.", "[1.0]", "[0.0]", "acosh", "math.acosh")
+acosh = unary(acosh_rule, "The inverse of `cosh`.", "[1.0]", "[0.0]", "acosh", "math.acosh")
 atanh = unary(jnp.arctanh, "The inverse of `tanh`.", "[0.0]", "[0.0]", "atanh", "math.atanh")
 sigmoid = unary(lax.logistic, "``1 / (1 + exp(-x))``.", "[0.0]", "[0.5]", "sigmoid", "nn.sigmoid", "math.sigmoid")
 erf = unary(lax.erf, "The error function.", "[0.0]", "[0.0]", "math.erf", kinds="f")
@@ -82,7 +66,9 @@ def digamma(x: Array, name=None):
     0.4228
     """
     need("f", x)
-    return lax.digamma(x)
+    # The slope at infinity is 0, where JAX gives nan.
+    infinite = x == jnp.inf
+    return jnp.where(infinite, jnp.inf, lax.digamma(jnp.where(infinite, 1, x)))
 
 
 @op("math.softplus", "nn.softplus")
