@@ -11,7 +11,7 @@ import numpy as np
 
 from tapejax._src.engine import explain, trie
 from tapejax._src.engine.graph import Node, path
-from tapejax._src.engine.interrupts import finish, raised_by_handler, restore_x64
+from tapejax._src.engine.interrupts import finish, raised_by_handler, restore_x64, x64_mode
 from tapejax._src.engine.ownership import donatable
 from tapejax._src.engine.policy import RULES, Event, Mode
 from tapejax._src.engine.program import OpError, Program, is_concrete, run_op_by_op
@@ -80,7 +80,7 @@ def run_pending(trace: Any, event: Event, only: Any = None) -> None:
             w.keep(trace, values)
         run.stored = True
 
-    x64 = jax.config.jax_enable_x64
+    x64 = x64_mode()
     try:
         _run(trace, node, slots, event, only is None, run)
         finish(store)

@@ -20,7 +20,7 @@ from typing import Any, Final
 import jax
 import numpy as np
 
-__all__ = ["FIRST_CALLS", "call_into", "finish", "raised_by_handler", "restore_x64", "spare"]
+__all__ = ["FIRST_CALLS", "call_into", "finish", "raised_by_handler", "restore_x64", "spare", "x64_mode"]
 
 FIRST_CALLS: Final = 3
 """How many calls of a program may take JAX's Python path: its inputs are NumPy arrays at first, JAX's own later."""
@@ -32,7 +32,7 @@ def call_into(box: list[Any], fn: Callable[..., Any], args: Sequence[Any]) -> An
     return box[-1]
 
 
-def finish(fn: Callable[[], None]) -> None:
+def finish(fn: Callable[[], object]) -> None:
     """Calls `fn` until it comes to its end. `fn` must do no harm when it is called again from the start.
 
     Raises:
@@ -59,13 +59,18 @@ def spare(array: Any) -> Any:
         return jax.device_put(array, may_alias=False)
 
 
+def x64_mode() -> bool:
+    """Whether 64-bit types are on in this thread."""
+    return jax.config.jax_enable_x64  # type: ignore[attr-defined]
+
+
 def restore_x64(before: bool) -> None:
     """Sets JAX's 64-bit mode of this thread back to what it was before.
 
     An interrupt may cut JAX's own context manager short. A mode that stays on would change the results of the user's
     own JAX code.
     """
-    if jax.config.jax_enable_x64 != before:
+    if x64_mode() != before:
         jax.enable_x64(before).__enter__()
 
 

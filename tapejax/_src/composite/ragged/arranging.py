@@ -55,7 +55,9 @@ def split(value: Any, num_or_size_splits: Any, axis: Any = 0, num: Any = None, n
     """`tf.split` of a ragged tensor, along the first axis."""
     if not isinstance(value, RaggedTensor):
         raise NotATensor(num_or_size_splits)
-    if int(axis) % value.shape.rank:
+    rank = value.shape.rank
+    assert rank is not None  # a ragged tensor knows its rank
+    if int(axis) % rank:
         raise ValueError(f"tf.split of a ragged tensor along axis {axis} is not supported, only along axis 0")
     rows = int(value.shape[0])
     sizes = static_ints(num_or_size_splits, "`num_or_size_splits`")
@@ -68,7 +70,8 @@ def split(value: Any, num_or_size_splits: Any, axis: Any = 0, num: Any = None, n
     if (sizes < 0).any() or sizes.sum() != rows:
         raise errors.InvalidArgumentError(message=f"Split sizes {sizes.tolist()} do not add up to {rows} rows")
     ends = np.cumsum(sizes).tolist()
-    return [value[end - size : end] for end, size in zip(ends, sizes.tolist(), strict=True)]
+    rows_of: Any = value
+    return [rows_of[end - size : end] for end, size in zip(ends, sizes.tolist(), strict=True)]
 
 
 def _arranged(tensor: RaggedTensor, values: Any, order: Callable[[list[Any], int], list[Any]]) -> RaggedTensor:

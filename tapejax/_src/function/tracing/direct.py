@@ -18,7 +18,7 @@ from tapejax._src.engine import explain, ownership, policy, stream
 from tapejax._src.engine.aval import Aval
 from tapejax._src.engine.compiler import jit
 from tapejax._src.engine.graph import Node
-from tapejax._src.engine.interrupts import FIRST_CALLS, finish, raised_by_handler, restore_x64, spare
+from tapejax._src.engine.interrupts import FIRST_CALLS, finish, raised_by_handler, restore_x64, spare, x64_mode
 from tapejax._src.engine.program import call_now, copied
 
 __all__ = ["Direct"]
@@ -109,7 +109,7 @@ class Direct:
             args.append(np.array(numbers, np.int64))
         box: list[Any] = []
         filled = False
-        x64 = jax.config.jax_enable_x64
+        x64 = x64_mode()
         try:
             filled = self._make_sole(held, args, shared)
             outs = self._call(args, box)
@@ -119,10 +119,10 @@ class Direct:
             from_handler = raised_by_handler(error)
             if from_handler and box:
                 # The program has run and overwritten the old arrays: its results are stored, whatever comes.
-                finish(lambda: self._store(box[-1], held, written, filled) and None)
+                finish(lambda: self._store(box[-1], held, written, filled))
             else:
                 self._restore(held, args)
-            if from_handler or isinstance(error, (TypeError, ValueError)):
+            if from_handler or not isinstance(error, Exception) or isinstance(error, (TypeError, ValueError)):
                 raise
             raise translate(error, f"[Op:{self._name}]") from error
 
