@@ -166,6 +166,7 @@ ROWS = [
         for t in [np.int8, np.uint8, np.int16, np.uint16, np.uint32, np.int64, np.float16, np.float64]
     ),
     *(unary(n, INTS, label=f"{n} int") for n in ["abs", "sign", "square", "negative", "round"]),
+    binary("truncatediv", np.array([7.5, -7.5, 1.0]), np.array([2.0, 2.0, 0.0]), label="truncatediv floats"),
     binary("add", np.array([250], np.uint8), np.array([10], np.uint8), label="add wraps"),
     # Numbers, scalars
     Case("number first", lambda tf, x: tf.subtract(1.0, x), [X]),

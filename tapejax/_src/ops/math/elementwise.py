@@ -121,15 +121,15 @@ def floormod(x: Same, y: Same, name=None):
 
 @op("truncatediv", differentiable=False)
 def truncatediv(x: Same, y: Same, name=None):
-    """``x / y`` of integers, rounded towards zero. Broadcasts.
+    """``x / y``, rounded towards zero. Broadcasts. Real dtypes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/truncatediv
 
     >>> truncatediv([7, -7], 2).numpy().tolist()
     [3, -3]
     """
-    need("iu", x)
-    return lax.div(*jnp.broadcast_arrays(x, y))
+    need("fiu", x)
+    return lax.div(*jnp.broadcast_arrays(x, y)) if is_integer(x) else jnp.trunc(x / y)
 
 
 @op("truncatemod", differentiable=False)
