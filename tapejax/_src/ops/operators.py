@@ -1,4 +1,4 @@
-"""Python's operators on tensors: ``+``, ``@``, ``==``, ``x[i]`` and the rest, attached to classes by `attach`."""
+"""Python's operators for tensors: ``+``, ``@``, ``==``, ``x[i]`` and so on. `attach` gives them to a class."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,7 +20,9 @@ from tapejax._src.ops.registry import Same, op
 
 __all__ = ["attach"]
 
-_UNSTACK = 64  # rows: longer tensors are iterated by indexing, which does not compute rows that nobody asks for
+# Iterating over a tensor of at most this many rows splits it in one op. Longer ones are indexed row by row, so that
+# rows that the loop never reaches are not computed.
+_UNSTACK = 64
 
 
 def _bits(x: Any) -> None:
@@ -29,7 +31,7 @@ def _bits(x: Any) -> None:
 
 
 def _bitwise(name: str, on_bools: Callable, on_host: Callable, on_device: Callable) -> Callable[[Any, Any], Any]:
-    """An operator that is logical on booleans and bitwise on integers."""
+    """Makes an operator that is logical for booleans and bitwise for integers."""
 
     def compute(x: Same, y: Same) -> Any:
         _bits(x)
@@ -61,13 +63,14 @@ def _invert(x: Any) -> Any:
 
 
 def _binary(fn: Callable) -> tuple[Callable, Callable]:
-    """A method and its reflection."""
+    """Makes the method of an operator, such as ``__add__``, and its reflected form, such as ``__radd__``."""
 
     def method(self: Any, other: Any) -> Any:
         try:
             return fn(self, other)
         except (TypeError, ValueError):
-            # An object of another library that knows tensors goes first, as in TensorFlow.
+            # If `other` is an object of another library with operators of its own, Python should try those, as with
+            # TensorFlow's tensors.
             if _unknown(other):
                 return NotImplemented
             raise
@@ -90,7 +93,7 @@ def _equality(fn: Callable, otherwise: bool) -> Callable[[Any, Any], Any]:
             return otherwise
         if type(other) not in (int, float, bool):
             if type(other) in versions:
-                return NotImplemented  # a ragged tensor compares itself
+                return NotImplemented  # ragged and sparse tensors have their own `__eq__`
             x = to_tensor(self)
             y = other = other if isinstance(other, Tensor) else to_tensor(other, None, x.aval.dtype)
             if y.aval.dtype == object and x.aval.dtype != object:
@@ -175,10 +178,10 @@ for _name, _fn in {
 
 
 def attach(cls: type) -> None:
-    """Gives a class TensorFlow's operators.
+    """Gives a class the operators of tensors.
 
     Args:
-      cls: `Tensor`, or a class whose objects convert to tensors.
+      cls: `Tensor`, or a class whose objects convert to tensors. Its methods are set in place.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/Tensor
 

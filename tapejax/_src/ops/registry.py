@@ -1,12 +1,13 @@
-"""`op`: the one way to define a TensorFlow op, as a pure JAX function under one decorator.
+"""The decorator `op`, which makes a TensorFlow function of a pure JAX function.
 
     @op("math.multiply", "multiply")
     def multiply(x: Same, y: Same, name=None):
         \"\"\"Elementwise product. ...\"\"\"
         return jnp.multiply(x, y)
 
-The signature is TensorFlow's and the annotations say what each parameter is. Inside, tensor parameters are JAX
-arrays and the others Python values; outside, the function takes whatever converts to tensors and records the op.
+The function has TensorFlow's signature. The annotations say what each parameter is: `Array`, `Same` and `Arrays` are
+tensors, all others are static arguments. The function itself gets its tensors as JAX arrays and its static arguments as
+Python values. Its callers may pass anything that converts to a tensor, and a call records the op.
 """
 
 import functools
@@ -30,7 +31,7 @@ from tapejax._src.ops.string_codes import decoded, encoded
 __all__ = ["Array", "Arrays", "Axis", "DType", "OpFunction", "Same", "Shape", "op", "static_shape"]
 
 Array = Annotated[Any, "array"]  # a tensor
-Same = Annotated[Any, "same"]  # a tensor of the dtype that all `Same` parameters share; a Python number takes it
+Same = Annotated[Any, "same"]  # a tensor; all `Same` parameters have one dtype, and Python numbers are converted to it
 Arrays = Annotated[Any, "arrays"]  # a list of tensors of one dtype
 Axis = Annotated[Any, "axis"]  # an int, a tuple of ints, or None; static
 Shape = Annotated[Any, "shape"]  # a tuple of ints; static
@@ -41,11 +42,11 @@ P = ParamSpec("P")
 
 
 class OpFunction(Protocol[P]):
-    """What `op` makes of a JAX function: a function of the same parameters that takes and returns tensors.
+    """The function that `op` returns. It has the JAX function's parameters, but takes and returns tensors.
 
     Attributes:
-      op: What it records.
-      __wrapped__: The JAX function.
+      op: the op that each call records.
+      __wrapped__: the JAX function.
     """
 
     op: Op
@@ -68,18 +69,22 @@ def op(
     """Makes a TensorFlow function of a pure JAX function.
 
     Args:
-      *public_names: every name TensorFlow exposes it under, without "tf.".
-      differentiable: False where TensorFlow defines no gradient (it is None, not zero).
-      host: a NumPy function of the same signature (without `name`): used when all inputs are small host
-        integers, so that arithmetic on shapes costs no device program and gives values at once.
-      strings: whether the op takes strings because it only moves elements, or tells whether they are equal. It then
-        runs on numbers that stand for the strings (see `string_codes`). Or a NumPy function of the same tensors for
-        arrays of `bytes` objects. Ops without it refuse strings.
-      may_fail, flat: see `tapejax._src.engine.op.Op`.
+      *public_names: all names that the function has in TensorFlow, without "tf.".
+      differentiable: False if TensorFlow defines no gradient for the op. Tapes then give None, not zeros.
+      host: a NumPy function with the same parameters except `name`. It computes the result at once if all inputs are
+        small integer arrays on the host. So arithmetic on shapes needs no device program.
+      strings: how the op handles strings. False: it refuses them. True: it only moves elements, or tests whether they
+        are equal; it then runs on numbers that stand for the strings (see `string_codes`). A function: it computes
+        the result from NumPy arrays of `bytes` objects.
+      may_fail: see `tapejax._src.engine.op.Op`.
+      flat: see `tapejax._src.engine.op.Op`.
 
-    The function refuses its inputs with the errors of `core.checks`. An error that JAX raises about their shapes and
-    dtypes reaches the user as TensorFlow's InvalidArgumentError too. Any other error is a bug in the function, and
-    keeps its class and its traceback.
+    Returns:
+      A decorator. The function that it returns has the attributes of `OpFunction`.
+
+    The decorated function refuses inputs with the errors of `tapejax._src.core.checks`. An error that JAX raises about
+    their shapes and dtypes reaches the user as TensorFlow's InvalidArgumentError. Any other error is a bug in the
+    function, and keeps its class and its traceback.
     """
 
     def decorate(fn: Callable[P, Any]) -> OpFunction[P]:
@@ -89,7 +94,8 @@ def op(
 
         @functools.wraps(fn)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
-            # The common calls first: one tensor, or two of one dtype, that go to no host twin.
+            # A short way for the most common calls: one tensor, or two tensors of one dtype, for which the NumPy
+            # function `host` is not used.
             if (
                 len(args) == short_of
                 and not kwargs
@@ -127,7 +133,7 @@ def _static_axis(value: Any) -> Any:
 
 
 def static_shape(value: Any) -> Any:
-    """A shape as ops take it: a tuple of ints made of a list, an array or a `TensorShape`; None stays."""
+    """Converts a shape argument (a list, an array or a `TensorShape`) to a tuple of ints. None is returned as it is."""
     if value is None:
         return None
     if isinstance(value, (list, tuple)) or not hasattr(value, "as_list"):
@@ -152,7 +158,8 @@ _STATIC: dict[str, Callable[[Any], Any]] = {
     "dtype": _static_dtype,
     "value": _static_value,
 }
-# The classes that an op's own refusals and JAX's errors about shapes and dtypes have. A bug may have them too.
+# The classes of the errors by which ops refuse inputs, and of JAX's errors about shapes and dtypes. A bug in an op can
+# raise them too: `_Caller.refusal` decides which of the three it was.
 _REFUSALS = (
     TypeError,
     ValueError,
@@ -163,11 +170,15 @@ _REFUSALS = (
     errors.FailedPreconditionError,
 )
 _PLAIN = frozenset({int, bool, str, type(None), dtypes.DType})
-_HOST_LIMIT = 64  # elements
+_HOST_LIMIT = 64  # elements: `host` functions compute with arrays up to this size
 
 
 class _Caller:
-    """Converts arguments and records. The common call, tensors alone by position, takes the short way."""
+    """Converts the arguments of a call and records the op.
+
+    If `short` is true, the op can be called with tensors only, all by position. Such a call is not bound to the
+    signature, which saves time.
+    """
 
     def __init__(self, fn: Callable, host: Callable | None, strings: bool | Callable, **nature: bool):
         self.fn = fn
@@ -282,10 +293,10 @@ class _Caller:
             raise refusal from None
 
     def of_strings(self, error: Exception, kept: Static, inputs: tuple) -> Any:
-        """What the op gives for string tensors, computed at once.
+        """Computes the op's result for string tensors at once, without recording it.
 
         Args:
-          error: what recording the op raised; it becomes the user's error if the op takes no strings.
+          error: the error that recording raised. The user gets it if the op does not take strings.
           kept: the static arguments.
           inputs: the tensors.
         """
@@ -304,9 +315,9 @@ class _Caller:
             raise (self.refusal(e, kept, coded) or e) from None
 
     def _on_host(self, op: Op, kept: Static, inputs: tuple) -> Tensor:
-        """What `stream.record` would give, computed by the host twin at once."""
+        """Computes the result at once with the NumPy function `host`, instead of recording the op."""
         assert self.host is not None
-        want = op.infer(kept, _avals(inputs)).avals[0]  # first: JAX says what is wrong with the shapes
+        want = op.infer(kept, _avals(inputs)).avals[0]  # raises JAX's error if the shapes do not fit
         arrays = [np.asarray(t[0], t[1].dtype) if t.__class__ is tuple else t._value for t in inputs]
         kwargs = {k: v for k, v in kept.kwargs.items() if k != "_layout"}
         with np.errstate(all="ignore"):
@@ -329,15 +340,15 @@ class _Caller:
                 )
 
     def refusal(self, e: Exception, kept: Static, inputs: tuple) -> Exception | None:
-        """What the user sees of an error that the op raised.
+        """The error that the user gets for an error that the op raised.
 
         Returns:
           An error of TensorFlow's class if the op refused its inputs on purpose (see `checks`), or if JAX cannot
-          compute with their shapes and dtypes. None for a bug in the op: the error should stay as it is.
+          compute with their shapes and dtypes. None if the error is a bug in the op: it should be raised as it is.
         """
         name = self.op.name
         if getattr(e, "is_final", False):
-            getattr(e, "__notes__", []).clear()  # JAX's remark on its tracebacks
+            getattr(e, "__notes__", []).clear()  # JAX's note on filtered tracebacks
             return final(type(e)(f"{e} [Op:{name}]")) if getattr(e, "is_unnamed", False) else e
         if isinstance(e, errors.OpError):
             if type(e) is errors.InvalidArgumentError and "[Op:" not in str(e):
@@ -350,7 +361,8 @@ class _Caller:
     def _jax_refuses(self, kept: Static, inputs: tuple) -> bool:
         """Whether JAX itself, not the op's function, raises an error on inputs of these shapes and dtypes.
 
-        Runs the shape inference that failed again, since only a traceback with JAX's own frames shows it.
+        It runs the failed shape inference again without JAX's filter on tracebacks. Only a traceback that contains
+        JAX's own frames shows where the error was raised.
         """
         with unfiltered_tracebacks():
             try:
@@ -365,7 +377,7 @@ def _avals(inputs: tuple) -> tuple[Aval, ...]:
 
 
 def _on_host(t: Any) -> bool:
-    """Whether an input is a small integer array whose value is already here."""
+    """Whether an input is a small integer or boolean array whose value is on the host."""
     if t.__class__ is tuple:
         return t[1].dtype.kind in "iub"
     value = t._value

@@ -1,4 +1,7 @@
-"""Ops that are one function of JAX on some element types: rows of a table, with docstring and example."""
+"""`unary` and `binary`, which define an op that checks the element type and calls one JAX function.
+
+Both also write the op's docstring and example.
+"""
 
 import sys
 from collections.abc import Callable
@@ -10,8 +13,17 @@ from tapejax._src.ops.registry import Array, Same, op
 
 __all__ = ["binary", "described", "unary"]
 
-_KINDS = {"b": "Booleans", "f": "Floating dtypes", "fc": "Floating and complex dtypes", "fiu": "Real dtypes",
-          "fiuc": "Numeric dtypes", "fiucb": "Numeric and boolean dtypes", "iu": "Integers"}  # fmt: skip
+_KINDS = {"b": "booleans", "f": "floating numbers", "fc": "floating or complex numbers", "fiu": "real numbers",
+          "fiuc": "numbers", "fiucb": "numbers or booleans", "iu": "integers"}  # fmt: skip
+
+_SECTIONS = """
+
+    Args:
+      {}
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: the dtypes or shapes do not fit."""
 
 
 class Unary(Protocol):
@@ -37,38 +49,55 @@ class Binary(Protocol):
 def unary(
     fn: Callable[[Any], Any], text: str, example: str, result: str, *names: str, kinds: str = "fc", **nature: Any
 ) -> Unary:
-    """The op of one tensor that computes `fn`.
+    """Defines an op of one tensor.
 
     Args:
-      fn: a function of a JAX array.
-      text: what it computes, for the docstring.
-      example: an argument, and `result`, what comes out, as lists.
-      *names: every name TensorFlow exposes it under; the last of them is documented there.
-      kinds: the element types, as letters; see `checks.need`.
-      **nature: as of `registry.op`.
+      fn: what the op computes: a function of a JAX array.
+      text: the docstring's first sentence, which says what is computed.
+      example: the docstring's example: Python code for the argument.
+      result: the result of the example, as a nested list.
+      *names: all names that the function has in TensorFlow. The last is the one that TensorFlow's pages document.
+      kinds: the element types that the op takes, as letters (see `checks.need`).
+      **nature: keyword arguments of `registry.op`.
+
+    Returns:
+      The public function.
     """
 
     def apply(x: Array, name=None):
         need(kinds, x)
         return fn(x)
 
-    return op(*names, **nature)(described(apply, f"{text} {_KINDS[kinds]}.", example, result, *names))
+    arguments = f"x: a tensor of {_KINDS[kinds]}."
+    return op(*names, **nature)(described(apply, text + _SECTIONS.format(arguments), example, result, *names))
 
 
 def binary(
     fn: Callable[[Any, Any], Any], text: str, example: str, result: str, *names: str, kinds: str = "fiuc", **nature: Any
 ) -> Binary:
-    """The op of two tensors of one dtype that computes `fn`, which broadcasts. Arguments as of `unary`."""
+    """Defines an op of two tensors of one dtype, whose shapes broadcast. Takes the arguments of `unary`."""
 
     def apply(x: Same, y: Same, name=None):
         need(kinds, x)
         return fn(x, y)
 
-    return op(*names, **nature)(described(apply, f"{text} Broadcasts. {_KINDS[kinds]}.", example, result, *names))
+    arguments = f"x: a tensor of {_KINDS[kinds]}.\n      y: a tensor of the same dtype. The shapes broadcast."
+    return op(*names, **nature)(described(apply, text + _SECTIONS.format(arguments), example, result, *names))
 
 
 def described(fn: Callable[..., Any], text: str, example: str, result: str, *names: str) -> Callable[..., Any]:
-    """`fn` with the last of TensorFlow's names, a docstring, and the first module outside of this one as its own."""
+    """Gives a function the name, module and docstring that it would have if it were written out with `def`.
+
+    Args:
+      fn: the function.
+      text: the docstring, without the source and the example.
+      example: the example's arguments, as Python code.
+      result: the example's result, as a nested list.
+      *names: the function's names in TensorFlow. The last becomes its name.
+
+    Returns:
+      `fn`. Its module is the one that called this file.
+    """
     frame = sys._getframe(1)
     while frame.f_globals["__name__"] == __name__ and frame.f_back is not None:
         frame = frame.f_back

@@ -1,4 +1,7 @@
-"""Sets: the last axis of a tensor holds the elements of one. Computed on the host; the results are sparse tensors."""
+"""Operations on sets. The last axis of a tensor holds the elements of one set.
+
+The sets are computed on the host, so the arguments are read. The results are sparse tensors, since sets differ in size.
+"""
 
 from typing import Any
 
@@ -17,7 +20,7 @@ _ALLOWED = ("int8", "int16", "int32", "int64", "uint8", "uint16", "string")
 
 
 def _groups(value: Any) -> tuple[dict[tuple, set], tuple[int, ...], np.dtype]:
-    """The sets by their place, the shape that holds them, and the dtype."""
+    """The sets of a tensor by their position, the shape of all positions, and the elements' dtype."""
     if hasattr(value, "dense_shape"):
         places, values, shape = (stream.host(to_tensor(v)) for v in (value.indices, value.values, value.dense_shape))
         pairs = zip(map(tuple, places.tolist()), values.tolist(), strict=True)
@@ -32,7 +35,7 @@ def _groups(value: Any) -> tuple[dict[tuple, set], tuple[int, ...], np.dtype]:
 
 
 def _operation(a: Any, b: Any, join: Any) -> Any:
-    from tapejax._src.composite.sparse import SparseTensor  # a family of its own, that few programs need
+    from tapejax._src.composite.sparse import SparseTensor  # imported late, since few programs use it
 
     one, shape, dtype = _groups(a)
     two, other, dtype_b = _groups(b)
@@ -59,15 +62,17 @@ def intersection(a: Any, b: Any, validate_indices: bool = True) -> Any:
     """The elements that are in both of two sets, for each pair of sets.
 
     Args:
-      a: integers or strings of shape (.., n): each row holds a set. Dense, or a SparseTensor.
-      b: the same, with as many sets.
-      validate_indices: of no effect: the order of sparse indices does not matter here.
+      a: a tensor or a SparseTensor of shape (.., n). Each row is a set of strings, or of integers (not
+        uint32 or uint64).
+      b: a tensor or a SparseTensor of shape (.., m), with the same leading axes and the same dtype.
+      validate_indices: has no effect. The order of a SparseTensor's indices does not matter here.
 
     Returns:
-      A SparseTensor of shape (.., most), each set in ascending order.
+      A SparseTensor of shape (.., k), where k is the size of the largest resulting set. Each set is in ascending order.
 
     Raises:
-      InvalidArgumentError: other shapes. TypeError: other dtypes.
+      InvalidArgumentError: `a` or `b` has fewer than two axes, or their leading axes differ.
+      TypeError: their dtypes differ, or are not allowed.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sets/intersection
 
@@ -79,7 +84,9 @@ def intersection(a: Any, b: Any, validate_indices: bool = True) -> Any:
 
 @public("sets.union")
 def union(a: Any, b: Any, validate_indices: bool = True) -> Any:
-    """The elements that are in any of two sets. Arguments, result and errors as of `intersection`.
+    """The elements that are in at least one of two sets, for each pair of sets.
+
+    Takes the arguments of `intersection`, and has the same result and errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sets/union
 
@@ -91,9 +98,16 @@ def union(a: Any, b: Any, validate_indices: bool = True) -> Any:
 
 @public("sets.difference")
 def difference(a: Any, b: Any, aminusb: bool = True, validate_indices: bool = True) -> Any:
-    """The elements of `a` that are not in `b`, or the other way round with ``aminusb=False``.
+    """The elements of one set that are not in the other, for each pair of sets.
 
-    Arguments, result and errors as of `intersection`.
+    Args:
+      a: as in `intersection`.
+      b: as in `intersection`.
+      aminusb: True: the elements of `a` that are not in `b`. False: those of `b` that are not in `a`.
+      validate_indices: has no effect.
+
+    Returns:
+      A SparseTensor, as for `intersection`. The errors are the same too.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sets/difference
 
@@ -107,10 +121,17 @@ def difference(a: Any, b: Any, aminusb: bool = True, validate_indices: bool = Tr
 
 @public("sets.size")
 def size(a: Any, validate_indices: bool = True) -> Tensor:
-    """How many distinct elements each set of a SparseTensor has, as int32.
+    """The number of distinct elements in each set of a SparseTensor.
+
+    Args:
+      a: a SparseTensor of shape (.., n). Each row is a set.
+      validate_indices: has no effect.
+
+    Returns:
+      An int32 tensor of shape (..).
 
     Raises:
-      TypeError: no SparseTensor.
+      TypeError: `a` is not a SparseTensor.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sets/size
 

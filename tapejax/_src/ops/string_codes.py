@@ -1,7 +1,7 @@
-"""How ops that only move elements work on strings: their JAX functions run on numbers that stand for the strings.
+"""Runs ops that only move elements on strings: numbers stand for the strings while the op's JAX function runs.
 
 String tensors are NumPy arrays of `bytes` objects on the host, which XLA cannot hold. An op such as `tf.gather` never
-looks at the elements, so it gives the right result on numbers in place of strings, with the same checks and shapes.
+looks at the elements. So it gives the right result on numbers in place of the strings, with the same checks and shapes.
 """
 
 from collections.abc import Sequence
@@ -15,19 +15,19 @@ from tapejax._src.engine import stream
 __all__ = ["decoded", "encoded"]
 
 _STRING = np.dtype(object)
-# The dtype of the numbers. It differs from those of positions and sizes, so that results of the two are told apart.
+# The dtype of the numbers. No op returns positions or sizes in it, so a result of this dtype holds strings.
 _CODES = np.dtype(np.uint32)
 
 
 def encoded(inputs: Sequence[Any]) -> tuple[tuple[Any, ...], list[bytes]]:
-    """An op's inputs with numbers in place of strings.
+    """Replaces the strings in an op's inputs by numbers.
 
     Args:
-      inputs: tensors, and pairs of a number and its `ScalarKind`.
+      inputs: tensors, and Python numbers as pairs of a number and its `ScalarKind`.
 
     Returns:
-      The inputs, and the strings in the order of their numbers. The empty string is 0, because ops fill with zeros.
-      Equal strings have equal numbers.
+      The new inputs, and a list of the strings: the string at position i has the number i. Equal strings have equal
+      numbers. The empty string has the number 0, because ops such as `tf.pad` fill with zeros.
     """
     numbers: dict[bytes, int] = {b"": 0}
 
@@ -43,7 +43,12 @@ def encoded(inputs: Sequence[Any]) -> tuple[tuple[Any, ...], list[bytes]]:
 
 
 def decoded(results: Any, strings: list[bytes]) -> Any:
-    """An op's results, a tensor or a tuple of them, with strings in place of the numbers of `encoded`."""
+    """Replaces the numbers that `encoded` put into an op's inputs by the strings again.
+
+    Args:
+      results: a tensor or a tuple of tensors.
+      strings: the list that `encoded` returned.
+    """
     if not isinstance(results, Tensor):
         return tuple(decoded(t, strings) for t in results)
     if results.aval.dtype != _CODES:

@@ -18,7 +18,11 @@ __all__ = ["angle", "cast", "ceil", "complex_", "conj", "floor", "imag", "real",
 
 @op("floor", "math.floor", differentiable=False)
 def floor(x: Array, name=None):
-    """The largest whole number not above `x`. Floating dtypes. No gradient.
+    """Rounds down to a whole number. The gradient is None, as in TensorFlow.
+
+    Args:
+      x: a tensor of a floating dtype.
+      name: has no effect, as in eager TensorFlow.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/floor
 
@@ -31,7 +35,11 @@ def floor(x: Array, name=None):
 
 @op("math.ceil", differentiable=False)
 def ceil(x: Array, name=None):
-    """The smallest whole number not below `x`. Floating dtypes. No gradient.
+    """Rounds up to a whole number. The gradient is None, as in TensorFlow.
+
+    Args:
+      x: a tensor of a floating dtype.
+      name: has no effect, as in eager TensorFlow.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/ceil
 
@@ -44,7 +52,11 @@ def ceil(x: Array, name=None):
 
 @op("math.rint", differentiable=False)
 def rint(x: Array, name=None):
-    """The nearest whole number, halves to even. Floating dtypes. No gradient.
+    """Rounds to the nearest whole number; 0.5 is rounded to the even one. The gradient is None, as in TensorFlow.
+
+    Args:
+      x: a tensor of a floating dtype.
+      name: has no effect, as in eager TensorFlow.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/rint
 
@@ -57,7 +69,11 @@ def rint(x: Array, name=None):
 
 @public("round", "math.round", composites=True)
 def round_(x, name=None):
-    """The nearest whole number, halves to even. Integers are returned as they are. No gradient.
+    """Rounds to the nearest whole number; 0.5 is rounded to the even one. The gradient is None, as in TensorFlow.
+
+    Args:
+      x: a tensor of numbers. Integers are returned as they are.
+      name: has no effect, as in eager TensorFlow.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/round
 
@@ -77,22 +93,23 @@ def _cast(x: Array, dtype: DType, name=None):
     if x.dtype.kind == "c" and dtype.kind != "c":
         x = x != 0 if dtype.kind == "b" else jnp.real(x)
     if x.dtype.kind in "fV" and dtype.kind in "iu" and (dtype.itemsize < 4 or dtype == np.uint32):
-        # TensorFlow wraps what does not fit, where XLA would clamp: -1.0 is 255 in uint8.
+        # TensorFlow wraps numbers that do not fit into the dtype: -1.0 becomes 255 in uint8. XLA would clamp them.
         x = x.astype(np.int64 if dtype == np.uint32 else np.int32)
     return x.astype(dtype)
 
 
 @public("cast", "dtypes.cast", composites=True)
 def cast(x, dtype, name=None):
-    """`x` with its elements converted to `dtype`.
+    """Converts the elements of a tensor to another dtype.
 
     Args:
-      x: tensor, or what converts to one. If it has the dtype already it is returned as it is.
-      dtype: `DType`. Floats are truncated to integers; a complex number loses its imaginary part.
-      name: as in TensorFlow, of no effect when eager.
+      x: a tensor, or what converts to one. If it has the dtype already, it is returned as it is.
+      dtype: a `DType` or its name. A float becomes an integer by truncation, a complex number becomes real by losing
+        its imaginary part.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      TypeError: `dtype` is no type.
+      TypeError: `dtype` is not a dtype.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/cast
 
@@ -113,14 +130,20 @@ def _saturate(x: Array, dtype: DType, name=None):
         own = np.iinfo(x.dtype)
         low, high = max(own.min, low), min(own.max, high)
     elif dtype.kind in "iu":
-        # The bounds may round outwards in a float; XLA's conversion clamps.
+        # XLA's conversion clamps. `clip` would not do: a limit of the integer dtype, such as 2**31 - 1, may be rounded
+        # to a larger number in the floating dtype.
         return lax.convert_element_type(x, dtype)
     return jnp.clip(x, jnp.asarray(low, x.dtype), jnp.asarray(high, x.dtype)).astype(dtype)
 
 
 @public("saturate_cast", "dtypes.saturate_cast")
 def saturate_cast(value, dtype, name=None):
-    """`value` converted to `dtype`, with what does not fit clamped to its range.
+    """Converts to another dtype, and replaces numbers outside that dtype's range by its lowest or highest value.
+
+    Args:
+      value: a tensor of numbers.
+      dtype: a `DType` or its name.
+      name: has no effect, as in eager TensorFlow.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/dtypes/saturate_cast
 
@@ -136,7 +159,18 @@ def saturate_cast(value, dtype, name=None):
 
 @op("complex", "dtypes.complex")
 def complex_(real: Same, imag: Same, name=None):
-    """The complex numbers with these parts: float32 gives complex64, float64 complex128. Broadcasts.
+    """Makes complex numbers from their real and imaginary parts.
+
+    Args:
+      real: a float32 or float64 tensor.
+      imag: a tensor of the same dtype. The shapes broadcast.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A complex64 tensor for float32 parts, complex128 for float64.
+
+    Raises:
+      TypeError: the parts have another dtype.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/dtypes/complex
 
@@ -193,7 +227,10 @@ def _numeric(x: Any, what: str) -> Tensor:
 
 @public("math.real")
 def real(input, name=None):
-    """The real part; real numbers are returned as they are.
+    """The real parts of a tensor of numbers. A tensor of real numbers is returned as it is.
+
+    Raises:
+      TypeError: `input` does not hold numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/real
 
@@ -206,7 +243,10 @@ def real(input, name=None):
 
 @public("math.imag")
 def imag(input, name=None):
-    """The imaginary part; zeros of real numbers.
+    """The imaginary parts of a tensor of numbers. They are zeros for real numbers.
+
+    Raises:
+      TypeError: `input` does not hold numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/imag
 
@@ -219,7 +259,10 @@ def imag(input, name=None):
 
 @public("math.conj")
 def conj(x, name=None):
-    """The complex conjugate; real numbers are returned as they are.
+    """The complex conjugate. A tensor of real numbers is returned as it is.
+
+    Raises:
+      TypeError: `x` does not hold numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/conj
 
@@ -232,7 +275,10 @@ def conj(x, name=None):
 
 @public("math.angle")
 def angle(input, name=None):
-    """The argument of complex numbers, in radians; of real numbers 0 or pi.
+    """The angles of complex numbers in radians. For real numbers they are 0 or pi, and have no gradient.
+
+    Raises:
+      TypeError: `input` does not hold numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/angle
 

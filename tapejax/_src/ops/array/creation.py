@@ -30,7 +30,7 @@ __all__ = [
     "zeros_like",
 ]
 
-_HOST_RANGE = 64  # elements
+_HOST_RANGE = 64  # elements: integer ranges up to this size are made on the host
 
 
 @op()
@@ -45,11 +45,18 @@ def _layout(layout: Any) -> None:
 
 @public("zeros")
 def zeros(shape: Any, dtype: Any = dtypes.float32, name: str | None = None, layout: Any = None) -> Tensor:
-    """A tensor of zeros (empty strings, False).
+    """A tensor of zeros; for the string dtype of empty strings, for booleans of False.
 
     Args:
-      shape: ints, tensors, or a list of both. Static: it is read if pending.
-      dtype: a `DType`.
+      shape: the sizes: ints, an integer tensor, or a list that mixes both. A pending tensor is computed first, since
+        the shape is part of the program.
+      dtype: a `DType` or its name.
+      name: has no effect, as in eager TensorFlow.
+      layout: must be None. It is for TensorFlow's DTensor.
+
+    Raises:
+      InvalidArgumentError: a size is negative.
+      ValueError: `layout` is not None.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/zeros
 
@@ -67,7 +74,10 @@ def zeros(shape: Any, dtype: Any = dtypes.float32, name: str | None = None, layo
 
 @public("ones")
 def ones(shape: Any, dtype: Any = dtypes.float32, name: str | None = None, layout: Any = None) -> Tensor:
-    """A tensor of ones. `shape` as in `zeros`.
+    """A tensor of ones. Takes the arguments of `zeros` and raises the same errors.
+
+    Raises:
+      TypeError: `dtype` is the string dtype.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/ones
 
@@ -83,7 +93,7 @@ def ones(shape: Any, dtype: Any = dtypes.float32, name: str | None = None, layou
 
 @public("zeros_like", composites=True)
 def zeros_like(input: Any, dtype: Any = None, name: str | None = None, layout: Any = None) -> Tensor:
-    """Zeros of a tensor's shape and, unless given, its dtype. No gradient flows back.
+    """Zeros with the shape of a tensor, and with its dtype unless another is given. No gradient flows to `input`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/zeros_like
 
@@ -96,7 +106,7 @@ def zeros_like(input: Any, dtype: Any = None, name: str | None = None, layout: A
 
 @public("ones_like", composites=True)
 def ones_like(input: Any, dtype: Any = None, name: str | None = None, layout: Any = None) -> Tensor:
-    """Ones of a tensor's shape and, unless given, its dtype. No gradient flows back.
+    """Ones with the shape of a tensor, and with its dtype unless another is given. No gradient flows to `input`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/ones_like
 
@@ -116,7 +126,17 @@ def _fill(value: Array, shape: Shape):
 
 @public("fill")
 def fill(dims: Any, value: Any, name: str | None = None, layout: Any = None) -> Tensor:
-    """A tensor of shape `dims` that repeats a scalar. `dims` as the shape in `zeros`.
+    """A tensor with one value in all places.
+
+    Args:
+      dims: the shape, as in `zeros`.
+      value: a scalar of any dtype, or a tensor of one element.
+      name: has no effect, as in eager TensorFlow.
+      layout: must be None. It is for TensorFlow's DTensor.
+
+    Raises:
+      InvalidArgumentError: a size is negative, or `value` has several elements.
+      ValueError: `layout` is not None.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/fill
 
@@ -147,7 +167,20 @@ def eye(
     dtype: Any = dtypes.float32,
     name: str | None = None,
 ) -> Tensor:
-    """An identity matrix of shape (num_rows, num_columns), square by default, repeated over `batch_shape`.
+    """An identity matrix, or a batch of them.
+
+    Args:
+      num_rows: the number of rows, an int or a scalar tensor, which is read.
+      num_columns: the number of columns, by default that of the rows.
+      batch_shape: the leading axes of the result, over which the matrix is repeated. By default there are none.
+      dtype: a `DType` or its name.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of shape (*batch_shape, num_rows, num_columns).
+
+    Raises:
+      InvalidArgumentError: a size is negative.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/eye
 
@@ -167,16 +200,17 @@ def _range(start: Same, delta: Same, size: int):
 
 @public("range")
 def range_(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: str = "range") -> Tensor:
-    """The numbers ``start, start + delta, ..`` before `limit`; with one number given, from 0 to it.
+    """The numbers ``start``, ``start + delta``, ``start + 2 * delta``, .. before `limit`. `range(n)` starts at 0.
 
     Args:
-      start: scalar. Its value is read if pending: the size of the result depends on it.
-      limit: scalar.
-      delta: scalar, not 0.
-      dtype: `DType`; by default the widest of the arguments'.
+      start: a scalar. All three arguments are read, since the size of the result depends on them.
+      limit: a scalar. If it is None, `start` is the limit.
+      delta: a scalar, not 0.
+      dtype: a `DType` or its name; by default the widest dtype of the arguments.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: a limit on the wrong side of the start, or a zero step.
+      InvalidArgumentError: an argument is not a scalar, `delta` is 0, or it leads away from `limit`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/range
 
@@ -213,7 +247,7 @@ def range_(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, nam
 @op()
 def _linspace(start: Same, stop: Same, num: int, axis: int):
     if start.dtype != stop.dtype:
-        raise invalid(f"start and stop must be of one dtype, got {start.dtype} and {stop.dtype}")
+        raise invalid(f"`start` and `stop` must have one dtype, got {start.dtype} and {stop.dtype}: cast one of them")
     if start.dtype.kind in "iu":
         start, stop = start.astype(jnp.float64), stop.astype(jnp.float64)
     start, stop = jnp.broadcast_arrays(start, stop)
@@ -222,19 +256,23 @@ def _linspace(start: Same, stop: Same, num: int, axis: int):
         return jnp.expand_dims(start, at)
     steps = jnp.arange(num, dtype=start.dtype).reshape((-1,) + (1,) * (start.ndim - at))
     first, last = jnp.expand_dims(start, at), jnp.expand_dims(stop, at)
-    # The last one is `stop` itself, not a sum that rounds.
+    # The last number is `stop` itself, since the sum would be rounded.
     return jnp.where(steps == num - 1, last, first + steps * ((last - first) / (num - 1)))
 
 
 @public("linspace")
 def linspace(start: Any, stop: Any, num: Any, name: str | None = None, axis: int = 0) -> Tensor:
-    """`num` numbers at equal distances from `start` to `stop`, both included, along a new axis.
+    """Evenly spaced numbers from `start` to `stop`, both included, along a new axis.
 
     Args:
-      start: of any shape; integers give float64.
-      stop: likewise, of the same dtype.
-      num: how many, at least 1; static.
-      axis: the new axis.
+      start: the first numbers, of any shape. Integers give float64.
+      stop: the last numbers, of the same dtype and of a shape that broadcasts with that of `start`.
+      num: how many numbers, at least 1. It is read, since the shape depends on it.
+      name: has no effect, as in eager TensorFlow.
+      axis: the position of the new axis in the result.
+
+    Raises:
+      InvalidArgumentError: the dtypes differ, or `axis` is out of range.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linspace
 
@@ -248,7 +286,7 @@ def linspace(start: Any, stop: Any, num: Any, name: str | None = None, axis: int
 @op(differentiable=False, strings=True)
 def _one_hot(indices: Array, on_value: Array, off_value: Array, depth: int, axis: int):
     if indices.dtype not in ("uint8", "int8", "int32", "int64"):
-        raise invalid(f"indices must be uint8, int8, int32 or int64, got {indices.dtype}")
+        raise invalid(f"`indices` must be uint8, int8, int32 or int64, got {indices.dtype}")
     at = check_axis(axis, indices.ndim + 1, "one_hot", invalid_value)
     classes = jnp.arange(depth).reshape((-1,) + (1,) * (indices.ndim - at))
     return jnp.where(jnp.expand_dims(indices, at) == classes, on_value, off_value)
@@ -264,18 +302,23 @@ def one_hot(
     dtype: Any = None,
     name: str | None = None,
 ) -> Tensor:
-    """For each index, a row of `depth` values: `on_value` at the index, `off_value` elsewhere.
+    """For each index a row of `depth` values: `on_value` at the position that the index gives, `off_value` elsewhere.
 
     Args:
-      indices: integers; those out of [0, depth) give rows of `off_value`.
-      depth: length of the new axis; static.
-      on_value: scalar, 1 by default.
-      off_value: scalar, 0 by default.
-      axis: where the new axis goes; the last by default.
-      dtype: `DType`; by default that of the values, or float32.
+      indices: a tensor of uint8, int8, int32 or int64. An index outside [0, depth) gives a row of `off_value`.
+      depth: the length of the new axis. It is read, since the shape depends on it.
+      on_value: a scalar, 1 by default.
+      off_value: a scalar, 0 by default.
+      axis: the position of the new axis in the result; by default it is the last.
+      dtype: a `DType` or its name; by default the dtype of the values, or float32 if none is given.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of the shape of `indices` with one more axis. It has no gradient.
 
     Raises:
-      TypeError: values of two dtypes, or not of `dtype`.
+      TypeError: `on_value` and `off_value` have different dtypes, or not `dtype`.
+      InvalidArgumentError: `depth` is negative, `axis` is out of range, or `indices` has another dtype.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/one_hot
 
@@ -308,12 +351,17 @@ def _spread(x: Array, axis: int, shape: Shape):
 
 @public("meshgrid")
 def meshgrid(*args: Any, **kwargs: Any) -> list[Tensor]:
-    """The coordinate tensors of a grid, one per axis.
+    """The coordinates of the points of a grid: one tensor for each axis, all of the grid's shape.
 
     Args:
-      *args: the positions along each axis, of one dtype.
-      indexing: "xy" (default: the first two axes change places) or "ij".
-      name: of no effect.
+      *args: for each axis the positions along it, vectors of one dtype.
+      **kwargs: `indexing` is "ij", or "xy" (the default), which exchanges the first two axes of the results. `name` has
+        no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: the dtypes differ.
+      ValueError: `indexing` is neither "xy" nor "ij".
+      TypeError: there is another keyword argument.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/meshgrid
 
@@ -344,12 +392,16 @@ def _sequence_mask(lengths: Array, maxlen: int):
 
 @public("sequence_mask")
 def sequence_mask(lengths: Any, maxlen: Any = None, dtype: Any = dtypes.bool, name: str | None = None) -> Tensor:
-    """Rows of `maxlen` values of which the first ``lengths[i]`` are true.
+    """Rows of booleans: in row i the first ``lengths[i]`` are true, the others false.
 
     Args:
-      lengths: integers of shape (..).
-      maxlen: static; by default the greatest length, which is read.
-      dtype: `DType` of the result.
+      lengths: an integer tensor of any shape (..).
+      maxlen: the length of the rows, an int. By default it is the greatest of `lengths`, which are then read.
+      dtype: the `DType` of the result, or its name. Other dtypes than bool hold ones and zeros.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of shape (.., maxlen). It has no gradient.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sequence_mask
 

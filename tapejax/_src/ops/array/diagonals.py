@@ -1,4 +1,8 @@
-"""Diagonals of matrices: `diag`, `diag_part`, `set_diag`, and their tensor forms."""
+"""Diagonals of matrices: `diag`, `diag_part` and `set_diag`, and `tensor_diag` and `tensor_diag_part` for any rank.
+
+Several diagonals of a matrix are stored as the rows of one packed array. Diagonals differ in length, so shorter ones do
+not fill their row: `align` says at which end of the row they sit. The other elements of the row are padding.
+"""
 
 from typing import Any
 
@@ -31,7 +35,7 @@ def _longest(low: int, high: int, rows: int, columns: int) -> int:
 
 
 def _offset(d: Any, rows: int, columns: int, longest: int, align: str) -> tuple[Any, Any]:
-    """Where diagonals `d` start in their row of packed values, and how long they are."""
+    """For each diagonal in `d`, the position in its packed row where it starts, and its length."""
     if align not in _ALIGN:
         raise invalid(f"`align` must be one of {_ALIGN}, got {align!r}")
     length = np.minimum(rows + np.minimum(d, 0), columns - np.maximum(d, 0))
@@ -41,13 +45,13 @@ def _offset(d: Any, rows: int, columns: int, longest: int, align: str) -> tuple[
 
 
 def _spread(diagonal: Any, low: int, high: int, base: Any, align: str) -> Any:
-    """`base` with its band replaced by the packed diagonals."""
+    """A copy of the matrices `base` in which packed diagonals replace the diagonals `low` to `high`."""
     rows, columns = base.shape[-2:]
     longest = _longest(low, high, rows, columns)
     packed = diagonal[..., None, :] if low == high else diagonal
     if packed.shape[:-2] != base.shape[:-2] or packed.shape[-2:] != (high - low + 1, longest):
         raise invalid_value(
-            f"diagonal of shape {diagonal.shape} does not fit diagonals {low} to {high} of {base.shape}"
+            f"`diagonal` of shape {diagonal.shape} does not fit diagonals {low} to {high} of matrices {base.shape}"
         )
     d = np.arange(columns) - np.arange(rows)[:, None]
     start, _ = _offset(d, rows, columns, longest, align)
@@ -72,7 +76,7 @@ def _diag(diagonal: Same, padding_value: Same, low: int, high: int, num_rows: in
 
 
 def _padding(x: Any, value: Any) -> Any:
-    """The default padding 0 as False for booleans."""
+    """The padding value. The default 0 becomes False for booleans."""
     return False if type(value) is int and value == 0 and getattr(x, "dtype", None) == "bool" else value
 
 
@@ -89,12 +93,21 @@ def diag(
     """Matrices with given diagonals.
 
     Args:
-      diagonal: of shape (.., m), or (.., count, m) for several diagonals, the highest first.
-      k: which diagonal (0 main, positive above), or the lowest and the highest of a band.
-      num_rows: of the matrices; as many as needed by default, and square if both are left out.
-      num_cols: likewise.
-      padding_value: for all else.
-      align: where diagonals shorter than m sit: "RIGHT_LEFT" puts those above right, those below left.
+      diagonal: a tensor of shape (.., m), one diagonal for each matrix. For several diagonals the shape is (.., count,
+        m), and the highest diagonal comes first.
+      name: has no effect, as in eager TensorFlow.
+      k: the number of the diagonal: 0 is the main one, positive numbers lie above it. For several diagonals a pair of
+        the lowest and the highest.
+      num_rows: the number of rows of each matrix. By default as many as needed; the matrix is square if `num_cols` is
+        left out too.
+      num_cols: the number of columns of each matrix.
+      padding_value: a scalar for all other places.
+      align: at which end of their row diagonals shorter than m sit. "RIGHT_LEFT" means those above the main diagonal at
+        the right, those below it at the left. The others are "LEFT_RIGHT", "LEFT_LEFT" and "RIGHT_RIGHT".
+
+    Raises:
+      InvalidArgumentError: the shape of `diagonal`, `k`, `num_rows` and `num_cols` do not fit each other, or `align` is
+        unknown.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/diag
 
@@ -123,7 +136,20 @@ def _diag_part(input: Same, padding_value: Same, low: int, high: int, align: str
 def diag_part(
     input: Any, name: str = "diag_part", k: Any = 0, padding_value: Any = 0, align: str = "RIGHT_LEFT"
 ) -> Tensor:
-    """The diagonals of matrices, packed as `diag` takes them.
+    """The diagonals of matrices.
+
+    Args:
+      input: a tensor of shape (.., rows, columns).
+      name: has no effect, as in eager TensorFlow.
+      k: the diagonal, or a pair of the lowest and the highest, as in `diag`.
+      padding_value: a scalar that fills the rows of diagonals that are shorter than the longest.
+      align: at which end of their row such diagonals sit, as in `diag`.
+
+    Returns:
+      A tensor of shape (.., m) for one diagonal and of (.., count, m) for several, as `diag` takes it.
+
+    Raises:
+      InvalidArgumentError: `input` has fewer than two axes, or there is no such diagonal.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/diag_part
 
@@ -142,7 +168,17 @@ def _set_diag(input: Same, diagonal: Same, low: int, high: int, align: str):
 
 @public("linalg.set_diag")
 def set_diag(input: Any, diagonal: Any, name: str = "set_diag", k: Any = 0, align: str = "RIGHT_LEFT") -> Tensor:
-    """Matrices with their diagonals replaced. Arguments as in `diag`.
+    """A copy of matrices with other diagonals.
+
+    Args:
+      input: a tensor of shape (.., rows, columns).
+      diagonal: the new diagonals, as in `diag`.
+      name: has no effect, as in eager TensorFlow.
+      k: the diagonal, or a pair of the lowest and the highest, as in `diag`.
+      align: at which end of their row shorter diagonals sit, as in `diag`.
+
+    Raises:
+      InvalidArgumentError: the shape of `diagonal` does not fit, or there is no such diagonal.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/set_diag
 
@@ -154,7 +190,9 @@ def set_diag(input: Any, diagonal: Any, name: str = "set_diag", k: Any = 0, alig
 
 @op("linalg.tensor_diag")
 def tensor_diag(diagonal: Array, name=None):
-    """A tensor of twice the rank, zero but where both halves of the position agree.
+    """A tensor of twice the rank with the given elements on its diagonal and zeros elsewhere.
+
+    The diagonal of a tensor of shape (*s, *s) consists of the elements at positions (*i, *i).
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/tensor_diag
 
@@ -166,7 +204,17 @@ def tensor_diag(diagonal: Array, name=None):
 
 @op("linalg.tensor_diag_part")
 def tensor_diag_part(input: Array, name=None):
-    """The elements of a tensor of even rank where both halves of the position agree.
+    """The diagonal of a tensor of even rank: the elements at positions (*i, *i). The inverse of `tensor_diag`.
+
+    Args:
+      input: a tensor of shape (*s, *s).
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of shape s.
+
+    Raises:
+      InvalidArgumentError: the rank is odd, or the halves of the shape differ.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/tensor_diag_part
 
@@ -175,6 +223,6 @@ def tensor_diag_part(input: Array, name=None):
     """
     half = input.ndim // 2
     if input.ndim % 2 or input.shape[:half] != input.shape[half:]:
-        raise invalid(f"the two halves of the shape must agree, got {input.shape}")
+        raise invalid(f"`input` must have a shape of two equal halves, got {input.shape}")
     count = int(np.prod(input.shape[:half]))
     return jnp.diagonal(input.reshape(count, count)).reshape(input.shape[:half])

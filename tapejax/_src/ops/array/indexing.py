@@ -1,8 +1,9 @@
-"""Taking parts of tensors: ``x[...]``, slice, strided_slice.
+"""Indexing: ``x[...]``, `slice` and `strided_slice`.
 
-Positions are inputs of the program, sizes are part of it: ``x[i]`` and ``x[i * b:(i + 1) * b]`` in a loop compile
-once. Positions known on the host are checked, as TensorFlow's CPU kernels do. Those on the device are not, since
-that would stop the program: ``x[i]`` takes the nearest valid position.
+Where a part starts is an input of the compiled program. Its size is a constant of the program. So ``x[i]`` and
+``x[i * b:(i + 1) * b]`` in a loop are compiled once. Positions whose values are on the host are checked, as in
+TensorFlow's CPU kernels. Positions that are pending or on a device are not, since reading them would stop the program:
+there, ``x[i]`` takes the nearest valid position.
 """
 
 import functools
@@ -28,13 +29,17 @@ __all__ = ["getitem", "slice_", "strided_slice"]
 
 _INT32 = scalar_kind(np.dtype(np.int32))
 _INT64 = scalar_kind(np.dtype(np.int64))
-_ON_HOST = 64  # elements: integer tensors up to this size are indexed on the host, without a program
+_ON_HOST = 64  # elements: integer tensors on the host up to this size are indexed there, without a program
 
 
-# x[...]. A spec has one entry per axis of `x`, and "new" where an axis is added:
+# The static argument `spec` of the op describes the key of x[key]. It has one entry for each axis of `x`, and one for
+# each new axis:
+#   ("new",)                     a new axis of size 1
 #   ("all",)                     the whole axis
-#   ("at", signed)               one position, the next input; the axis goes away. `signed`: it may count from the end
-#   ("part", low, size, step)    `size` elements; `low` is the least position among them, None if the next input
+#   ("at", signed)               one position, which is the next input. The axis is removed. If `signed` is true, the
+#                                position may be negative
+#   ("part", low, size, step)    `size` elements, of which `low` is the lowest position. If it is None, the position is
+#                                the next input
 
 
 def _getitem(x: Any, *positions: Any, spec: tuple) -> Any:
@@ -65,7 +70,8 @@ def _getitem(x: Any, *positions: Any, spec: tuple) -> Any:
     if positions:
         wide = any(p.dtype.itemsize > 4 for p in positions)
         starts = [jnp.asarray(v, jnp.int64 if wide else jnp.int32) for v in lows]
-        x = lax.dynamic_slice(x, starts, spans, allow_negative_indices=False)  # in long unrolled loops signs cost much
+        # Without tests for negative positions, which are costly in long unrolled loops.
+        x = lax.dynamic_slice(x, starts, spans, allow_negative_indices=False)
     else:
         x = lax.slice(x, lows, [a + b for a, b in zip(lows, spans, strict=True)])
     if any(s != 1 for s in steps):
@@ -82,10 +88,10 @@ def _static_spec(spec: tuple) -> Static:
 
 
 def _position(value: Any) -> Any:
-    """An index as an int, or as a scalar integer tensor whose value is on the device.
+    """An index as an int, or as a scalar integer tensor if its value is pending or on a device.
 
     Raises:
-      TypeError: it is neither.
+      TypeError: `value` is not an integer.
     """
     if type(value) is int:
         return value
@@ -119,16 +125,17 @@ def _is_mask(key: Any) -> bool:
 
 
 def getitem(x: Any, key: Any, name: str | None = None) -> Tensor:
-    """``x[key]``.
+    """The part ``x[key]`` of a tensor.
 
     Args:
       x: a tensor.
-      key: an int, slice, ``...``, None, scalar integer tensor, or a tuple of them; or a boolean mask. Positions
-        of the elements are inputs of the program. Bounds of slices must be known, so tensors there are read.
+      key: an int, a slice, ``...``, None, a scalar integer tensor, or a tuple of them; or a boolean mask. A tensor as
+        an index is not read. A tensor as a bound of a slice is read, since the size depends on it.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: an index that is known to be out of range, a step of 0, too many indices.
-      TypeError: another kind of key.
+      InvalidArgumentError: an index whose value is known is out of range, a step is 0, or there are too many indices.
+      TypeError: `key` contains something else.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/Tensor#__getitem__
 
@@ -141,7 +148,7 @@ def getitem(x: Any, key: Any, name: str | None = None) -> Tensor:
     keys = tuple(key) if isinstance(key, (tuple, list)) else (key,)
     shape = t.aval.shape
     spec, positions = [], []
-    plain: list[Any] = []  # the key for NumPy
+    plain: list[Any] = []  # the key as NumPy takes it
     axis = 0
     taken = sum(k is not None and k is not Ellipsis for k in keys)
     if sum(k is Ellipsis for k in keys) > 1:
@@ -180,7 +187,7 @@ def getitem(x: Any, key: Any, name: str | None = None) -> Tensor:
 
 
 def _part(k: slice, size: int, axis: int, positions: list[Any]) -> tuple:
-    """The spec entry of a slice of an axis of this size."""
+    """The entry of the spec for the slice `k` of an axis of length `size`. Appends its start to `positions`."""
     if k.step == 0:
         raise invalid(f"strides[{axis}] must be non-zero")
     start, stop, step = k.indices(size)
@@ -198,7 +205,16 @@ def _part(k: slice, size: int, axis: int, positions: list[Any]) -> tuple:
 
 @public("slice")
 def slice_(input_: Any, begin: Any, size: Any, name: str | None = None) -> Tensor:
-    """The block that starts at `begin` and has shape `size`; a size of -1 reaches to the end.
+    """The block of a tensor that starts at `begin` and has the shape `size`.
+
+    Args:
+      input_: a tensor.
+      begin: the start along each axis, a vector of integers, which is read.
+      size: the number of elements along each axis, a vector of integers, which is read. -1 means all up to the end.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: the vectors do not have one entry for each axis, or the block is not inside the tensor.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/slice
 
@@ -237,19 +253,24 @@ def strided_slice(
     var: Any = None,
     name: str | None = None,
 ) -> Tensor:
-    """``x[...]`` spelled with arrays and bit masks: bit i of a mask says what entry i of `begin` means.
+    """The function form of ``x[...]``. Vectors hold the slices, and bit i of each mask changes the meaning of entry i.
 
     Args:
       input_: a tensor.
-      begin: starts; with `end` and `strides` (1 by default) one slice per entry.
-      end: ends, exclusive.
-      strides: steps.
-      begin_mask: entries whose start is left out.
-      end_mask: entries whose end is left out.
-      ellipsis_mask: the entry that is an ellipsis.
-      new_axis_mask: entries that add an axis.
-      shrink_axis_mask: entries that are single positions.
-      var: must be None: assigning to a slice of a variable is `tf.Variable.scatter_nd_update`.
+      begin: the start of each slice, a vector of integers. All three vectors are read.
+      end: the end of each slice, exclusive.
+      strides: the step of each slice, 1 by default.
+      begin_mask: bits of the entries that start at the beginning of the axis, whatever `begin` says.
+      end_mask: bits of the entries that reach to the end of the axis, whatever `end` says.
+      ellipsis_mask: the bit of the entry that stands for ``...``.
+      new_axis_mask: bits of the entries that insert a new axis.
+      shrink_axis_mask: bits of the entries that take the single position `begin` and remove the axis.
+      var: must be None. To assign to part of a variable, use `tf.Variable.scatter_nd_update`.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: a position is out of range, or a step is 0.
+      ValueError: `var` is given, or the vectors differ in length.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strided_slice
 
@@ -257,7 +278,7 @@ def strided_slice(
     [1, 3]
     """
     if var is not None:
-        raise ValueError("`var` is not supported: assign to a variable with its own methods")
+        raise ValueError("`var` must be None: to assign to part of a variable, call its method `scatter_nd_update`")
     starts, ends = static_ints(begin, "`begin`").tolist(), static_ints(end, "`end`").tolist()
     steps = [1] * len(starts) if strides is None else static_ints(strides, "`strides`").tolist()
     keys: list[Any] = []

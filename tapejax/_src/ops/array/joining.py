@@ -36,6 +36,14 @@ def _list_of(values: Any) -> list[Any]:
 def concat(values: Any, axis: Any, name: str = "concat") -> Tensor:
     """Joins tensors along an existing axis.
 
+    Args:
+      values: a list of tensors of one dtype, whose shapes are equal except along the axis.
+      axis: the axis, an int or a scalar tensor.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: the list is empty, a shape or dtype does not fit, or `axis` is out of range.
+
     Source: https://www.tensorflow.org/api_docs/python/tf/concat
 
     >>> concat([[1, 2], [3]], 0).numpy().tolist()
@@ -59,8 +67,14 @@ def _stack(values: Arrays, axis: int):
 def stack(values: Any, axis: int = 0, name: str = "stack") -> Tensor:
     """Joins tensors of one shape along a new axis.
 
+    Args:
+      values: a list of tensors of one dtype and shape.
+      axis: the position of the new axis in the result.
+      name: has no effect, as in eager TensorFlow.
+
     Raises:
       ValueError: `axis` is out of range.
+      InvalidArgumentError: the shapes or dtypes differ.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/stack
 
@@ -71,7 +85,7 @@ def stack(values: Any, axis: int = 0, name: str = "stack") -> Tensor:
         values = unstack(values)
     if not values:
         return from_value(np.zeros((0,), np.float32))
-    # Numbers of several kinds become one list first, as `convert_to_tensor([1, 2.5])`.
+    # Python numbers are converted together, so that [1, 2.5] gives one dtype, as in `convert_to_tensor([1, 2.5])`.
     plain = all(type(v) in (int, float, bool, complex) for v in values)
     items = list(unstack(to_tensor(list(values)))) if plain else match(list(values))
     items = [to_tensor(v[0], v[1].dtype) if type(v) is tuple else v for v in items]
@@ -90,8 +104,15 @@ def _unstack(value: Array, axis: int):
 def unstack(value: Any, num: int | None = None, axis: int = 0, name: str = "unstack") -> list[Tensor]:
     """The slices along an axis, as a list of tensors without that axis.
 
+    Args:
+      value: a tensor.
+      num: the size of the axis, if it should be checked.
+      axis: the axis.
+      name: has no effect, as in eager TensorFlow.
+
     Raises:
-      ValueError: `axis` is out of range. InvalidArgumentError: `num` is not the axis's size.
+      ValueError: `axis` is out of range.
+      InvalidArgumentError: `num` is not the size of the axis.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/unstack
 
@@ -119,13 +140,19 @@ def _split(value: Array, sizes, axis: int):
 def split(
     value: Any, num_or_size_splits: Any, axis: Any = 0, num: int | None = None, name: str = "split"
 ) -> list[Tensor]:
-    """Cuts a tensor along an axis.
+    """Cuts a tensor along an axis into a list of tensors.
 
     Args:
       value: a tensor.
-      num_or_size_splits: how many equal parts (an int), or a list of sizes, one of which may be -1. Static.
-      axis: where to cut.
-      num: the number of sizes, checked.
+      num_or_size_splits: how many equal parts (an int), or the list of the parts' sizes, of which one may be -1: it is
+        computed from the others. The sizes are read.
+      axis: the axis, an int or a scalar tensor.
+      num: the length of the list of sizes, if it should be checked.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: the sizes do not fit the axis, or `axis` is out of range.
+      ValueError: `num` is not the number of sizes, or the sizes are a scalar tensor.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/split
 

@@ -1,6 +1,7 @@
-"""Ops that rearrange one tensor: reshape, transpose, tile, pad, roll; and the readers of static arguments.
+"""Ops that rearrange the elements of one tensor: `reshape`, `transpose`, `tile`, `pad`, `roll`.
 
-What code applies to shapes has NumPy twins: arithmetic on shapes records nothing and flushes nothing.
+The ops that programs apply to shapes also have a NumPy function (`host`), so that arithmetic on shapes records nothing
+and flushes nothing. This file also has the functions that convert static arguments: axes, shapes and other integers.
 """
 
 from collections.abc import Callable
@@ -35,22 +36,39 @@ __all__ = [
 
 
 def check_axis(axis: int, ndim: int, what: str, error: Callable[[str], Exception] = invalid) -> int:
-    """`axis` counted from the front; an error if there is no such axis."""
+    """An axis as a number that is not negative.
+
+    Args:
+      axis: the axis; negative numbers count from the end.
+      ndim: the number of axes.
+      what: the op's name, for the message.
+      error: makes the error from its message.
+
+    Raises:
+      InvalidArgumentError: there is no such axis.
+    """
     if not -ndim <= axis < ndim:
         raise error(f"`axis` of {what} must be in [{-ndim}, {ndim}), got {axis}")
     return axis % ndim
 
 
 def host_value(t: Any) -> np.ndarray | None:
-    """The value of a tensor if it is on the host already: nothing runs."""
+    """The value of a tensor if it is on the host, else None. Runs nothing."""
     return t._value if type(t) is Tensor and type(t._value) is np.ndarray else None
 
 
 def static_ints(value: Any, what: str) -> np.ndarray:
-    """Integers that must be known while recording; tensors, also inside a list, are read.
+    """The integers of an argument that must be known while the op is recorded.
+
+    Args:
+      value: an int, a tensor, or a list of both. Tensors are read.
+      what: the argument's name, for the message.
+
+    Returns:
+      An int64 array.
 
     Raises:
-      TypeError: not integers.
+      TypeError: they are not integers.
     """
 
     def read(v: Any) -> Any:
@@ -63,10 +81,14 @@ def static_ints(value: Any, what: str) -> np.ndarray:
 
 
 def dims(shape: Any, what: str = "shape") -> tuple[int, ...]:
-    """A shape argument (ints, tensors, a list of both, a TensorShape) as static ints.
+    """A shape argument as a tuple of ints.
+
+    Args:
+      shape: an int, a tensor, a list of both, or a TensorShape. Tensors are read.
+      what: the argument's name, for the message.
 
     Raises:
-      TypeError: not integers.
+      TypeError: it does not consist of integers, or a size of the TensorShape is unknown.
     """
     if type(shape) in (tuple, list) and all(type(d) is int for d in shape):
         return tuple(shape)
@@ -78,7 +100,11 @@ def dims(shape: Any, what: str = "shape") -> tuple[int, ...]:
 
 
 def new_dims(shape: Any) -> tuple[int, ...]:
-    """`dims` of what is to be made: InvalidArgumentError if one is negative."""
+    """The sizes of a tensor that is to be made, as `dims` gives them.
+
+    Raises:
+      InvalidArgumentError: a size is negative.
+    """
     found = dims(shape)
     if any(d < 0 for d in found):
         raise invalid(f"Dimension {min(found)} must be >= 0")
@@ -86,7 +112,11 @@ def new_dims(shape: Any) -> tuple[int, ...]:
 
 
 def same_dtypes(values: Any, name: str) -> None:
-    """InvalidArgumentError unless all arrays have one dtype."""
+    """Checks that all arrays have the dtype of the first one.
+
+    Raises:
+      InvalidArgumentError: one has another dtype. `name` is the op's name in the message.
+    """
     for i, v in enumerate(values):
         if v.dtype != values[0].dtype:
             raise invalid(
@@ -97,7 +127,7 @@ def same_dtypes(values: Any, name: str) -> None:
 
 @op("identity", strings=True)
 def identity(input: Array, name=None):
-    """A tensor with the same value; never the same object.
+    """A new tensor object with the same value.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/identity
 
@@ -112,7 +142,7 @@ provide("identity", identity)
 
 @public("identity_n")
 def identity_n(input: Any, name: str | None = None) -> list[Tensor]:
-    """`identity` of each tensor of a list.
+    """`identity` of each tensor of a list, as a list.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/identity_n
 
@@ -124,7 +154,7 @@ def identity_n(input: Any, name: str | None = None) -> list[Tensor]:
 
 @op("stop_gradient", differentiable=False, strings=True)
 def stop_gradient(input: Array, name=None):
-    """The same value, through which no gradient flows.
+    """A tensor with the same value through which no gradient flows.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/stop_gradient
 
@@ -135,7 +165,7 @@ def stop_gradient(input: Array, name=None):
 
 
 def _full_shape(old: tuple[int, ...], new: tuple[int, ...]) -> tuple[int, ...]:
-    """`new` with its -1 worked out."""
+    """The shape `new` for elements of the shape `old`, with the size -1 replaced by the one that fits."""
     count = int(np.prod(old, dtype=np.int64))
     if sum(d == -1 for d in new) > 1:
         raise invalid(f"Only one input size may be -1, got {list(new)}")
@@ -156,12 +186,16 @@ def _reshape(tensor: Array, shape: Shape):
 
 @public("reshape")
 def reshape(tensor: Any, shape: Any, name: str | None = None) -> Tensor:
-    """The same elements, in order, in another shape.
+    """A tensor with the same elements in the same order and another shape.
 
     Args:
-      tensor: any tensor.
-      shape: ints, or tensors, or a list of both; one of them may be -1. It is part of the program, so its
-        value is read if it is pending.
+      tensor: a tensor.
+      shape: an int, a tensor, or a list of both. One size may be -1: it is computed from the others. The shape is part
+        of the compiled program, so its value is read.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: the number of elements does not fit the shape.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/reshape
 
@@ -189,7 +223,16 @@ def _transpose(a: Array, perm: Axis = None, conjugate=False):
 
 @public("transpose")
 def transpose(a: Any, perm: Any = None, conjugate: bool = False, name: str = "transpose") -> Tensor:
-    """Permutes the axes: axis i of the result is axis ``perm[i]`` of `a`; reverses them without `perm`.
+    """Permutes the axes of a tensor.
+
+    Args:
+      a: a tensor.
+      perm: integers: axis i of the result is axis ``perm[i]`` of `a`. By default the order of the axes is reversed.
+      conjugate: whether complex elements are replaced by their conjugates.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: `perm` is not a permutation of the axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/transpose
 
@@ -200,7 +243,11 @@ def transpose(a: Any, perm: Any = None, conjugate: bool = False, name: str = "tr
 
 
 def one_axis(axis: Any, what: str) -> int:
-    """An `axis` argument (a number or a tensor) as an int. InvalidArgumentError if it is several."""
+    """An `axis` argument, a number or a tensor, as an int.
+
+    Raises:
+      InvalidArgumentError: it consists of several numbers. `what` is the op's name in the message.
+    """
     found = static_ints(axis, "`axis`")
     if found.size != 1:
         raise invalid(f"`axis` of {what} must be a single value, got {axis!r}")
@@ -219,7 +266,15 @@ def _expand_dims(input: Array, axis: int):
 
 @public("expand_dims", composites=True)
 def expand_dims(input: Any, axis: Any, name: str | None = None) -> Tensor:
-    """Inserts an axis of size 1 before `axis`; negative ones count from the end of the result.
+    """Inserts an axis of size 1.
+
+    Args:
+      input: a tensor.
+      axis: the position of the new axis in the result. Negative numbers count from the end: -1 makes it the last.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: `axis` is out of range.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/expand_dims
 
@@ -237,7 +292,15 @@ def expand_dims(input: Any, axis: Any, name: str | None = None) -> Tensor:
     strings=True,
 )
 def squeeze(input: Array, axis: Axis = None, name=None):
-    """Removes axes of size 1: all of them, or those in `axis`.
+    """Removes axes of size 1.
+
+    Args:
+      input: a tensor.
+      axis: the axes to remove, an int or a list of ints. By default all axes of size 1.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: an axis is out of range, or its size is not 1.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/squeeze
 
@@ -260,7 +323,15 @@ def _broadcast_to(input: Array, shape: Shape):
 
 @public("broadcast_to")
 def broadcast_to(input: Any, shape: Any, name: str | None = None) -> Tensor:
-    """Repeats axes of size 1, and adds axes in front, until the shape is `shape`.
+    """Broadcasts a tensor to a shape: axes of size 1 are repeated, and missing axes are added in front.
+
+    Args:
+      input: a tensor.
+      shape: integers, which are read.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: the tensor does not broadcast to the shape.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/broadcast_to
 
@@ -280,6 +351,14 @@ def _tile(input: Array, multiples: Shape):
 @public("tile", composites=True)
 def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:
     """Repeats the whole tensor ``multiples[i]`` times along each axis i.
+
+    Args:
+      input: a tensor.
+      multiples: a vector of integers, one for each axis, which is read.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: `multiples` has a wrong length or a negative number.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/tile
 
@@ -317,10 +396,16 @@ def pad(
     """Adds ``paddings[i] = (before, after)`` elements along each axis i.
 
     Args:
-      tensor: of shape (n1, .., nr).
-      paddings: ints of shape (r, 2), static.
-      mode: "CONSTANT", "REFLECT" (without the edge) or "SYMMETRIC" (with it), in any case.
-      constant_values: a scalar to fill with.
+      tensor: a tensor of shape (n1, .., nr).
+      paddings: integers of shape (r, 2), which are read.
+      mode: "CONSTANT" adds one value. "REFLECT" mirrors the elements without repeating the one at the edge. "SYMMETRIC"
+        mirrors them and repeats it. Upper or lower case.
+      constant_values: the value that "CONSTANT" adds, a scalar.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: `paddings` has a wrong shape, a negative number, or more than can be mirrored.
+      ValueError: `mode` is unknown.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/pad
 
@@ -356,7 +441,15 @@ def _reverse(tensor: Array, axis: Axis):
 
 @public("reverse", composites=True)
 def reverse(tensor: Any, axis: Any, name: str | None = None) -> Tensor:
-    """Reverses the order along each axis of the list `axis`.
+    """Reverses the order of the elements along the given axes.
+
+    Args:
+      tensor: a tensor.
+      axis: a list of axes.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: an axis is out of range or given twice, or `axis` is not a vector.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/reverse
 
@@ -371,9 +464,17 @@ def reverse(tensor: Any, axis: Any, name: str | None = None) -> Tensor:
 
 @op("roll", strings=True)
 def roll(input: Array, shift: Array, axis: Axis, name=None):
-    """Moves elements along `axis` by `shift` places; those that leave at one end enter at the other.
+    """Shifts the elements along axes. Those that leave at one end enter at the other.
 
-    `shift` is an input of the program: one that changes each step does not recompile.
+    Args:
+      input: a tensor of at least one axis.
+      shift: the number of places, an integer, or one for each axis. It is an input of the compiled program, so a shift
+        that changes in each step is not compiled again.
+      axis: an int, or a list of ints. If an axis occurs twice, its shifts add up.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: an axis is out of range, or there are not as many shifts as axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/roll
 
@@ -402,12 +503,17 @@ def _repeat(input: Array, repeats, axis: Axis):
 
 @public("repeat")
 def repeat(input: Any, repeats: Any, axis: Any = None, name: str | None = None) -> Tensor:
-    """Repeats each element (of the flattened tensor, without `axis`) `repeats` times.
+    """Repeats each element.
 
     Args:
       input: a tensor.
-      repeats: a static count, or one count for each element along `axis`.
-      axis: where to repeat.
+      repeats: how often, an int; or a vector with one count for each element along `axis`. It is read.
+      axis: the axis along which the elements are repeated. By default the tensor is flattened first.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: a count is negative, or `axis` is out of range.
+      ValueError: the number of counts does not fit.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/repeat
 

@@ -1,4 +1,7 @@
-"""Taking tensors apart and putting them together by index; reversing parts; reading bits as another dtype."""
+"""Ops that distribute the elements of a tensor and merge them again, reverse sequences, or reinterpret bits.
+
+Some small functions of TensorFlow's top level are here too: `timestamp`, `tuple`, `guarantee_const`, `inside_function`.
+"""
 
 import math
 import time
@@ -25,19 +28,20 @@ __all__ = ["bitcast", "dynamic_partition", "dynamic_stitch", "guarantee_const", 
 
 @public("dynamic_partition")
 def dynamic_partition(data: Any, partitions: Any, num_partitions: int, name: str | None = None) -> list[Tensor]:
-    """Sorts the elements of a tensor into several. Their sizes depend on `partitions`, so it is read.
+    """Distributes the elements of a tensor over several tensors.
 
     Args:
-      data: tensor whose shape begins with that of `partitions`.
-      partitions: int32: for each element of `data` the number of the tensor that it goes to.
-      num_partitions: how many tensors.
-      name: as in TensorFlow, of no effect when eager.
+      data: a tensor whose shape begins with that of `partitions`.
+      partitions: int32: for each element (or slice) of `data` the number of the tensor to which it goes. They are read,
+        since the sizes of the results depend on them.
+      num_partitions: the number of tensors, at least 1.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      A list of tensors, in each of which the elements keep their order.
+      A list of `num_partitions` tensors, in each of which the elements keep their order.
 
     Raises:
-      InvalidArgumentError: a number that is not in [0, num_partitions), or shapes that do not fit.
+      InvalidArgumentError: a number is not in [0, num_partitions), or the shapes do not fit.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/dynamic_partition
 
@@ -76,8 +80,8 @@ def _flat_rows(data: Array, axes: int):
 
 
 def _put(rows: Any, places: tuple[int, ...], size: int) -> Any:
-    # Of several rows for one place only the last is taken, so only it has a gradient. TensorFlow's rule gives one to
-    # all of them.
+    # If several rows go to one place, only the last is kept. So only the last has a gradient. TensorFlow gives all of
+    # them one.
     last = {at: i for i, at in enumerate(places)}
     out = jnp.zeros((size, *rows.shape[1:]), rows.dtype)
     return out.at[np.array(list(last), int)].set(rows[np.array(list(last.values()), int)])
@@ -92,18 +96,19 @@ def _stitch(data: Arrays, places=(), size: int = 0):
 
 @public("dynamic_stitch")
 def dynamic_stitch(indices: Any, data: Any, name: str | None = None) -> Tensor:
-    """Puts the elements of several tensors into one: ``merged[indices[m][i]] = data[m][i]``; the last one counts.
+    """Merges the elements of several tensors into one: ``merged[indices[m][i]] = data[m][i]``.
 
     Args:
-      indices: list of int32 tensors. They are read: the largest tells the size.
-      data: list of as many tensors, whose shapes begin with those of the indices and then agree.
-      name: as in TensorFlow, of no effect when eager.
+      indices: a list of int32 tensors. They are read, since the largest index determines the size of the result.
+      data: a list of as many tensors. The shape of each begins with that of its indices; the rest of the shapes is
+        equal.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      The merged tensor; 0 where nothing was put.
+      The merged tensor. If an index occurs several times, the last element is taken. Where none was put, it is 0.
 
     Raises:
-      InvalidArgumentError: a negative index, shapes that do not fit, empty lists.
+      InvalidArgumentError: an index is negative, the shapes do not fit, or the lists are empty or differ in length.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/dynamic_stitch
 
@@ -144,17 +149,18 @@ def _reverse_sequence(input: Array, lengths: Array, seq_axis: int, batch_axis: i
 def reverse_sequence(
     input: Any, seq_lengths: Any, seq_axis: int | None = None, batch_axis: int | None = None, name: str | None = None
 ) -> Tensor:
-    """Reverses the first ``seq_lengths[i]`` elements of each sequence i, and leaves the rest.
+    """Reverses the first ``seq_lengths[i]`` elements of each sequence i, and leaves the rest as it is.
 
     Args:
-      input: tensor.
+      input: a tensor.
       seq_lengths: int32 or int64 of shape (batch,).
-      seq_axis: the axis along which to reverse.
-      batch_axis: the axis of the sequences, 0 by default.
-      name: as in TensorFlow, of no effect when eager.
+      seq_axis: the axis along which the elements are reversed.
+      batch_axis: the axis along which the sequences lie, 0 by default.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: axes or lengths that do not fit. TypeError: no `seq_axis`.
+      InvalidArgumentError: an axis is out of range, or the lengths do not fit.
+      TypeError: `seq_axis` is None.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/reverse_sequence
 
@@ -192,15 +198,15 @@ def _bitcast(input: Array, type: DType):
 
 @public("bitcast")
 def bitcast(input: Any, type: Any, name: str | None = None) -> Tensor:
-    """The same bits read as another dtype. A smaller one adds an axis, a larger one takes the last axis away.
+    """Reads the bits of a tensor as another dtype.
 
     Args:
-      input: tensor of numbers.
-      type: dtype.
-      name: as in TensorFlow, of no effect when eager.
+      input: a tensor of numbers.
+      type: a `DType` or its name. A smaller one adds a last axis, a larger one removes the last axis.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: sizes that do not fit, or strings.
+      InvalidArgumentError: the sizes do not fit, or one of the dtypes holds strings or booleans.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/bitcast
 
@@ -215,7 +221,9 @@ def bitcast(input: Any, type: Any, name: str | None = None) -> Tensor:
 
 @public("timestamp")
 def timestamp(name: str | None = None) -> Tensor:
-    """The seconds since 1970, a float64 scalar: now, when the line runs (in a captured graph: when it is captured).
+    """The seconds since 1970, as a float64 scalar.
+
+    It is the time when this line runs. In a captured function that is the time of the capture.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/timestamp
 
@@ -227,10 +235,15 @@ def timestamp(name: str | None = None) -> Tensor:
 
 @public("tuple")
 def tuple_(tensors: Any, control_inputs: Any = None, name: str | None = None) -> list[Any]:
-    """The tensors as a list. (In TF1's graphs it made all of them wait for each other.)
+    """The tensors as a list. In graphs of TensorFlow 1, this function made all of them wait for each other.
+
+    Args:
+      tensors: a list of tensors and None.
+      control_inputs: must be empty.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      ValueError: an empty list, or `control_inputs`: there is nothing to wait for.
+      ValueError: `control_inputs` is given. Values are computed when they are needed, so there is nothing to wait for.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/tuple
 
@@ -238,13 +251,13 @@ def tuple_(tensors: Any, control_inputs: Any = None, name: str | None = None) ->
     [1, 2]
     """
     if control_inputs:
-        raise ValueError("`control_inputs` is not supported: values are computed when they are needed")
+        raise ValueError("`control_inputs` must be empty: values are computed when they are needed, so none waits")
     return [None if t is None else identity(t) if isinstance(t, Tensor) else t for t in tensors]
 
 
 @public("guarantee_const")
 def guarantee_const(input: Any, name: str | None = None) -> Tensor:
-    """The tensor; a promise to TensorFlow's optimizer that it is constant, which nothing here needs.
+    """The same tensor. In TensorFlow it tells the optimizer that the value is constant; here it has no further effect.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/guarantee_const
 
@@ -256,7 +269,7 @@ def guarantee_const(input: Any, name: str | None = None) -> Tensor:
 
 @public("is_symbolic_tensor")
 def is_symbolic_tensor(tensor: Any) -> bool:
-    """Whether it is a tensor without a value: of a graph that is being captured.
+    """Whether a tensor has no value because it belongs to a graph that is being captured.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/is_symbolic_tensor
 

@@ -1,4 +1,4 @@
-"""Ops that ask for a shape. Shapes are always known, so these answer at once, with host values."""
+"""Ops that return shapes and sizes. Shapes are always known, so the results are host values, which cost no program."""
 
 from typing import Any
 
@@ -16,17 +16,23 @@ __all__ = ["broadcast_dynamic_shape", "counts", "ensure_shape", "rank", "shape",
 
 
 def counts(values: Any, out_type: Any = None) -> Tensor:
-    """Numbers such as a shape as an integer tensor, int32 by default, whose value is known at once."""
+    """An integer tensor of known numbers, such as a shape.
+
+    Args:
+      values: an int or a sequence of ints.
+      out_type: the `DType`, int32 by default.
+    """
     return from_value(np.array(values, dtypes.to_numpy(out_type or dtypes.int32)))
 
 
 @public("shape", composites=True)
 def shape(input: Any, out_type: Any = None, name: str | None = None) -> Tensor:
-    """The shape as an integer tensor, whose value is known at once.
+    """The shape of a tensor as a vector of integers. Its value is on the host, so reading it runs no program.
 
     Args:
       input: a tensor.
-      out_type: `tf.int32` (default) or `tf.int64`.
+      out_type: `tf.int32` (the default) or `tf.int64`.
+      name: has no effect, as in eager TensorFlow.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/shape
 
@@ -38,7 +44,7 @@ def shape(input: Any, out_type: Any = None, name: str | None = None) -> Tensor:
 
 @public("shape_n")
 def shape_n(input: Any, out_type: Any = None, name: str | None = None) -> list[Tensor]:
-    """`shape` of each tensor of a list.
+    """The shapes of the tensors in a list, as a list of integer vectors. See `shape`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/shape_n
 
@@ -50,7 +56,12 @@ def shape_n(input: Any, out_type: Any = None, name: str | None = None) -> list[T
 
 @public("size", composites=True)
 def size(input: Any, out_type: Any = None, name: str | None = None) -> Tensor:
-    """The number of elements, known at once.
+    """The number of elements of a tensor, as an integer scalar on the host.
+
+    Args:
+      input: a tensor.
+      out_type: the integer `DType` of the result, int32 by default.
+      name: has no effect, as in eager TensorFlow.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/size
 
@@ -62,7 +73,7 @@ def size(input: Any, out_type: Any = None, name: str | None = None) -> Tensor:
 
 @public("rank", composites=True)
 def rank(input: Any, name: str | None = None) -> Tensor:
-    """The number of axes as an int32 scalar, known at once.
+    """The number of axes of a tensor, as an int32 scalar on the host.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/rank
 
@@ -74,7 +85,17 @@ def rank(input: Any, name: str | None = None) -> Tensor:
 
 @public("broadcast_dynamic_shape")
 def broadcast_dynamic_shape(shape_x: Any, shape_y: Any) -> Tensor:
-    """The shape of an elementwise result of two shapes, as a tensor.
+    """The shape to which two shapes broadcast.
+
+    Args:
+      shape_x: a vector of integers. It is read.
+      shape_y: a vector of integers. It is read.
+
+    Returns:
+      A vector of the dtype of `shape_x`.
+
+    Raises:
+      InvalidArgumentError: the shapes do not broadcast.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/broadcast_dynamic_shape
 
@@ -93,10 +114,15 @@ def broadcast_dynamic_shape(shape_x: Any, shape_y: Any) -> Tensor:
 
 @public("ensure_shape")
 def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Tensor:
-    """`x` unchanged.
+    """Checks the shape of a tensor and returns the tensor unchanged.
+
+    Args:
+      x: a tensor.
+      shape: the expected shape: a list or a `TensorShape`, in which None stands for any size.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: its shape does not fit `shape`, in which None stands for any size.
+      InvalidArgumentError: the shape of `x` does not fit.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/ensure_shape
 

@@ -1,4 +1,4 @@
-"""Order: sort, argsort, top_k, searchsorted, unique, permutations."""
+"""Ops about order: `sort`, `argsort`, `top_k`, `searchsorted`, `unique`, permutations."""
 
 import math
 from collections import namedtuple
@@ -50,16 +50,18 @@ def _is_descending(direction: str) -> bool:
 
 @public("sort")
 def sort(values: Any, axis: Any = -1, direction: str = "ASCENDING", name: str | None = None) -> Tensor:
-    """Sorts along an axis. Real dtypes. nan comes last, or first when descending (in TensorFlow: anywhere).
+    """Sorts the elements along an axis.
 
     Args:
-      values: tensor of at least one axis.
-      axis: an int.
+      values: a tensor of real numbers with at least one axis. nan comes last, or first if descending; in TensorFlow its
+        place is undefined.
+      axis: the axis, an int or a scalar tensor.
       direction: "ASCENDING" or "DESCENDING".
-      name: as in TensorFlow, of no effect when eager.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: no such axis, or another dtype. ValueError: another direction.
+      InvalidArgumentError: `axis` is out of range, or the dtype is not real.
+      ValueError: `direction` is unknown.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/sort
 
@@ -73,14 +75,18 @@ def sort(values: Any, axis: Any = -1, direction: str = "ASCENDING", name: str | 
 def argsort(
     values: Any, axis: Any = -1, direction: str = "ASCENDING", stable: bool = False, name: str | None = None
 ) -> Tensor:
-    """The int32 positions that sort along an axis; those of equal elements in order. Arguments as of `sort`.
+    """The positions of the elements in sorted order along an axis, as int32.
 
     Args:
-      values: tensor.
-      axis: an int.
+      values: a tensor of real numbers with at least one axis.
+      axis: the axis, an int or a scalar tensor.
       direction: "ASCENDING" or "DESCENDING".
-      stable: whether equal elements must stay in order; they always do.
-      name: as in TensorFlow, of no effect when eager.
+      stable: has no effect: equal elements always keep their order.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: `axis` is out of range, or the dtype is not real.
+      ValueError: `direction` is unknown.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/argsort
 
@@ -109,20 +115,20 @@ def _top_k(input: Array, k: int, index_type: DType):
 def top_k(
     input: Any, k: Any = 1, sorted: bool = True, index_type: Any = dtypes.int32, name: str | None = None
 ) -> TopKV2:
-    """The `k` largest elements along the last axis and where they are. Real dtypes; nan counts as largest.
+    """The `k` largest elements along the last axis, and their positions.
 
     Args:
-      input: of shape (.., n).
-      k: how many, at most n. Static.
-      sorted: whether they must be in descending order; they always are.
-      index_type: dtype of the positions.
-      name: as in TensorFlow, of no effect when eager.
+      input: a tensor of real numbers of shape (.., n). nan counts as the largest.
+      k: how many, at most n. It is read, since the shape depends on it.
+      sorted: has no effect: the results are always in descending order.
+      index_type: the integer dtype of the positions.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      A named tuple (values, indices), both of shape (.., k). Of equal elements the first ones are taken.
+      A named tuple (values, indices) of tensors of shape (.., k). Of equal elements the first are taken.
 
     Raises:
-      InvalidArgumentError: `k` out of range, or a scalar input.
+      InvalidArgumentError: `k` is out of range, or `input` is a scalar.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/top_k
 
@@ -134,13 +140,19 @@ def top_k(
 
 @op("math.in_top_k", "nn.in_top_k", differentiable=False)
 def in_top_k(targets: Array, predictions: Array, k, name=None):
-    """Whether the prediction for each target class is among the `k` highest of its row (ties count as among).
+    """Whether the prediction for the target class is among the `k` highest of its row. Ties count as among them.
 
     Args:
-      targets: integer classes of shape (batch,); one out of range gives False.
-      predictions: float32 of shape (batch, classes); a row with an infinity or nan gives False.
+      targets: int32 or int64 classes of shape (batch,). A class out of range gives False.
+      predictions: float32 of shape (batch, classes). A row with an infinity or nan gives False.
       k: how many.
-      name: as in TensorFlow, of no effect when eager.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      Booleans of shape (batch,).
+
+    Raises:
+      InvalidArgumentError: a shape or dtype does not fit.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/in_top_k
 
@@ -174,7 +186,7 @@ def _searchsorted(sequence: Array, values: Array, side: str, out_type: DType):
         return jnp.zeros(values.shape, out_type)
     found = jax.vmap(lambda s, v: jnp.searchsorted(s, v, side=side))(rows, wanted)
     if side == "left":
-        found = jnp.where(wanted != wanted, 0, found)  # nothing is less than nan
+        found = jnp.where(wanted != wanted, 0, found)  # no element is less than nan
     return found.reshape(values.shape).astype(out_type)
 
 
@@ -182,17 +194,21 @@ def _searchsorted(sequence: Array, values: Array, side: str, out_type: DType):
 def searchsorted(
     sorted_sequence: Any, values: Any, side: str = "left", out_type: Any = dtypes.int32, name: str | None = None
 ) -> Tensor:
-    """Where each value would go in a sorted sequence.
+    """The position at which each value would be inserted into a sorted sequence.
 
     Args:
-      sorted_sequence: of shape (.., n), ascending along the last axis.
-      values: of shape (.., m) and the same dtype.
-      side: "left": before equal elements; "right": after them.
+      sorted_sequence: a tensor of shape (.., n), ascending along the last axis.
+      values: a tensor of shape (.., m), with the same leading axes and dtype.
+      side: "left" gives the position before equal elements, "right" the position after them.
       out_type: int32 or int64.
-      name: as in TensorFlow, of no effect when eager.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      Integers of the shape of `values`.
 
     Raises:
-      InvalidArgumentError: shapes or dtypes that do not fit. ValueError: another `side`.
+      InvalidArgumentError: the shapes or dtypes do not fit.
+      ValueError: `side` is unknown.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/searchsorted
 
@@ -220,15 +236,18 @@ def _unique(x: Any, out_idx: Any) -> tuple[Tensor, Tensor, Tensor]:
 
 @public("unique")
 def unique(x: Any, out_idx: Any = dtypes.int32, name: str | None = None) -> Unique:
-    """The distinct elements of a vector, in order of first appearance. Their number depends on values, so `x` is read.
+    """The distinct elements of a vector, in the order of their first occurrence.
 
     Args:
-      x: of shape (n,), any dtype.
-      out_idx: dtype of `idx`.
-      name: as in TensorFlow, of no effect when eager.
+      x: a tensor of shape (n,) and any dtype. It is read, since the size of the result depends on its values.
+      out_idx: the integer dtype of `idx`.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      A named tuple (y, idx) with ``x = y[idx]``. Without gradient.
+      A named tuple (y, idx) such that ``x = y[idx]``. It has no gradient.
+
+    Raises:
+      InvalidArgumentError: `x` is not a vector.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/unique
 
@@ -240,7 +259,10 @@ def unique(x: Any, out_idx: Any = dtypes.int32, name: str | None = None) -> Uniq
 
 @public("unique_with_counts")
 def unique_with_counts(x: Any, out_idx: Any = dtypes.int32, name: str | None = None) -> UniqueWithCounts:
-    """`unique`, and how often each element occurs: a named tuple (y, idx, count).
+    """The distinct elements of a vector and how often each occurs. Takes the arguments of `unique`.
+
+    Returns:
+      A named tuple (y, idx, count), where y and idx are those of `unique`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/unique_with_counts
 
@@ -258,10 +280,18 @@ def _unravel(indices: Array, dims: Shape):
 
 @public("unravel_index")
 def unravel_index(indices: Any, dims: Any, name: str | None = None) -> Tensor:
-    """Flat positions in an array of shape `dims` as coordinates, one row for each axis.
+    """Converts positions in a flattened array to coordinates.
+
+    Args:
+      indices: integers, the positions.
+      dims: the shape of the array, integers which are read.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor with one row of coordinates for each axis of the array.
 
     Raises:
-      InvalidArgumentError: a position, known on the host, that is out of range.
+      InvalidArgumentError: a position whose value is on the host is out of range.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/unravel_index
 
@@ -283,10 +313,14 @@ def _invert(x: Array):
 
 @public("math.invert_permutation")
 def invert_permutation(x: Any, name: str | None = None) -> Tensor:
-    """The permutation that undoes `x`: ``y[x[i]] = i``.
+    """The inverse of a permutation: ``y[x[i]] = i``.
+
+    Args:
+      x: a vector of signed integers that contains each of 0, .., n - 1 once.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: no vector, or, where the value is on the host, no permutation.
+      InvalidArgumentError: `x` is not a vector; or its value is on the host and is not a permutation.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/invert_permutation
 
@@ -304,7 +338,7 @@ def invert_permutation(x: Any, name: str | None = None) -> Tensor:
 
 @op("math.is_non_decreasing", differentiable=False)
 def is_non_decreasing(x: Array, name=None):
-    """Whether no element, in row-major order, is less than the one before it.
+    """Whether no element is less than the one before it, in row-major order. `x` holds real numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/is_non_decreasing
 
@@ -318,7 +352,7 @@ def is_non_decreasing(x: Array, name=None):
 
 @op("math.is_strictly_increasing", differentiable=False)
 def is_strictly_increasing(x: Array, name=None):
-    """Whether every element, in row-major order, is greater than the one before it.
+    """Whether each element is greater than the one before it, in row-major order. `x` holds real numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/is_strictly_increasing
 

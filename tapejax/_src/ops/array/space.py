@@ -1,4 +1,4 @@
-"""Moves between space, depth and batch, patches of images, and grey-scale morphology."""
+"""Ops that move blocks of pixels into the channels or the batch and back, patches of images, grey-scale morphology."""
 
 import math
 from functools import partial
@@ -39,14 +39,19 @@ def _blocks(x: Any, block_size: Any, data_format: Any, where: str) -> tuple[Any,
 
 
 def _exchange(x: Any, inwards: bool) -> Any:
-    """Exchanges the middle axes of a 4-D array: to depth (inwards) the first is a block's, from depth the second."""
+    """Swaps the two middle axes of a 4-D array, in the way that is fastest on the platform.
+
+    `inwards` says which op calls. For `space_to_depth` (True) the first middle axis counts the rows of a block. For
+    `depth_to_space` (False) the second one does.
+    """
 
     def plain(x: Any) -> Any:
         return jnp.swapaxes(x, 1, 2)
 
-    # To depth, XLA's transpose on a CPU finds the place of each number by division: 1.9 ms for 8 MB, of which a join of
-    # slices is made in .8. From depth its transpose is the faster one. The slope is the slow way, since its own
-    # transpose, the gradient, is the fast one of the other direction.
+    # For `space_to_depth`, XLA's transpose on a CPU computes the place of each number by division and takes 1.9 ms for
+    # 8 MB. Joining slices gives the same array in 0.8 ms. For `depth_to_space` XLA's transpose is faster. Derivatives
+    # use the slower way, because JAX transposes it to get the gradient, and its transpose is the fast way of the
+    # opposite direction.
     ways = (_by_slices, plain) if inwards else (plain, partial(_by_slices, axis=2))
     return for_platform(partial(_linear, ways) if x.shape[-1] >= 32 else plain, plain)(x)
 
@@ -58,7 +63,7 @@ def _by_slices(x: Any, axis: int = 1) -> Any:
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _linear(ways: tuple, x: Any) -> Any:
-    """A linear function that can be computed in two ways: its value by the first, its slope by the second."""
+    """A linear function that can be computed in two ways: `ways[0]` computes the value, `ways[1]` the derivative."""
     return ways[0](x)
 
 
@@ -69,16 +74,22 @@ def _linear_jvp(ways: tuple, primals: Any, tangents: Any) -> Any:
 
 @op("nn.space_to_depth")
 def space_to_depth(input: Array, block_size, data_format="NHWC", name=None):
-    """Puts each block of ``block_size * block_size`` pixels into the channels of one pixel.
+    """Moves each block of ``block_size * block_size`` pixels into the channels of one pixel.
 
     Args:
-      input: [batch, height, width, channels], or "NCHW"; height and width are multiples of `block_size`.
+      input: a tensor of shape [batch, height, width, channels], or of "NCHW" layout. Height and width are multiples of
+        `block_size`.
       block_size: an int above 1.
-      data_format: "NHWC" or "NCHW", on every device.
-      name: of no effect.
+      data_format: "NHWC" or "NCHW". Both work on every device.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of shape [batch, height / block_size, width / block_size, channels * block_size ** 2], or of "NCHW"
+      layout.
 
     Raises:
-      InvalidArgumentError: sizes that are no multiples, another rank or format.
+      InvalidArgumentError: height or width is not a multiple of `block_size`, or the rank, the block size or the format
+        is not allowed.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/space_to_depth
 
@@ -95,10 +106,22 @@ def space_to_depth(input: Array, block_size, data_format="NHWC", name=None):
 
 @op("nn.depth_to_space")
 def depth_to_space(input: Array, block_size, data_format="NHWC", name=None):
-    """Undoes `space_to_depth`: the channels of a pixel become a block of pixels.
+    """Moves the channels of each pixel into a block of pixels. This is the inverse of `space_to_depth`.
+
+    Args:
+      input: a tensor of shape [batch, height, width, channels], or of "NCHW" layout. The number of channels is a
+        multiple of ``block_size ** 2``.
+      block_size: an int above 1.
+      data_format: "NHWC" or "NCHW". Both work on every device.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of shape [batch, height * block_size, width * block_size, channels / block_size ** 2], or of "NCHW"
+      layout.
 
     Raises:
-      InvalidArgumentError: the channels are no multiple of ``block_size ** 2``, another rank or format.
+      InvalidArgumentError: the number of channels is not a multiple of ``block_size ** 2``, or the rank, the block size
+        or the format is not allowed.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/depth_to_space
 
@@ -135,19 +158,20 @@ def _block_shape(x: Any, block_shape: Any, where: str) -> tuple[int, ...]:
 
 @op("space_to_batch", "nn.space_to_batch")
 def space_to_batch(input: Array, block_shape, paddings, name=None):
-    """Puts each block of positions into the batch, after padding with zeros.
+    """Moves each block of positions into the batch, after padding with zeros.
 
     Args:
-      input: [batch, *spatial, ...].
-      block_shape: sizes of a block, a list as long as `spatial`.
-      paddings: [before, after] for each spatial axis.
-      name: of no effect.
+      input: a tensor of shape [batch, *spatial, ...].
+      block_shape: the sizes of a block, one for each spatial axis.
+      paddings: for each spatial axis a pair [before, after].
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      A tensor [batch * product of block_shape, *smaller spatial, ...].
+      A tensor of shape [batch * product of block_shape, *padded sizes / block_shape, ...].
 
     Raises:
-      InvalidArgumentError: padded sizes that are no multiples of the block's, or numbers that make no sense.
+      InvalidArgumentError: a padded size is not a multiple of the block's size, a padding is negative, or a shape does
+        not fit.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/space_to_batch
 
@@ -176,16 +200,20 @@ space_to_batch_nd = space_to_batch
 
 @op("batch_to_space")
 def batch_to_space(input: Array, block_shape, crops, name=None):
-    """Undoes `space_to_batch`: blocks of positions come back from the batch, then the edges are cropped.
+    """Moves blocks of positions from the batch back into space, then crops the edges. The inverse of `space_to_batch`.
 
     Args:
-      input: [batch, *spatial, ...].
-      block_shape: sizes of a block, a list as long as `spatial`; one number stands for two.
-      crops: [start, end] for each spatial axis.
-      name: of no effect.
+      input: a tensor of shape [batch, *spatial, ...].
+      block_shape: the sizes of a block, one for each spatial axis. One int stands for two equal sizes.
+      crops: for each spatial axis a pair [start, end]: how many positions to remove.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of shape [batch / product of block_shape, *(spatial * block_shape - crops), ...].
 
     Raises:
-      InvalidArgumentError: a batch that is no multiple of the block, or numbers that make no sense.
+      InvalidArgumentError: the batch is not a multiple of the block's product, a crop is negative or too large, or a
+        shape does not fit.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/batch_to_space
 
@@ -234,21 +262,23 @@ def _patches(x: Any, sizes: Any, strides: Any, rates: Any, padding: Any, n: int,
 
 @op("image.extract_patches")
 def extract_patches(images: Array, sizes, strides, rates, padding, name=None):
-    """Windows of images, each laid out along the channels.
+    """Extracts a window of the image at each position, and puts its pixels into the channels of one pixel.
 
     Args:
-      images: numeric [batch, height, width, channels].
-      sizes: [1, rows, columns, 1], a window's size.
-      strides: [1, down, right, 1], steps between windows.
-      rates: [1, down, right, 1], steps between the pixels of a window.
-      padding: "SAME" (zeros) or "VALID".
-      name: of no effect.
+      images: a numeric tensor of shape [batch, height, width, channels].
+      sizes: [1, rows, columns, 1], the size of a window.
+      strides: [1, down, right, 1], the distance between neighbouring windows.
+      rates: [1, down, right, 1], the distance between neighbouring pixels of a window.
+      padding: "SAME" (pads with zeros) or "VALID".
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      A tensor [batch, places down, places right, rows * columns * channels].
+      A tensor of shape [batch, windows down, windows right, rows * columns * channels].
 
     Raises:
-      InvalidArgumentError: another rank or length. UnimplementedError: not 1 for the batch or the channels.
+      InvalidArgumentError: `images` does not have 4 axes, or a list does not have 4 entries.
+      UnimplementedError: the entry for the batch or for the channels is not 1.
+      OutOfRangeError: an entry is below 1.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/extract_patches
 
@@ -261,7 +291,20 @@ def extract_patches(images: Array, sizes, strides, rates, padding, name=None):
 
 @op("extract_volume_patches")
 def extract_volume_patches(input: Array, ksizes, strides, padding, name=None):
-    """`extract_patches` of volumes [batch, depth, height, width, channels], without rates.
+    """`extract_patches` for volumes, without `rates`.
+
+    Args:
+      input: a numeric tensor of shape [batch, depth, height, width, channels].
+      ksizes: [1, planes, rows, columns, 1], the size of a window.
+      strides: [1, deep, down, right, 1], the distance between neighbouring windows.
+      padding: "SAME" (pads with zeros) or "VALID".
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of shape [batch, windows deep, windows down, windows right, planes * rows * columns * channels].
+
+    Raises:
+      The errors of `extract_patches`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/extract_volume_patches
 
@@ -294,25 +337,26 @@ def _dilate(x: Any, w: Any, strides: Any, padding: Any, data_format: Any, dilati
     best = None
     for seen, there, weight in zip(taps(x, win), inside, w.reshape(-1, w.shape[-1]), strict=True):
         value = jnp.where(there, seen + weight, jnp.asarray(lowest, x.dtype))
-        best = value if best is None else jnp.where(value > best, value, best)  # the first of equals has the gradient
+        best = value if best is None else jnp.where(value > best, value, best)  # at a tie the first gets the gradient
     return best
 
 
 @op("nn.dilation2d")
 def dilation2d(input: Same, filters: Same, strides, padding, data_format, dilations, name=None):
-    """Grey-scale dilation: the maximum over a window of ``input + filters``.
+    """Grey-scale dilation: the maximum of ``input + filters`` over a window around each position.
 
     Args:
-      input: real [batch, height, width, channels].
-      filters: [height, width, channels] of the same dtype.
-      strides: a list of four ints.
-      padding: "SAME" or "VALID"; padding never is the maximum.
-      data_format: "NHWC".
-      dilations: a list of four ints.
-      name: of no effect.
+      input: a tensor of real numbers of shape [batch, height, width, channels].
+      filters: a tensor of shape [height, width, channels] and of the same dtype.
+      strides: a list of four ints: [1, down, right, 1].
+      padding: "SAME" or "VALID". Padded positions do not take part in the maximum.
+      data_format: must be "NHWC".
+      dilations: a list of four ints: [1, down, right, 1], the distance between neighbouring pixels of a window.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      ValueError: another `data_format`. InvalidArgumentError: shapes or lengths that do not fit.
+      ValueError: `data_format` is not "NHWC".
+      InvalidArgumentError: a shape or the length of a list does not fit.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/dilation2d
 
@@ -324,7 +368,9 @@ def dilation2d(input: Same, filters: Same, strides, padding, data_format, dilati
 
 @op("nn.erosion2d")
 def erosion2d(value: Same, filters: Same, strides, padding, data_format, dilations, name=None):
-    """Grey-scale erosion: the minimum over a window of ``value - filters``, the filters flipped. See `dilation2d`.
+    """Grey-scale erosion: the minimum of ``value - filters`` over a window, with the filters flipped.
+
+    Takes the arguments of `dilation2d` (here `input` is called `value`) and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/erosion2d
 
