@@ -1,6 +1,6 @@
 """Abstract values: the shape and dtype of a tensor, interned so that two equal ones are one object.
 
-The program cache compares avals on every recorded input; identity makes that a pointer comparison.
+The program cache compares the avals of all inputs that are recorded. Interned avals are compared by pointer.
 """
 
 from typing import Final
@@ -10,8 +10,8 @@ import numpy as np
 
 __all__ = ["Aval", "ScalarKind", "aval", "scalar_kind"]
 
-# Shapes that never repeat (variable-length batches) must not grow the table for ever. Dropping it only costs
-# cache misses: an aval made again is a new object that starts new branches of the program cache.
+# The table is cleared at this size, because shapes that never repeat (variable-length batches) would fill it without
+# limit. Clearing costs only cache misses: programs recorded with a new aval object are compiled again.
 _MAX_AVALS: Final = 65536
 
 
@@ -32,7 +32,7 @@ class Aval:
 
 
 class ScalarKind:
-    """How a Python number enters a program: as an input of this dtype, never as a constant in the code."""
+    """The type of a Python number in a program. The number is an input of this dtype, so its value may change."""
 
     __slots__ = ("aval", "dtype")
 

@@ -1,4 +1,7 @@
-"""Capturing Python code into a `Graph`: tensors are symbolic, places in the graph, and have no values."""
+"""Captures a Python function as a `Graph`, as `tf.function` does.
+
+The function is called with symbolic tensors. A symbolic tensor stands for a slot of the graph and has no value.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,14 +20,14 @@ __all__ = ["Capture", "Captured", "Reads", "SymbolicValueError", "capture", "lif
 
 
 class SymbolicValueError(TypeError):
-    """Code that is being captured asked for the value of a symbolic tensor."""
+    """Raised if code that is being captured asks for the value of a symbolic tensor."""
 
-    is_final = True  # ops do not wrap it: whoever captures decides what it means
+    is_final = True  # ops raise it on unchanged: the code that captures handles it
 
 
 @jax.custom_jvp
 def read_as(source: Any, value: Any) -> Any:
-    """`value`, whose gradient goes to `source`."""
+    """Returns `value`. The gradient of the result is passed to `source`, not to `value`."""
     return value
 
 
@@ -34,12 +37,12 @@ _STOPPED = Op("assigned", lax.stop_gradient, differentiable=False)
 
 
 class Capture(stream.Trace):
-    """A trace that is never run: what it records becomes a `Graph`. Outer tensors become inputs, pending or not.
+    """A trace that is never run. Its ops become a `Graph`. Tensors from outside become inputs, even pending ones.
 
     Attributes:
-      draws: ``(index in scalars, step)`` of the numbers that move on by `step` each time the graph runs: the places of
-        random ops in their sequences.
-      seeds: what numbers the random ops of this graph; theirs to make.
+      draws: ``(index, step)`` pairs, for random ops. ``scalars[index]`` is an op's position in its random sequence.
+        It grows by `step` each time the graph runs.
+      seeds: state from which the random ops of this graph get their numbers. The code of the random ops creates it.
     """
 
     __slots__ = ("draws", "seeds")
@@ -59,9 +62,11 @@ class Capture(stream.Trace):
         self.assigned.setdefault(id(cell), (cell, cell._tensor))
 
     def cut(self, cell: stream.Cell, tensor: Any) -> Any:
-        """What `cell` holds after the assignment of `tensor`, for a graph that is differentiated as a whole.
+        """Returns the tensor that the variable `cell` gets when `tensor` is assigned to it in a captured graph.
 
-        As in TensorFlow, gradients do not flow through an assignment, and every read of a variable counts for it.
+        As in TensorFlow, no gradient flows through an assignment to the assigned tensor. The gradient of a variable is
+        the sum over all reads, also those after the assignment. The returned tensor therefore passes its gradient to
+        the tensor that the variable had before.
         """
         before = self.assigned[id(cell)][1]
         if not tensor.aval.inexact:
@@ -92,33 +97,33 @@ class Capture(stream.Trace):
 
 
 class Reads:
-    """Collects the trainable variables that code reads. It is in the list of tapes while the code runs."""
+    """Collects the trainable variables that code reads. It takes the place of a tape while the code runs."""
 
     def __init__(self) -> None:
         self.variables: dict[int, Any] = {}
-        # By ids: a variable and the tensor that it had. Gradients inside the code need them.
+        # Each variable with each tensor that was read from it, keyed by their ids. Gradients inside the code need them.
         self.tensors: dict[tuple[int, int], tuple[Any, Any]] = {}
 
     def begin(self, trace: Any) -> None:
-        """Needs nothing of a trace."""
+        """Does nothing when a new trace starts: only reads of variables are collected."""
 
     def note_read(self, variable: Any, tensor: Any) -> None:
-        """A trainable variable was read."""
+        """Notes that a trainable variable was read."""
         self.variables.setdefault(id(variable), variable)
         self.tensors.setdefault((id(variable), id(tensor)), (variable, tensor))
 
 
 class Captured:
-    """What `capture` returns.
+    """A captured function, as `capture` returns it.
 
     Attributes:
       results: what the function returned.
-      scalars: the Python numbers it used, as ``(number, ScalarKind)`` inputs for `stream.record`.
-      draws: see `Capture`.
-      reads: the trainable variables it read.
-      assigned: ``(variable, its tensor before, its tensor in the graph)`` of those it assigned. They have their old
-        tensors again.
-      end: the trie node of the captured program: equal programs have the same one.
+      scalars: the Python numbers that the function used, as ``(number, ScalarKind)`` inputs for `stream.record`.
+      draws: the numbers that change with each run; see `Capture`.
+      reads: the trainable variables that the function read.
+      assigned: ``(variable, tensor before, tensor in the graph)`` for each variable that the function assigned. After
+        the capture, the variables have their tensors from before again.
+      end: the last trie node of the captured program. Equal programs end in the same node.
     """
 
     def __init__(
@@ -143,24 +148,26 @@ class Captured:
 
     @property
     def inputs(self) -> Sequence[Any]:
-        """Outer tensors, in the order that `graph` takes them after the placeholders. `slots` may add some."""
+        """Tensors from outside, in the order that `graph` takes them after the placeholders. `slots` may add some."""
         return self._trace.inputs[self._first :]
 
     def slots(self, tensors: Sequence[Any]) -> tuple[int, ...]:
-        """Where the program computes these results."""
+        """Returns the slots of tensors in the program. A tensor from outside becomes an input."""
         return tuple(t._slot if t._trace is self._trace else self._trace.enter(t) for t in tensors)
 
     def graph(self, tensors: Sequence[Any]) -> Graph:
-        """The program as a pure function ``graph([*placeholders, *inputs], scalars) -> values of tensors``."""
+        """Returns the program as a pure function ``graph([*placeholders, *inputs], scalars) -> values of tensors``."""
         slots = self.slots(tensors)
         return Graph(path(self._trace.node), slots)
 
     def numbers(self, run: int = 0, runs: int = 1) -> list[tuple[Any, ScalarKind]]:
-        """`scalars` for the run of this number, to be recorded now, after inputs that are all tensors.
+        """Returns the Python numbers for one run of the graph.
+
+        The caller must record them at once, in an op whose other inputs are tensors.
 
         Args:
-          run: how often the graph has run: random ops go on where they stopped.
-          runs: how many runs this one stands for (the turns of a loop).
+          run: how often the graph has run before. The random ops continue their sequences from there.
+          runs: how many runs of the graph are recorded as one, as for the turns of a loop.
         """
         outer = stream.current()
         found = list(self.scalars)
@@ -171,13 +178,13 @@ class Captured:
         return found
 
     def note_reads(self) -> None:
-        """Tells the tapes that are recording now of the variables that the captured code reads."""
+        """Reports the variables that the captured code reads to the open tapes."""
         for variable in self.reads:
             variable._read()
 
 
 def capture(fn: Callable[..., Any], avals: Sequence[Aval]) -> Captured:
-    """Calls `fn` with one symbolic tensor for each aval and captures what it records. Tapes outside do not see it."""
+    """Calls `fn` with one symbolic tensor for each aval and captures its ops. Tapes outside do not follow them."""
     trace = Capture()
     reads = Reads()
     placeholders = []
@@ -197,10 +204,10 @@ def capture(fn: Callable[..., Any], avals: Sequence[Aval]) -> Captured:
 
 
 def lifted(t: Any) -> Any:
-    """A symbolic tensor computed outside the captures, as a variable's initial value must be.
+    """Computes a symbolic tensor outside the captured graphs, as is needed for the initial value of a variable.
 
     Raises:
-      SymbolicValueError: it depends on what the captured function is called with.
+      SymbolicValueError: the tensor depends on an argument of the captured function.
     """
     trace = t._trace
     graph = Graph(path(trace.node), [t._slot])

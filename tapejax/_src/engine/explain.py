@@ -1,4 +1,4 @@
-"""Why something is slow: what was recorded, flushed, compiled and how long it took."""
+"""Statistics that explain why a program is slow: ops recorded, flushes, compilations and their times."""
 
 from collections import Counter, deque
 from collections.abc import Callable
@@ -93,7 +93,7 @@ def _place(node: Node) -> str:
 
 
 def _difference(program: Any) -> str:
-    """Where the program leaves the nearest one that was there before."""
+    """Describes how a new program differs from the most similar one that was recorded before."""
     end: Node = program.end
     if len(end.programs) > 1:
         other = end.programs[0]
@@ -116,7 +116,7 @@ _sizes: Callable[[], dict[str, int]] = dict
 
 
 def provide_sizes(sizes: Callable[[], dict[str, int]]) -> None:
-    """Where `report` gets the cache sizes from."""
+    """Sets the function from which `report` gets the cache sizes."""
     global _sizes
     _sizes = sizes
 

@@ -1,6 +1,7 @@
-"""What a flush does: which results are wanted, which buffers may be reused, compiled whole or op by op.
+"""Runs a pending program (a *flush*).
 
-The thresholds of the tiers live here.
+A flush decides which results to compute, which input buffers the program may overwrite, and whether the program is
+compiled as a whole or run op by op. The thresholds of the last decision are constants of this file.
 """
 
 from collections.abc import Callable
@@ -18,12 +19,13 @@ from tapejax._src.engine.program import OpError, Program, is_concrete, run_op_by
 
 __all__ = ["forget_families", "run_pending", "set_error_translator"]
 
-# Programs made of the same set of ops that were each seen once: after this many, the next new one runs op by op
-# until it comes again. Measured on a loop whose shape changes each turn: whole programs cost 50 to 500 ms each,
-# the cached ops some 10 us each.
+# A program is usually compiled when it is first run. But after this many new programs with the same set of ops, the
+# next new one runs op by op and is compiled only if it comes again. Measured on a loop whose shapes change each
+# turn: compiling a program costs 50 to 500 ms, running an op that is compiled already some 10 us.
 UNREPEATED: Final = 4
 _MAX_FAMILIES: Final = 4096
-# Variants of one program (other outputs wanted, other buffers free) before one that serves all is made.
+# How many executables one program may have, for different outputs or different buffers to overwrite. The next one
+# replaces them all: it returns the outputs of each.
 MAX_VARIANTS: Final = 3
 
 _families: dict[frozenset, int] = {}
@@ -37,16 +39,19 @@ _translate: Callable[[Exception, str], Exception] = _as_it_is
 
 
 def set_error_translator(translate: Callable[[Exception, str], Exception]) -> None:
-    """How an error of a running op, and a text that says where it was recorded, become the user's exception."""
+    """Sets the function that makes the user's exception.
+
+    Its arguments are the exception that a running op raised, and a text that says where the op was recorded.
+    """
     global _translate
     _translate = translate
 
 
 def run_pending(trace: Any, event: Event, only: Any = None) -> None:
-    """Computes what is pending in `trace` and hands the values to its tensors and tapes.
+    """Runs the program of `trace` and stores the results in its tensors and tapes.
 
     Args:
-      trace: the trace. Its lock is held.
+      trace: the trace. Its lock must be held.
       event: what causes the flush, for `explain`.
       only: compute just this tensor and leave the trace as it is (for another thread).
     """
@@ -66,7 +71,7 @@ def run_pending(trace: Any, event: Event, only: Any = None) -> None:
         kept = sorted({s for w in watchers for s in w.needs(trace)} - inputs - set(slots))
         slots += tuple(kept)
     if not slots and not node.acts:
-        # Nobody holds a result any more (weights drawn and then overwritten, say): nothing to compute.
+        # Nobody references a result any more, as after initial weights were drawn and then overwritten.
         trace.done = only is None
         return
     explain.stats.note_flush(event.value, node.depth - len(trace.inputs))
@@ -100,7 +105,10 @@ def run_pending(trace: Any, event: Event, only: Any = None) -> None:
 
 
 class _Run:
-    """The results of a program, from the moment on when it has run. An interrupt may come right after it."""
+    """The results of one run of a program, before they are stored in tensors.
+
+    They are kept here because an interrupt may come right after the run. `run_pending` can then still store them.
+    """
 
     __slots__ = ("box", "inputs", "known", "program", "stored")
 
@@ -108,8 +116,8 @@ class _Run:
         self.box: list[Any] = []  # what the program returned
         self.inputs: list[Any] = []
         self.program: Program | None = None
-        self.known: dict[int, Any] | None = None  # values by slot, where no program was compiled
-        self.stored = False  # whether tensors and tapes have them
+        self.known: dict[int, Any] | None = None  # values by slot, once they are known
+        self.stored = False  # whether tensors and tapes have the results
 
     @property
     def finished(self) -> bool:
@@ -132,7 +140,7 @@ def _user_error(failure: OpError) -> Exception:
 
 
 def _roll_back(trace: Any, failure: OpError) -> None:
-    """Variables whose new value was not computed get their old one back."""
+    """Gives variables whose new value was not computed their old tensor back."""
     for cell, old in trace.assigned.values():
         if cell._tensor._value is None and cell._tensor._trace is trace:
             cell._tensor = old
@@ -180,14 +188,17 @@ def _run(trace: Any, node: Node, slots: tuple[int, ...], event: Event, may_donat
         if program in node.programs and not program.first_seconds:
             node.programs.remove(program)
         if any(type(a) is not np.ndarray and a.is_deleted() for a in arrays):
-            raise OpError(node, {}, error) from error  # the buffers are gone: no second try
-        # Find the op that failed, and save what comes before it.
+            raise OpError(node, {}, error) from error  # input buffers are overwritten: it cannot run again
+        # Run again op by op. This finds the op that failed, and computes the results before it.
         with jax.enable_x64(True):
             run.known = run_op_by_op(node, arrays, trace.scalars, slots, wait=True)
 
 
 def _run_beside(node: Node, arrays: list[Any], scalars: list[Any], slots: tuple[int, ...]) -> dict[int, Any]:
-    """Values of a program that itself runs later, or is running: what acts in it does not act now."""
+    """Computes single values of a program that is running already or will run later.
+
+    Ops with side effects are left out unless the values need them. They run with the program itself.
+    """
     with jax.enable_x64(True):
         return run_op_by_op(node, arrays, scalars, slots, acting=False)
 
@@ -202,7 +213,7 @@ def _call(program: Program, node: Node, arrays: list[Any], scalars: list[Any], b
 
 
 def _find(node: Node, slots: tuple[int, ...], donated: tuple[int, ...]) -> Program | None:
-    """An executable that returns at least `slots` and overwrites at most `donated`."""
+    """Finds an executable that returns at least `slots` and overwrites at most `donated`."""
     programs = node.programs
     for program in programs:
         if program.outputs == slots and program.donated == donated:
@@ -215,7 +226,7 @@ def _find(node: Node, slots: tuple[int, ...], donated: tuple[int, ...]) -> Progr
 
 def _compile(node: Node, slots: tuple[int, ...], donated: tuple[int, ...], scalars: list[Any]) -> Program:
     if len(node.programs) >= MAX_VARIANTS:
-        # What is wanted keeps changing: one program that returns all of it ends that.
+        # The outputs keep changing. One executable that returns all of them serves every case.
         slots = tuple(sorted({*slots, *(s for p in node.programs for s in p.outputs)}))
         donated = tuple(i for i in donated if all(i in p.donated for p in node.programs))
         node.programs.clear()
@@ -225,7 +236,7 @@ def _compile(node: Node, slots: tuple[int, ...], donated: tuple[int, ...], scala
 
 
 def _worth_compiling(node: Node, event: Event) -> bool:
-    """Whether a program that has no executable yet gets one, or runs op by op this time."""
+    """Decides whether to compile a program that has no executable yet. Otherwise it runs op by op this time."""
     if RULES[event].mode is Mode.OP_BY_OP:
         return False
     if node.seen or node.programs:
@@ -238,5 +249,5 @@ def _worth_compiling(node: Node, event: Event) -> bool:
 
 
 def forget_families() -> None:
-    """Starts anew to count the programs that were seen once."""
+    """Resets the counts of new programs with the same set of ops; see `UNREPEATED`."""
     _families.clear()

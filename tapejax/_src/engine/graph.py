@@ -1,8 +1,10 @@
-"""`Node`: one recorded instruction, and a state of the trie of all programs. `Graph`: a program as a function.
+"""How programs are represented: `Node` is one instruction, `Graph` is a program as a pure JAX function.
 
-A program is a path of nodes from the root. Each node is the dict of its children, keyed by what is recorded
-next: an input's aval, or (op, static arguments, where each input comes from). Values are numbered by *slot*:
-each input, each Python number and each output of an op takes the next slot of its path.
+All programs that were ever recorded form a trie. A program is a path of nodes from the root. Each node is a dict of its
+children. The key of a child is the instruction that is recorded next: the aval of a new input, or a tuple of an op, its
+static arguments and the sources of its inputs. Recording a known program again thus only looks up children.
+
+Values are numbered by *slot*. Each input, each Python number and each output of an op takes the next slot of its path.
 """
 
 import contextlib
@@ -20,17 +22,27 @@ __all__ = ["Graph", "Node", "needed", "path"]
 
 
 class Node(dict):
-    """An instruction (`op` is None for an input) and the trie state after it.
+    """One instruction, an op or an input. It is also a trie node: the end of the program that its path spells.
 
     Attributes:
-      inputs: slots the op reads, and `input_avals` what is there. The last ones may be this node's own `scalars`.
-      scalars: kinds of the Python numbers that enter here; their slots precede the outputs'.
-      avals: of the outputs, which take the slots ``slot, slot + 1, ...``; `end` is the next free slot.
-      depth: instructions on the path, this one included.
-      where: (file, line, function) of the user's code that first recorded this node; `scope` its name scope.
-      acts, may_fail: whether an op of the program that ends here does; see `Op`.
-      memo: what tapes worked out about the program that ends here.
-      programs: executables of the program that ends here.
+      parent: the instruction before this one; None for the root.
+      op: the op; None for an input.
+      static: the op's static arguments.
+      inputs: the slots that the op reads. Some may belong to this node's own `scalars`.
+      input_avals: the avals of the values in those slots.
+      scalars: the kinds of the Python numbers that are arguments of this op. Their slots precede the outputs'.
+      avals: the avals of the outputs.
+      slot: the slot of the first output. The others follow.
+      end: the next free slot.
+      single: whether the op returns one array rather than a tuple.
+      depth: the number of instructions on the path, this one included.
+      where: (file, line, function) of the user's code that first recorded this node.
+      scope: the name scope in which it was recorded.
+      acts: whether some op on the path has a side effect; see `Op.acts`.
+      may_fail: whether some op on the path calls a Python function that may raise; see `Op.may_fail`.
+      memo: a cache for facts about the program that ends here, such as those that tapes work out.
+      programs: the executables of the program that ends here.
+      seen: how often the program that ends here ran op by op before it was compiled.
     """
 
     __slots__ = (
@@ -118,10 +130,15 @@ def path(end: Node, start: Node | None = None) -> list[Node]:
 
 
 class Graph:
-    """The part of a program that its outputs need, as a pure JAX function of inputs and Python numbers.
+    """A program as a pure JAX function of its inputs and Python numbers. Ops that the outputs do not need are left out.
 
-    Where an op and its vjp are both in the program, the op is evaluated by `jax.vjp` once, at the place of the
-    forward op, and the vjp uses its pullback: forward work is not repeated, without relying on XLA to notice.
+    If the program contains both an op and its vjp, `jax.vjp` is called once, at the place of the op. The vjp node then
+    calls the pullback. The forward computation is not repeated, and this does not depend on XLA's optimizations.
+
+    Args:
+      nodes: the nodes of the program.
+      outputs: the slots whose values are returned.
+      acting: whether ops with side effects are kept even if the outputs do not need them.
     """
 
     def __init__(self, nodes: Sequence[Node], outputs: Sequence[int], acting: bool = True):
@@ -129,11 +146,12 @@ class Graph:
         self.nodes = needed(nodes, outputs, acting)
         self.input_slots = tuple(n.slot for n in nodes if n.op is None)
         self.scalars = tuple((n.slot - len(n.scalars) + i, kind) for n in nodes for i, kind in enumerate(n.scalars))
-        self._forward = {}  # of a vjp node: the forward node that it shares residuals with
-        self._wrt = {}  # of such a forward node: all inputs that some vjp differentiates
+        self._forward = {}  # for each vjp node, the forward node whose pullback it calls
+        self._wrt = {}  # for each such forward node, all inputs that a vjp differentiates
         self._pair_vjps()
         # XLA's CPU compiler needs exponential memory for one fused kernel that reads hundreds of separate numbers
-        # (measured: 250 take 0.4 s, 500 do not finish); a barrier now and then keeps kernels short.
+        # (measured: 250 take 0.4 s, 500 do not finish). A barrier after every 50th op that reads numbers limits how
+        # many ops are fused.
         reading = [n for n in self.nodes if n.scalars]
         self._barriers = frozenset(reading[49::50] if len(reading) > 200 else ())
 
@@ -166,14 +184,14 @@ class Graph:
         return [env[i] for i in self.outputs]
 
     def _apply(self, node: Node, args: list[Any], repeated: Repeated, pulls: dict[Node, Any]) -> Sequence[Any]:
-        """A node's results; `pulls` holds the pullbacks of forward nodes, for the vjps to come."""
+        """Returns a node's results. `pulls` holds the pullbacks of forward nodes, which later vjp nodes call."""
         op, forward, wrt = node.op, self._forward.get(node), self._wrt.get(node)
         if forward is not None:
             assert isinstance(op, VjpOp)
             grads = pulls[forward](op.given, args[len(args) - sum(op.given) :])
             at = self._wrt[forward]
             if wrt is not None:
-                # A vjp that is differentiated again: its own pullback starts from its inputs.
+                # This vjp node is differentiated in turn. Its own pullback is made from its inputs.
                 pulls[node] = repeated.linearize(node, wrt, args)[1]
             return tuple(grads[at.index(i)] for i in op.wrt)
         if wrt is not None:
@@ -186,7 +204,7 @@ _NO_SCOPE: Final = contextlib.nullcontext()
 
 
 def needed(nodes: Sequence[Node], outputs: Sequence[int], acting: bool = True) -> list[Node]:
-    """The op nodes whose results reach `outputs`, in order, and, if `acting`, those that act."""
+    """Returns the op nodes that `outputs` depend on, in order. With `acting`, also all ops that have side effects."""
     wanted = set(outputs)
     keep = []
     for node in reversed(nodes):

@@ -23,11 +23,14 @@ import numpy as np
 __all__ = ["FIRST_CALLS", "call_into", "finish", "raised_by_handler", "restore_x64", "spare", "x64_mode"]
 
 FIRST_CALLS: Final = 3
-"""How many calls of a program may take JAX's Python path: its inputs are NumPy arrays at first, JAX's own later."""
+"""How many calls of a program JAX may handle in Python code before its fast C++ path takes over.
+
+It is more than one because a program's inputs are often NumPy arrays at first and JAX arrays later.
+"""
 
 
 def call_into(box: list[Any], fn: Callable[..., Any], args: Sequence[Any]) -> Any:
-    """Appends ``fn(*args)`` to `box` and returns it. Once `fn` has returned, the result is in `box`, whatever comes."""
+    """Appends ``fn(*args)`` to `box` and returns it. No interrupt can lose the result once `fn` returned."""
     box.extend(itertools.starmap(fn, (args,)))
     return box[-1]
 
@@ -52,7 +55,7 @@ def finish(fn: Callable[[], object]) -> None:
 
 
 def spare(array: Any) -> Any:
-    """A copy of a JAX array for a program to overwrite. No program is compiled for it. A NumPy array stays as it is."""
+    """Copies a JAX array, without compiling anything, for a program to overwrite. Returns a NumPy array as it is."""
     if type(array) is np.ndarray:
         return array
     with jax.ensure_compile_time_eval():  # inside jax.jit the copy must be an array too
@@ -77,7 +80,9 @@ def restore_x64(before: bool) -> None:
 def raised_by_handler(error: BaseException) -> bool:
     """Whether a signal handler raised the exception, rather than the code that was running.
 
-    Python's own handler for Ctrl-C is C code: KeyboardInterrupt is told by its class, as are SystemExit and the like.
+    Python's own handler for Ctrl-C is C code and leaves no frame. KeyboardInterrupt is therefore recognized by its
+    class, as are SystemExit and all others that are not an `Exception`. Other exceptions are recognized by
+    the frame of a handler in the traceback.
     """
     if not isinstance(error, Exception):
         return True

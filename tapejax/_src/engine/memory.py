@@ -1,4 +1,4 @@
-"""Refuses tensors that no memory holds, where they are recorded.
+"""Raises an error for tensors that are too large for the machine's memory, at the line that records them.
 
 XLA ends the process when it cannot allocate the memory of some programs, or when the size of an array does not fit 64
 bits. Shapes are known before anything runs, so such a tensor is refused while the user's line is still known, and
@@ -41,8 +41,8 @@ def check(avals: Sequence[Aval], op: object) -> None:
     """Raises an error if one of an op's results can never fit in memory. Symbolic dimensions pass.
 
     Args:
-      avals: of the results.
-      op: named in the error.
+      avals: the avals of the results.
+      op: the op. The error message names it.
     """
     limit = physical()
     for a in avals:

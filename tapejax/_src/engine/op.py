@@ -1,7 +1,7 @@
-"""`Op`: a pure JAX function of arrays plus static keyword arguments, from which all else follows.
+"""`Op`: an operation, defined by a pure JAX function of arrays and static keyword arguments.
 
-Shapes come from `jax.eval_shape`, the gradient from `jax.vjp` (and is an `Op` itself, so every order of
-derivative works), lowering from `jax.jit`.
+Everything else is derived from that function. `jax.eval_shape` infers the shapes of the results, `jax.vjp` gives the
+gradient, and `jax.jit` compiles it. The gradient is an `Op` itself, so that derivatives of any order work.
 """
 
 import threading
@@ -27,7 +27,7 @@ _MAX_JITTED: Final = 2048
 
 
 class Static:
-    """Static arguments of one call of an op, interned: equal ones are one object. Make with `static`."""
+    """Static arguments of one call of an op. Made by `static`, which returns the same object for equal arguments."""
 
     __slots__ = ("kwargs",)
 
@@ -42,7 +42,7 @@ _statics: dict[tuple, Static] = {}
 
 
 def _tag(value: Any) -> Any:
-    """`value` with its type, since ``1 == 1.0 == True``, ``0.0 == -0.0`` and ``nan != nan``."""
+    """A dict key for `value` that includes its type: ``1 == 1.0 == True``, ``0.0 == -0.0`` and ``nan != nan``."""
     kind = type(value)
     if kind is tuple:
         return (tuple, *map(_tag, value))
@@ -68,7 +68,7 @@ NO_STATIC: Final = static()
 
 
 class Inferred:
-    """What an op returns, without running it."""
+    """Avals of an op's results, found without running it, and whether it returns one array rather than a tuple."""
 
     __slots__ = ("avals", "single")
 
@@ -83,12 +83,12 @@ class Op:
     Args:
       name: for error messages, `explain` and profiles.
       fn: the JAX function. Static arguments are passed by keyword.
-      differentiable: False for ops without a gradient in TensorFlow (floor, argmax): tapes see None.
-      host: the same function on NumPy arrays, for small integer work (shapes, indices) that must not cost
-        a device program. Gets the same arguments as `fn`.
+      differentiable: False for ops without a gradient in TensorFlow (floor, argmax). Their gradient is None.
+      host: the same function on NumPy arrays, with the arguments of `fn`. It is used for small integer computations
+        (shapes, indices), which are faster on the host than as a program on the device.
       may_fail: the op calls a Python function, which may raise. A program with such an op overwrites no buffers, so
         that an error loses no values. The flush waits for the program, so that the error is raised by this flush.
-      acts: the op has a side effect, such as printing. It runs even if nobody holds its results. True if `may_fail` is.
+      acts: the op has a side effect, such as printing. It runs even if its results are not used. Implied by `may_fail`.
       flat: the gradient is piecewise constant (as of relu), and TensorFlow's second derivative is zeros, not None.
     """
 
@@ -169,7 +169,7 @@ class Op:
 
 
 def _strong(x: Any) -> Array:
-    """A JAX array without weak type. Otherwise the dtypes of results would depend on where a program was cut."""
+    """Converts to a JAX array without weak type. With it, result dtypes would depend on when a flush happens."""
     x = jnp.asarray(x)
     return lax.convert_element_type(x, x.dtype) if x.weak_type else x
 
@@ -190,7 +190,7 @@ class VjpOp(Op):
 
     def __init__(self, base: Op, wrt: tuple[int, ...], given: tuple[bool, ...]):
         super().__init__(f"vjp[{base.name}]", self._apply, may_fail=base.may_fail)
-        self.acts = False  # a gradient is computed where it is wanted
+        self.acts = False  # a gradient is computed only if its result is needed
         self.base = base
         self.wrt = wrt
         self.given = given

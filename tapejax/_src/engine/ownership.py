@@ -1,8 +1,9 @@
-"""Who holds a buffer, and which buffers a program may overwrite.
+"""Which input buffers a program may overwrite.
 
-A program may overwrite ("donate") the array of an input if nobody else can read it any more. References tell this:
-a tensor that only a variable and the running program hold, and an array that only this tensor and the list of
-arguments hold. The counts of a sole holder depend on the Python version. `_refcounts_when_sole` measures them.
+A program may overwrite ("donate") the array of an input if no other code can read the array any more. Reference counts
+show this. Only the variable and the running program may reference the tensor, and only the tensor and the list of
+arguments may reference the array. What `sys.getrefcount` returns in this case depends on the Python version, so
+`_refcounts_when_sole` and `_refcounts_when_held` measure it.
 """
 
 import sys
@@ -28,9 +29,9 @@ __all__ = [
 ]
 
 cells_lock: Final = threading.RLock()
-"""Variables are shared: where several threads use tapejax, this is held while one reads and replaces a value."""
+"""Protects variables, which threads share. A thread holds it while it reads and replaces a variable's value."""
 
-# Values of `Lazy._mark`, for tensors that no trace computes:
+# Values of `Lazy._mark`, which only tensors without a trace have:
 UNMARKED: Final = 0
 USED_ONCE: Final = -1
 """The tensor holds a host array, which one program has used so far."""
@@ -41,7 +42,7 @@ _count: Final = sys.getrefcount
 
 
 def use_host_array(t: Any) -> None:
-    """Notes that a program uses a tensor of a host array. From its second use on, the array lies on the device."""
+    """Notes that a program uses a tensor whose value is a host array. At the second use it is copied to the device."""
     if t._mark < 0:
         t._value = on_device(t._value)
         t._mark = UNMARKED
@@ -50,13 +51,13 @@ def use_host_array(t: Any) -> None:
 
 
 def donatable(trace: Any, node: Node) -> tuple[int, ...]:
-    """Positions of the inputs that only an overwritten variable still holds.
+    """Returns the positions of inputs that the program may overwrite: old values of variables, not used elsewhere.
 
     Args:
       trace: the pending program. It must hold the old tensors, in `assigned` and in `inputs`.
       node: its last node.
 
-    The caller must hold the inputs' arrays in one list, which is counted as a holder of each.
+    The caller must hold the inputs' arrays in one list. The expected reference counts include that list.
     """
     if not trace.assigned:
         return ()
@@ -73,9 +74,9 @@ def donatable(trace: Any, node: Node) -> tuple[int, ...]:
 
 
 def is_fillable(tensors: Sequence[Any]) -> bool:
-    """Whether a captured function may put its new arrays into these tensors: their variables alone hold them.
+    """Whether a captured function may store its new arrays in these tensors instead of creating new tensors.
 
-    Their arrays may be in one more list, that of the function's arguments.
+    It may if only the variables reference the tensors. The list of the function's arguments may reference the arrays.
     """
     for t in tensors:
         if t._mark != FILLABLE or _count(t) > _HELD_TENSOR or _count(t._value) > _HELD_ARRAY:
@@ -84,7 +85,7 @@ def is_fillable(tensors: Sequence[Any]) -> bool:
 
 
 def shared(tensors: Sequence[Any]) -> list[int]:
-    """Positions of the tensors whose device arrays someone else holds: a program must overwrite copies of these."""
+    """Returns the positions of tensors whose device arrays other code references. A program must overwrite copies."""
     found = []
     for i in range(len(tensors)):
         t = tensors[i]
@@ -94,7 +95,7 @@ def shared(tensors: Sequence[Any]) -> list[int]:
 
 
 class _InUse:
-    """Takes the place of the trace in tensors whose arrays a running program overwrites. It makes readers wait."""
+    """Stands in for the trace of tensors whose arrays a running program overwrites. It makes readers wait."""
 
     symbolic = False
 
@@ -108,30 +109,30 @@ _IN_USE: Final = _InUse()
 
 
 def is_taken(t: Any) -> bool:
-    """Whether `take_arrays` has taken the tensor's array out."""
+    """Whether `take_arrays` has removed the tensor's array."""
     return t._trace is _IN_USE
 
 
 def give_back(tensors: Sequence[Any], values: Sequence[Any]) -> None:
-    """Gives tensors a value again after `take_arrays`."""
+    """Sets the values of tensors whose arrays `take_arrays` removed."""
     for t, value in zip(tensors, values, strict=False):
         t._value = value
         t._trace = None
 
 
 def take_arrays(held: Sequence[Any], args: list[Any], first: int) -> int:
-    """Takes the arrays that will be overwritten out of their tensors, and copies the arrays that are shared.
+    """Removes the arrays that a program will overwrite from their tensors, and copies arrays that other code uses.
 
-    This is needed if other threads may read the variables. The arrays are taken out before their references are
-    counted, because a reader could take one in between.
+    This is needed if other threads may read the variables. The arrays are removed before their references are counted.
+    Otherwise a reader could get a reference in between.
 
     Args:
       held: the variables' tensors.
-      args: the arguments of the program. Copies are put there.
+      args: the arguments of the program. Copies replace the shared arrays in it.
       first: the position in `args` of the first tensor's array.
 
     Returns:
-      How many arrays are taken out.
+      The number of arrays that were removed and not given back.
     """
     for t in held:
         t._trace = _IN_USE
@@ -150,7 +151,7 @@ def take_arrays(held: Sequence[Any], args: list[Any], first: int) -> int:
 
 
 def _refcounts_when_sole() -> tuple[int, int]:
-    """What `donatable` counts when nobody else holds on."""
+    """Measures the reference counts that `donatable` sees if nothing else references the tensor and its array."""
 
     class Holder:
         _value: Any = object()
@@ -170,7 +171,10 @@ _SOLE_TENSOR, _SOLE_ARRAY = _refcounts_when_sole()
 
 
 def _refcounts_when_held() -> tuple[int, int]:
-    """What `is_fillable` and `shared` count if only a variable holds a tensor. Measured in a loop like theirs."""
+    """Measures the counts that `is_fillable` and `shared` see if only a variable references a tensor.
+
+    The loop here has the form of theirs, because each local variable counts as a reference.
+    """
 
     class Holder:
         _value: Any = None

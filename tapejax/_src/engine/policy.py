@@ -89,13 +89,13 @@ RULES: Final[dict[Event, Rule]] = {
 
 
 def happened(thread: Any, event: Event) -> None:
-    """Reports an event after which what the thread has pending must have run, unless a graph is being captured."""
+    """Reports an event that runs the thread's pending ops. Nothing happens while a graph is captured."""
     if not thread.trace.symbolic:
         thread.trace.flush(event)
 
 
 def function_runs(thread: Any) -> None:
-    """Reports that a captured function is about to run by itself."""
+    """Reports that a captured function is about to run as a program of its own."""
     if thread.trace.node.depth:
         thread.trace.flush(Event.FUNCTION_RAN)
 
@@ -112,7 +112,10 @@ def set_eager(on: bool) -> None:
 
 
 def assigns(thread: Any) -> None:
-    """Reports that a variable is about to be assigned. A Python function that was called before must not see it."""
+    """Reports that a variable is about to be assigned.
+
+    A Python function that was called before the assignment must read the old value, so it has to run first.
+    """
     if thread.trace.calls_python and not thread.trace.symbolic:
         thread.trace.flush(Event.ASSIGNED_AFTER_CALLBACK)
 
@@ -134,9 +137,13 @@ def variable_read(thread: Any, variable: Any, tensor: Any) -> None:
 
 
 def host_array_entered(thread: Any, site: Callable[[], Any]) -> None:
-    """Reports that a host array becomes a tensor. `site` returns the place in the user's code.
+    """Reports that a host array is converted to a tensor.
 
-    An array that enters where one has entered before is usually the next batch of a loop.
+    If the same line of the user's code converts a second array, the array is usually the next batch of a loop.
+
+    Args:
+      thread: the recording state of the thread.
+      site: returns the place in the user's code.
     """
     trace = thread.trace
     if thread.tapes or trace.symbolic:
@@ -149,13 +156,19 @@ def host_array_entered(thread: Any, site: Callable[[], Any]) -> None:
 
 
 def tape_opened(thread: Any, site: Any) -> None:
-    """Reports that the outermost tape opens. `site` is the place in the user's code.
+    """Reports that the outermost tape opens. Flushes in two cases.
 
-    A program whose results nobody holds is dropped. Otherwise, weights that are drawn and overwritten before the first
-    step would make that step a program of its own.
+    First case: nobody references a result of the pending ops. They are dropped. An example are initial weights that are
+    drawn and then overwritten. Without this flush, these ops would become part of the first training step. That step
+    would then differ from the later ones and be compiled separately.
 
-    An update followed by a new tape is the border between two turns of a training loop. A step may record ops before
-    it reads a variable. Cut there, it would be one program if the loss was read and another if it was not.
+    Second case: a variable was updated. A new tape then means that the next turn of a training loop starts. Waiting for
+    the read of an updated variable would be too late, because a step may record ops before that read. These ops would
+    belong to the previous program if nothing flushed it, and to the next one if the user's code read the loss.
+
+    Args:
+      thread: the recording state of the thread.
+      site: the place in the user's code.
     """
     trace = thread.trace
     if trace.symbolic or trace.immediate:
@@ -165,15 +178,15 @@ def tape_opened(thread: Any, site: Any) -> None:
     elif trace.updated and trace.tape_site in (None, site):
         sites = trace.sites
         trace.flush(Event.TAPE_OPENED_AFTER_UPDATE)
-        thread.trace.sites = sites  # a batch that has entered already belongs to the turn that starts here
+        thread.trace.sites = sites  # the batch may have been converted already: it belongs to the new turn
     trace = thread.trace
     trace.tape_site = trace.tape_site or site
 
 
 def fuses_activations(thread: Any) -> bool:
-    """Whether a layer should record its activation as part of its product, as one op.
+    """Whether a layer should record its matrix product (or convolution) and its activation as one op.
 
-    Under nested tapes two ops are better. Two gradients that reach the product's output are then added first, and go
-    through the product's vjp once instead of once each.
+    Under nested tapes two ops are better. If two gradients reach the output of the product, they are then added, and
+    the vjp of the product runs once instead of twice.
     """
     return len(thread.tapes) < 2

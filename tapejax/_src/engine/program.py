@@ -1,4 +1,8 @@
-"""`Program`: a recorded program compiled whole by XLA, and the op-by-op way to run one that is not worth it."""
+"""Two ways to run a recorded program.
+
+`Program` compiles all of its ops into one XLA executable. `run_op_by_op` runs each op by itself, for programs that are
+not worth compiling.
+"""
 
 import time
 import weakref
@@ -34,7 +38,8 @@ def is_concrete(x: Any) -> bool:
     """Whether `x` is an array with data, NumPy's or JAX's, and not a JAX tracer."""
     global _concrete_type
     if _concrete_type is None:
-        # The class of concrete arrays has no public name; asking for it starts the backend, so not at import.
+        # The class of concrete arrays has no public name, so it is taken from an array. Making an array starts JAX's
+        # backend, which must not happen at import.
         with jax.ensure_compile_time_eval():
             _concrete_type = type(jax.device_put(np.zeros((), np.float32)))
     kind = type(x)
@@ -42,7 +47,9 @@ def is_concrete(x: Any) -> bool:
 
 
 def call_now(jitted: Any, args: Sequence[Any], box: list[Any] | None = None) -> Any:
-    """Calls a jitted function, also inside one of JAX's transformations, which would record the call on arrays.
+    """Calls a jitted function on arrays at once, even inside one of JAX's transformations.
+
+    A plain call there would be traced as part of the transformation. Arguments that are tracers are traced as usual.
 
     Args:
       jitted: what `jax.jit` returned.
@@ -55,34 +62,35 @@ def call_now(jitted: Any, args: Sequence[Any], box: list[Any] | None = None) -> 
         if not outs or is_concrete(outs[0]):
             return outs
         box.clear()  # tracers: nothing has run
-    except ValueError:  # compiler options are for outermost programs
+    except ValueError:  # JAX refuses compiler options inside another jit
         if is_concrete(jnp.zeros(())):
             raise
     if not all(map(is_concrete, args)):
-        return jitted.__wrapped__(*args)  # on tracers it is to be recorded
+        return jitted.__wrapped__(*args)  # tracers: the transformation must see the ops
     with jax.ensure_compile_time_eval():
         return call_into(box, jitted, args)
 
 
 def on_device(array: Any) -> Any:
-    """A host array's copy on the device; a device's array as it is."""
+    """Returns a copy of a NumPy array on the device. An array that is on the device already is returned as it is."""
     if type(array) is not np.ndarray:
         return array
-    with jax.enable_x64(True), jax.ensure_compile_time_eval():  # inside jax.jit too an array, no tracer
+    with jax.enable_x64(True), jax.ensure_compile_time_eval():  # inside jax.jit, device_put would return a tracer
         return jax.device_put(array)
 
 
-# How often to ask whether an array is there (some .2 us each) before waiting for it.
+# How often `on_host` polls whether an array is ready before it blocks. One poll takes some 0.2 us.
 _LOOKS: Final = 300
 
 
 def on_host(array: Any) -> np.ndarray:
-    """An array's values as a NumPy array, waited for if need be.
+    """Returns an array's values as a NumPy array. Waits until they are computed.
 
-    A thread that sleeps takes some 50 us to wake up again, on a virtual machine, and many a step takes less: W2 in a
-    `tf.function` takes 45 us instead of 80.
+    It polls for a short time before it blocks. On a virtual machine a blocked thread takes some 50 us to wake up, and
+    many training steps take less than that. Workload W2 of the benchmarks, in a `tf.function`, takes 45 us per step
+    with polling and 80 us without.
     """
-    if type(array) is _concrete_type and not array.is_deleted():  # to ask a deleted one crashes JAX 0.10
+    if type(array) is _concrete_type and not array.is_deleted():  # is_ready of a deleted array crashes JAX 0.10
         ready = array.is_ready
         for _ in range(_LOOKS):
             if ready():
@@ -90,7 +98,7 @@ def on_host(array: Any) -> np.ndarray:
     return np.asarray(array)
 
 
-# Arrays that several tensors hold, by identity.
+# Weak references to the arrays that are the value of several tensors, keyed by the array's id.
 _shared: dict[int, weakref.ref] = {}
 
 
@@ -101,24 +109,27 @@ def _note_shared(array: Any) -> None:
 
 
 def unshared(array: Any) -> Any:
-    """A copy of an array that several tensors hold, any other as it is: a user may donate what he is handed."""
+    """Returns an array that the user may donate to JAX: a copy if several tensors hold it, else the array itself.
+
+    Donation deletes an array. The other tensors would lose their value.
+    """
     return copied(array) if id(array) in _shared else array
 
 
 def copied(array: Any) -> Any:
-    """An array of its own with the same values; inside jax.jit too an array, no tracer."""
+    """Returns a copy of an array. It is an array even inside jax.jit, where JAX would otherwise return a tracer."""
     with jax.enable_x64(True), jax.ensure_compile_time_eval():
         return jnp.copy(array)
 
 
 class Program:
-    """One program, for one set of wanted outputs and donated inputs.
+    """The executable of a recorded program for one choice of outputs and donated inputs.
 
     Args:
       end: the last node of the recorded program.
-      outputs: slots to return.
+      outputs: slots whose values it returns.
       donated: positions of inputs whose buffers the program may overwrite.
-      scalars: the Python numbers of its first run.
+      scalars: values of the program's Python numbers in its first run.
     """
 
     __slots__ = (
@@ -143,8 +154,8 @@ class Program:
         self.runs = 0
         self.compilations = 0
         self.first_seconds = 0.0
-        # Python numbers travel together, one vector per dtype: a host argument costs microseconds, an element
-        # of a vector nanoseconds.
+        # All Python numbers of one dtype are passed as one vector. Each host argument of a call costs microseconds,
+        # each further element of a vector only nanoseconds.
         positions: dict[np.dtype, list[int]] = {}
         for i, (_, kind) in enumerate(self._graph.scalars):
             positions.setdefault(kind.dtype, []).append(i)
@@ -193,7 +204,10 @@ class Program:
         return found
 
     def results(self, inputs: list[Any], outs: list[Any]) -> list[Any]:
-        """All outputs, made from those that the compiled program returns. Negative places are inputs, from the end."""
+        """Makes the list of all outputs from those that the compiled program returns.
+
+        `_places` has one index for each output: into `outs`, or, if negative, into `inputs` from the end.
+        """
         places = self._places
         if places is None:
             return outs
@@ -234,19 +248,20 @@ class Program:
         return self.results(inputs, outs)
 
 
-# From this many on, numbers that are equal and enter by the same op share an input: kernels that read
-# the same inputs are compiled once, and a loop of a thousand steps ``y * 1.01 + 0.1`` compiles in a sixth of the time.
+# In a program with at least this many numbers, equal numbers that are arguments of the same op share one element of the
+# vector. XLA compiles kernels that read the same inputs only once: a loop of a thousand steps ``y * 1.01 + 0.1``
+# compiles in a sixth of the time.
 _MANY: Final = 32
 
 
 class Numbers:
-    """The Python numbers of one dtype that a program takes, as one vector.
+    """Packs the Python numbers of one dtype into the vector that a program takes as an argument.
 
     Args:
-      dtype: of the vector.
-      where: their places among the program's numbers.
-      first: all numbers of the first run.
-      sources: for each of the program's numbers, the node where it enters.
+      dtype: the dtype of the vector.
+      where: positions of these numbers in the list of all numbers of the program.
+      first: values of all numbers of the program in its first run.
+      sources: for each number of the program, the node that it is an argument of.
     """
 
     __slots__ = ("_last", "_representative", "_shared", "dtype", "where")
@@ -255,8 +270,8 @@ class Numbers:
         self.dtype = dtype
         self.where = where
         self._last: tuple[bytes, Any] = (b"", None)
-        self._shared: np.ndarray | None = None  # for each number, which element of the vector it is
-        self._representative: np.ndarray | None = None  # for each element, a number that it is
+        self._shared: np.ndarray | None = None  # index of each number in the vector; None: its own
+        self._representative: np.ndarray | None = None  # for each element, one of its numbers
         if len(where) >= _MANY and first:
             places: dict[tuple, int] = {}
             values = np.array([first[i] for i in where], dtype)
@@ -269,12 +284,12 @@ class Numbers:
             self._representative = np.array([int(np.argmax(self._shared == e)) for e in range(len(places))])
 
     def separate(self) -> None:
-        """Gives every number an element of its own."""
+        """Gives every number its own element of the vector, because numbers that shared one are no longer equal."""
         self._shared = self._representative = None
         self._last = (b"", None)
 
     def pack(self, scalars: Sequence[Any]) -> Any:
-        """The vector for these numbers; None if some that share an element differ."""
+        """Returns the vector that holds these numbers, or None if numbers that share an element now differ."""
         where = self.where
         vector = np.array(scalars if len(where) == len(scalars) else [scalars[i] for i in where], self.dtype)
         raw = vector.tobytes()
@@ -289,13 +304,13 @@ class Numbers:
             self._last = (raw, vector)
             return vector
         if type(kept) is np.ndarray:
-            # Numbers that did not change since the last run move to the device and stay there.
+            # The numbers are the same as in the last run. The vector is kept on the device from now on.
             kept = on_device(kept)
             self._last = (raw, kept)
         return kept
 
     def unpack(self, vector: Any, scalars: list[Any]) -> None:
-        """While a program is traced: puts the elements of the vector in the numbers' places."""
+        """Writes the elements of the vector into `scalars`, at the numbers' positions. Called while JAX traces."""
         count = len(self.where) if self._representative is None else len(self._representative)
         elements = [lax.squeeze(lax.slice(vector, (i,), (i + 1,)), (0,)) for i in range(count)]
         for j, position in enumerate(self.where):
@@ -303,13 +318,19 @@ class Numbers:
 
 
 def _name(graph: Graph) -> str:
-    """A name for profiles: the ops at both ends."""
+    """The program's name in profiles, made of the names of its first and last op."""
     names = ["".join(c if c.isalnum() else "_" for c in n.op.name) for n in graph.nodes if n.op is not None]
     return "tapejax_" + ("_".join(names) if len(names) <= 3 else f"{names[0]}_to_{names[-1]}_{len(names)}_ops")
 
 
 class OpError(Exception):
-    """An op failed while it ran. Holds the node and the values computed before it."""
+    """An op failed while it ran.
+
+    Attributes:
+      node: the node of the op.
+      env: the wanted values that were computed before the failure, by slot.
+      cause: the exception that the op raised.
+    """
 
     def __init__(self, node: Node, env: dict[int, Any], cause: Exception):
         super().__init__(str(cause))
@@ -331,12 +352,18 @@ def run_op_by_op(
     """Runs every op of a program by itself and returns the values of the slots `outputs`.
 
     Args:
-      compiled: use each op's own executable; False calls the JAX functions directly (on tracers).
-      wait: wait for each op, so that an error is laid at the door of the op that made it.
-      acting: False leaves out what the outputs do not need.
+      end: the last node of the program.
+      inputs: values of the program's inputs.
+      scalars: values of the program's Python numbers.
+      outputs: the slots whose values are returned.
+      compiled: whether each op runs as an executable of its own. If False, the ops' JAX functions are called directly,
+        as is needed for tracers.
+      wait: whether to wait for each op to finish. JAX runs ops asynchronously, so that an error could otherwise show
+        up at a later op than the one that failed.
+      acting: whether ops with side effects run even if the outputs do not need them.
 
     Raises:
-      OpError: if an op fails; the outputs computed before it are in the error.
+      OpError: an op failed. The error holds the outputs that were computed before.
     """
     nodes = path(end)
     wanted = None if acting else set(needed(nodes, outputs, acting=False))

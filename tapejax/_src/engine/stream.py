@@ -1,7 +1,10 @@
-"""The eager stream: ops are recorded, not run; a *flush* compiles what is pending into one program and runs it.
+"""Eager execution: ops are recorded and run later, many at a time.
 
-`record` is the hot path of the whole project: it looks up, for each op, the child of the current trie node,
-and makes a pending tensor. No JAX call happens there once a program has been seen.
+`record` appends an op to the current `Trace` and returns a pending tensor, one without a value. A *flush* compiles the
+recorded ops into one program and runs it.
+
+`record` is the most performance-critical function of the project. For each op it looks up a child of the current trie
+node and creates a tensor. It calls JAX only for an op sequence that has not been recorded before.
 """
 
 import contextlib
@@ -39,11 +42,11 @@ __all__ = [
 
 
 class Lazy:
-    """The engine's part of a tensor.
+    """Base class of tensors. It holds the fields that the engine needs.
 
     Attributes:
       _value: a NumPy array, a JAX array or a JAX tracer, or None while the tensor is pending.
-      _trace: the trace that computes the tensor, or computed it; None if there is none.
+      _trace: the trace in which the tensor was recorded, or None if it is not the result of an op.
       _slot: the number of the tensor's value in that trace.
       _mark: another name of the same field, for a tensor without a trace: see `engine.ownership`. The two share one
         field because a tensor never needs both, and recording an op must write as little as possible.
@@ -63,38 +66,44 @@ Lazy._mark = Lazy._slot
 
 
 class Cell(Protocol):
-    """Holder of a tensor that changes: a variable."""
+    """A variable: an object whose tensor is replaced at each assignment."""
 
     _tensor: Any
     _trainable: bool
 
 
 class Watcher(Protocol):
-    """A tape: it follows what the thread records, and may need values after the program has run."""
+    """A gradient tape, as the engine sees it.
+
+    A tape needs some intermediate values of a program to compute gradients after the program has run.
+    """
 
     def begin(self, trace: "Trace") -> None:
-        """`trace` starts while the tape records."""
+        """Notes that a new trace has started while the tape records."""
         ...
 
     def needs(self, trace: "Trace") -> Iterable[int]:
-        """Slots whose values the tape needs after `trace` has run."""
+        """Returns the slots whose values the tape needs after `trace` has run."""
         ...
 
     def keep(self, trace: "Trace", values: dict[int, Any]) -> None:
-        """`trace` ran; `values` are those of the needed slots that were not inputs."""
+        """Stores the needed values after `trace` has run. `values` has those that are not inputs, by slot."""
         ...
 
 
 class HostOnlyError(TypeError):
-    """A string tensor came to an op that computes on devices."""
+    """A string tensor was passed to an op that runs on a device. Strings exist only on the host."""
 
 
 class NeedsImmediate(Exception):
-    """An input is a JAX tracer: the op must run now, inside JAX's transformation."""
+    """Raised if an input of an op is a JAX tracer. The op must then run at once, inside JAX's transformation."""
 
 
 class Trace:
-    """One program being recorded: a path in the trie, its inputs, and weak references to what it will return."""
+    """A program while it is recorded.
+
+    It consists of a path in the trie, the input tensors, and weak references to the tensors that its ops return.
+    """
 
     __slots__ = (
         "__weakref__",
@@ -123,10 +132,11 @@ class Trace:
     def __init__(self, immediate: bool = False):
         self.node: Node = trie.root
         self.inputs: list[Any] = []
-        self.entered: dict[int, int] = {}  # id of an input tensor: its slot
+        self.entered: dict[int, int] = {}  # slots of the input tensors, by id of the tensor
         self.scalars: list[Any] = []
         self.refs: list[weakref.ref] = []
-        self.assigned: dict[int, tuple[Cell, Any]] = {}  # id of a cell: the cell, its tensor before this trace
+        # By id of a variable: the variable, and the tensor that it had before this trace.
+        self.assigned: dict[int, tuple[Cell, Any]] = {}
         self.watchers: list[weakref.ref[Any]] = []
         self.sites: set[Any] = set()  # places in the user's code where host arrays entered
         self.tape_site: Any = None  # the place in the user's code where the first tape opened
@@ -134,14 +144,14 @@ class Trace:
         self.owner = threading.get_ident()
         self.lock = threading.Lock()
         self.immediate = immediate
-        self.customs: dict[int, Any] = {}  # first output slot of a custom-gradient op: its gradient
-        self.calls_python = False  # whether a captured function in it may call Python functions
-        self.beside = 0  # how many Python functions that it calls are reading its values
+        self.customs: dict[int, Any] = {}  # gradients of custom-gradient ops, by the first output slot of the op
+        self.calls_python = False  # whether a recorded tf.function may call Python functions when it runs
+        self.beside = 0  # number of Python callbacks of this program that are reading its values now
         self.done = False
         self.error: Exception | None = None
 
     def enter(self, t: Any) -> int:
-        """The slot of a tensor that is not a result of this trace; it becomes an input at first use."""
+        """Returns the slot of a tensor from outside this trace. The tensor becomes an input at its first use."""
         slot = self.entered.get(id(t))
         if slot is not None:
             return slot
@@ -170,7 +180,7 @@ class Trace:
         return child.slot
 
     def mend(self) -> None:
-        """After an interrupt: forgets inputs and numbers that were noted for a node that was not added."""
+        """Removes inputs and numbers whose node was not added because an interrupt came in between."""
         nodes = path(self.node)
         count = sum(node.op is None for node in nodes)
         for t in self.inputs[count:]:
@@ -179,12 +189,13 @@ class Trace:
         del self.scalars[sum(len(node.scalars) for node in nodes) :]
 
     def assigning(self, cell: Cell) -> None:
-        """`cell` is about to get another tensor."""
-        if cell._tensor._value is not None:  # a pending one is no value to go back to, and must not be kept alive
+        """Remembers the tensor of a variable that is about to be assigned, to restore it if the program fails."""
+        # A pending tensor has no value that could be restored, and keeping it alive would make it an output.
+        if cell._tensor._value is not None:
             self.assigned[id(cell)] = (cell, cell._tensor)
 
     def flush(self, event: Event) -> None:
-        """Runs what is pending. On an error every tensor and variable keeps, or gets back, its value."""
+        """Runs the recorded ops. If one fails, tensors keep their values and variables get their old values back."""
         self._await_inputs()
         with self.lock:
             if self.done:
@@ -196,9 +207,10 @@ class Trace:
             self.customs = {}
 
     def _await_inputs(self) -> None:
-        """Another thread's captured function may be overwriting the array of a tensor that entered meanwhile.
+        """Waits until all inputs have values.
 
-        Not while the lock is held: that function may wait for it.
+        A captured function of another thread may be overwriting the array of an input. The caller must not hold the
+        lock, because that function may be waiting for it.
         """
         if several_threads():
             for t in list(self.inputs):
@@ -206,9 +218,10 @@ class Trace:
                     realize(t)
 
     def resolve(self, t: Any) -> None:
-        """Makes sure that `t`, pending here, has a value."""
+        """Computes the value of `t`, a pending tensor of this trace."""
         if thread.called_back and self.lock.locked() and self.node.may_fail:
-            # The program that waits for this Python function: it does not wait for the program in turn.
+            # The program is running and waits for this Python callback. Waiting for the program here would deadlock, so
+            # the value is computed separately.
             if self.beside > 2:
                 raise RuntimeError("a Python function in a program read a value that is computed from its own result")
             self.beside += 1
@@ -222,14 +235,18 @@ class Trace:
             self._await_inputs()
             with self.lock:
                 if t._value is None and not self.done:
-                    # Another thread's recording goes on: compute this one value beside it.
+                    # Another thread is still recording this trace. Compute this one value and leave the trace as it is.
                     run_pending(self, Event.VALUE_READ_BY_OTHER_THREAD, only=t)
         if t._value is None:
             raise self.error or RuntimeError("this tensor's value was lost")
 
 
 class _Thread(threading.local):
-    """Per thread: the trace being recorded and the tapes that follow it; the traces under it and their tapes."""
+    """The recording state of one thread.
+
+    `trace` is the trace that ops are recorded in, and `tapes` are the tapes that follow it. `below` and `tapes_below`
+    are the stacks of traces and tapes to which recording returns later.
+    """
 
     trace: Any
 
@@ -239,12 +256,13 @@ class _Thread(threading.local):
         self.tapes: list[Any] = []
         self.below: list[Any] = []
         self.tapes_below: list[list[Any]] = []
-        self.called_back = 0  # how many Python functions it runs inside programs
+        self.called_back = 0  # number of callbacks of running programs that this thread is in
         _threads += 1
 
 
 _threads = 0
-# Seconds to wait for another thread that holds it: a function that is captured may in turn wait for this thread.
+# Seconds that `exclusive` waits for the lock before it goes on without. The thread that holds the lock may be capturing
+# a function that waits for this thread.
 _PATIENCE: Final = 30.0
 thread = _Thread()
 
@@ -269,13 +287,13 @@ _tensor_type: Any = Lazy
 
 
 def set_tensor_type(cls: type) -> None:
-    """The class of the tensors that `record` makes."""
+    """Sets the class of the tensors that `record` creates."""
     global _tensor_type
     _tensor_type = cls
 
 
 def set_eager(on: bool) -> None:
-    """Runs each op at once, by itself (True), or records (False)."""
+    """Chooses whether each op runs at once by itself (True) or is recorded and run later (False)."""
     policy.happened(thread, Event.MODE_CHANGED)
     policy.set_eager(on)
 
@@ -291,15 +309,15 @@ def current() -> Any:
 
 
 def record(op: Op, static: Static, inputs: tuple[Any, ...]) -> Any:
-    """Appends an op to the stream and returns its pending result, or a tuple of them.
+    """Records an op and returns its pending result, or a tuple of results.
 
     Args:
-      op: what to record.
+      op: the op to record.
       static: its static arguments.
       inputs: tensors, and ``(number, ScalarKind)`` pairs for Python numbers.
 
     Raises:
-      Whatever the op raises on these shapes and dtypes; the stream is then as it was.
+      The exception that the op raises for these shapes and dtypes. Nothing is recorded in this case.
     """
     trace = thread.trace
     key = [op, static]
@@ -313,7 +331,7 @@ def record(op: Op, static: Static, inputs: tuple[Any, ...]) -> Any:
                 key.append(t._slot)
             else:
                 key.append(trace.enter(t))
-                if trace.done:  # a value was read on the way in: start over in the new trace
+                if trace.done:  # computing an input's value flushed this trace: start over in the new one
                     return record(op, static, inputs)
     except NeedsImmediate:
         return run_now(op, static, inputs)
@@ -348,7 +366,7 @@ def record(op: Op, static: Static, inputs: tuple[Any, ...]) -> Any:
 
 
 def place(trace: Trace, slot: int, aval: Aval) -> Any:
-    """A tensor that stands for a slot of a trace. It does not count as wanted when the trace is flushed."""
+    """Creates a tensor for a slot of a trace. A flush does not compute it, unless it is added to `trace.refs`."""
     out = _tensor_type.__new__(_tensor_type)
     out._trace = trace
     out._slot = slot
@@ -358,7 +376,7 @@ def place(trace: Trace, slot: int, aval: Aval) -> Any:
 
 
 def run_now(op: Op, static: Static, inputs: tuple[Any, ...]) -> Any:
-    """Runs one op on JAX tracers, in a trace of its own, so that tapes see it like any other."""
+    """Runs one op on JAX tracers at once. It is recorded in a trace of its own, so that tapes can follow it."""
     for t in inputs:
         if t.__class__ is not tuple and t._value is None:
             realize(t)
@@ -376,14 +394,18 @@ def run_now(op: Op, static: Static, inputs: tuple[Any, ...]) -> Any:
 
 
 def _push(trace: Trace, tapes: list[Any]) -> None:
-    """Records in `trace`, followed by `tapes`, until `_pop`."""
+    """Makes `trace` and `tapes` the current ones of this thread, until `_pop` is called."""
     thread.below.append(thread.trace)
     thread.tapes_below.append(thread.tapes)
     thread.trace, thread.tapes = trace, tapes
 
 
 def _pop(depth: int) -> None:
-    """Goes on where `_push` was called with `depth` traces below. An interrupt may have cut that call short."""
+    """Undoes `_push`.
+
+    Args:
+      depth: the length of ``thread.below`` before the call of `_push`. An interrupt may have cut that call short.
+    """
     if len(thread.tapes_below) > depth:
         thread.tapes = thread.tapes_below[depth]
         del thread.tapes_below[depth:]
@@ -394,7 +416,7 @@ def _pop(depth: int) -> None:
 
 @contextlib.contextmanager
 def isolated(trace: "Trace | None" = None) -> Iterator[None]:
-    """Context for code that records in a trace of its own (by default a new one), unseen by tapes."""
+    """Context that records ops in a separate trace, by default a new one. The open tapes do not follow it."""
     scope, depth = trie.scope.path, len(thread.below)
     try:
         trie.scope.path = ""
@@ -407,7 +429,7 @@ def isolated(trace: "Trace | None" = None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def outside_captures() -> Iterator[None]:
-    """Context for code that records outside the graphs that are being captured, unseen by tapes."""
+    """Context that records ops in the eager trace, even while a graph is captured. The open tapes do not follow it."""
     if not thread.trace.symbolic:
         yield
         return
@@ -416,7 +438,7 @@ def outside_captures() -> Iterator[None]:
 
 
 def renew(trace: Trace) -> None:
-    """Puts a fresh trace in the place of one that is about to be flushed."""
+    """Replaces a trace that is about to be flushed by a new one, wherever this thread refers to it."""
     fresh = Trace(trace.immediate)
     tapes: list[Any] = []
     if thread.trace is trace:
@@ -439,13 +461,13 @@ def realize(t: Any) -> Any:
 
 
 def host(t: Any) -> np.ndarray:
-    """The value of a tensor on the host, computed if it is pending. Not a copy."""
+    """Returns the value of a tensor as a NumPy array, which may share memory with it. Computes it if it is pending."""
     value = t._value
     return on_host(realize(t) if value is None else value)
 
 
 def assign(cell: Cell, tensor: Any) -> None:
-    """Makes `tensor` the value of `cell`; undone if the program that computes it fails."""
+    """Assigns `tensor` to the variable `cell`. If the program that computes it fails, the assignment is undone."""
     policy.assigns(thread)
     trace = thread.trace
     trace.assigning(cell)
@@ -465,7 +487,7 @@ def called_back() -> Iterator[None]:
 
 
 def sync() -> None:
-    """Runs what this thread has pending."""
+    """Runs the ops that this thread has recorded and not run yet."""
     policy.happened(thread, Event.SYNC)
 
 

@@ -1,4 +1,7 @@
-"""The trie of all programs: how nodes are added, where the user's code stood, and how it stays bounded."""
+"""The trie of all recorded programs.
+
+This file adds nodes to it, notes the line of the user's code with each node, and removes old nodes to limit its size.
+"""
 
 import os
 import sys
@@ -15,8 +18,8 @@ from tapejax._src.engine.op import NO_STATIC
 
 __all__ = ["clear", "extend", "extend_input", "register_program", "root", "scope", "sizes", "user_frame"]
 
-# A node takes about half a kilobyte, an executable some hundred. Past these, what was not used since the last
-# time is dropped.
+# Limits on the size of the trie. A node takes about half a kilobyte, an executable some hundred kilobytes. When a limit
+# is reached, `_prune` drops what was not used since the last pruning.
 MAX_NODES: Final = 400_000
 MAX_PROGRAMS: Final = 1024
 
@@ -27,7 +30,7 @@ _programs: list[Any] = []
 
 
 class _Scope(threading.local):
-    """The name scope of what this thread records: "" or a path that ends in "/"."""
+    """The name scope in which this thread records ops: "" or a path that ends in "/"."""
 
     path = ""
 
@@ -37,7 +40,13 @@ _package = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 def extend(node: Node, key: tuple, avals: tuple[Aval, ...]) -> Node:
-    """Adds the child of `node` under ``(op, static, *slots or ScalarKinds)``; `avals` are the inputs'."""
+    """Adds a child of `node` for an op that was not recorded there before, and returns it.
+
+    Args:
+      node: the last instruction before the op.
+      key: ``(op, static, *inputs)``. Each input is a slot, or the `ScalarKind` of a Python number.
+      avals: the avals of the inputs.
+    """
     op, static, *wiring = key
     inputs, scalars = [], []
     for w in wiring:
@@ -54,7 +63,7 @@ def extend(node: Node, key: tuple, avals: tuple[Aval, ...]) -> Node:
 
 
 def extend_input(node: Node, aval: Aval) -> Node:
-    """Adds the child of `node` for a new input."""
+    """Adds a child of `node` for a new input, and returns it."""
     return _add(node, aval, Node(node, None, NO_STATIC, (), (), (), (aval,), True))
 
 
@@ -69,7 +78,7 @@ def _add(node: Node, key: Any, child: Node) -> Node:
 
 
 def register_program(program: Any) -> None:
-    """Makes `program` findable at its last node, and counts it."""
+    """Adds an executable to the last node of its program. Prunes the trie if there are too many executables."""
     with _lock:
         if len(_programs) >= MAX_PROGRAMS:
             _prune()
@@ -101,7 +110,7 @@ def _prune() -> None:
 
 
 def clear() -> None:
-    """Forgets all programs and nodes. What is pending still runs; what comes after it is compiled anew."""
+    """Removes all programs and nodes. Pending ops can still run. Programs recorded from then on are compiled again."""
     global _count
     with _lock:
         _programs.clear()
@@ -129,5 +138,5 @@ def _where() -> tuple[str, int, str] | None:
 
 
 def sizes() -> dict[str, int]:
-    """Entries in the engine's caches."""
+    """The number of entries in each of the engine's caches."""
     return {"trie nodes": _count, "programs": len(_programs), **op_module.cache_sizes()}
