@@ -23,7 +23,7 @@ _SECTIONS = """
       name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: the dtypes or shapes do not fit."""
+      InvalidArgumentError: {}."""
 
 
 class Unary(Protocol):
@@ -68,8 +68,8 @@ def unary(
         need(kinds, x)
         return fn(x)
 
-    arguments = f"x: a tensor of {_KINDS[kinds]}."
-    return op(*names, **nature)(described(apply, text + _SECTIONS.format(arguments), example, result, *names))
+    sections = _SECTIONS.format(f"x: a tensor of {_KINDS[kinds]}.", "`x` has another dtype")
+    return op(*names, **nature)(described(apply, text + sections, example, result, *names))
 
 
 def binary(
@@ -82,7 +82,8 @@ def binary(
         return fn(x, y)
 
     arguments = f"x: a tensor of {_KINDS[kinds]}.\n      y: a tensor of the same dtype. The shapes broadcast."
-    return op(*names, **nature)(described(apply, text + _SECTIONS.format(arguments), example, result, *names))
+    sections = _SECTIONS.format(arguments, "the dtypes differ or are not allowed, or the shapes do not broadcast")
+    return op(*names, **nature)(described(apply, text + sections, example, result, *names))
 
 
 def described(fn: Callable[..., Any], text: str, example: str, result: str, *names: str) -> Callable[..., Any]:

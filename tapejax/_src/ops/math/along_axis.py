@@ -1,4 +1,4 @@
-"""Along one axis: positions of extremes, running sums and products."""
+"""Positions of maxima and minima along an axis, and running sums and products."""
 
 from collections.abc import Callable
 from functools import partial
@@ -26,7 +26,7 @@ def _position(x: Any, axis: Any, dtype: Any, allowed: tuple, find: Callable) -> 
     need("fiub", x)
     axis = 0 if axis is None else axis
     if not -x.ndim <= axis < max(x.ndim, 1):
-        # TensorFlow's graphs look at the axis only where it matters for the shape.
+        # While a graph is captured, TensorFlow only checks the axis if the result's shape depends on it.
         error = invalid if x.ndim > 1 else invalid_value
         raise error(f"Expected dimension in the range [{-x.ndim}, {x.ndim}), but got {axis}")
     if x.ndim == 0:
@@ -40,12 +40,19 @@ def _position(x: Any, axis: Any, dtype: Any, allowed: tuple, find: Callable) -> 
         return find(kept(x), axis, np.int32)
 
     on_cpu = partial(_position_on_cpu, axis=axis, most=find is lax.argmax)
-    known = isinstance(x.shape[axis], int)  # else symbolic (`jax.export`)
+    known = isinstance(x.shape[axis], int)  # `jax.export` has symbolic sizes
     return (for_platform(on_cpu, by_xla) if known else by_xla)(x).astype(dtype)
 
 
 def _finite(x: Any, most: bool, otherwise: float | None = None) -> Any:
-    """`x` with another number for nan and one infinity: by default that where TensorFlow starts, passing over both."""
+    """`x` with nan, and the infinity at which the search starts, replaced by one number.
+
+    Args:
+      x: a JAX array. Integers are returned as they are.
+      most: True to search for the maximum, False for the minimum.
+      otherwise: the number. By default it is the dtype's lowest (or highest) finite value, from which TensorFlow
+        starts. So TensorFlow passes over nan and that infinity.
+    """
     if not jnp.issubdtype(x.dtype, np.floating):
         return x
     start = jnp.finfo(x.dtype).min if most else jnp.finfo(x.dtype).max
@@ -53,8 +60,8 @@ def _finite(x: Any, most: bool, otherwise: float | None = None) -> Any:
 
 
 def _position_on_cpu(x: Any, axis: int, most: bool) -> Any:
-    # For the rows of 1024x1024 this takes .6 ms, XLA's own 3, for its columns 1 and 34. Positions are floats: XLA finds
-    # the least of integers one by one.
+    # Along the rows of a 1024x1024 array this takes 0.6 ms and XLA's own kernel 3 ms; along its columns 1 ms and 34 ms.
+    # Positions are floats because XLA computes minima of integers one element at a time.
     size, extreme = x.shape[axis], partial(jnp.max if most else jnp.min, axis=axis, keepdims=True)
     best = extreme(x)
     place = lax.broadcasted_iota(np.float32 if size < 2**24 else np.float64, x.shape, axis)
@@ -67,16 +74,16 @@ def _position_on_cpu(x: Any, axis: int, most: bool) -> Any:
 
 @op("argmax", "math.argmax", differentiable=False)
 def argmax(input: Array, axis: Axis = None, output_type: DType = dtypes.int64, name=None):
-    """The position of the maximum along an axis, the first if there are several. Real and boolean dtypes.
+    """The position of the maximum along an axis; of several maxima the first.
 
     Args:
-      input: tensor.
-      axis: an int; None is 0.
+      input: a tensor of real numbers or booleans.
+      axis: an int. None means 0.
       output_type: int64 (the default), int32, int16 or uint16.
-      name: as in TensorFlow, of no effect when eager.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: `axis` out of range or of length 0, or another `output_type`.
+      InvalidArgumentError: `axis` is out of range or has size 0, or a dtype is not allowed.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/argmax
 
@@ -89,7 +96,9 @@ def argmax(input: Array, axis: Axis = None, output_type: DType = dtypes.int64, n
 
 @op("argmin", "math.argmin", differentiable=False)
 def argmin(input: Array, axis: Axis = None, output_type: DType = dtypes.int64, name=None):
-    """The position of the minimum along an axis; `output_type` int64 or int32, else as `argmax`.
+    """The position of the minimum along an axis; of several minima the first.
+
+    Takes the arguments of `argmax` and raises the same errors, except that `output_type` is int64 or int32.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/argmin
 
@@ -104,7 +113,7 @@ def _running(x: Any, axis: int, exclusive: bool, reverse: bool, scan: Callable, 
         raise invalid_value(f"Expected scan axis in the range [{-x.ndim}, {x.ndim}), but got {axis}")
     axis %= x.ndim
     if exclusive and x.shape[axis]:
-        # One place later, starting from the neutral element.
+        # Shift the elements by one place and put the neutral element in front.
         one = jnp.full_like(lax.slice_in_dim(x, 0, 1, axis=axis), start)
         kept = lax.slice_in_dim(x, 1, None, axis=axis) if reverse else lax.slice_in_dim(x, 0, -1, axis=axis)
         x = jnp.concatenate([kept, one] if reverse else [one, kept], axis)
@@ -113,17 +122,17 @@ def _running(x: Any, axis: int, exclusive: bool, reverse: bool, scan: Callable, 
 
 @op("cumsum", "math.cumsum")
 def cumsum(x: Array, axis: Axis = 0, exclusive=False, reverse=False, name=None):
-    """Running sums along an axis. Numeric dtypes.
+    """Running sums along an axis: element i is the sum of the elements 0 to i.
 
     Args:
-      x: tensor.
+      x: a tensor of numbers.
       axis: an int.
-      exclusive: leave each element out of its own sum; the first is then 0.
-      reverse: run from the end.
-      name: as in TensorFlow, of no effect when eager.
+      exclusive: whether element i is left out of its own sum, so that the first sum is 0.
+      reverse: whether the sums run from the end.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: `axis` out of range.
+      InvalidArgumentError: `axis` is out of range.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/cumsum
 
@@ -136,7 +145,7 @@ def cumsum(x: Array, axis: Axis = 0, exclusive=False, reverse=False, name=None):
 
 @op("math.cumprod")
 def cumprod(x: Array, axis: Axis = 0, exclusive=False, reverse=False, name=None):
-    """Running products along an axis. Numeric dtypes. Arguments and errors as of `cumsum`.
+    """Running products along an axis. Takes the arguments of `cumsum` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/cumprod
 
@@ -149,7 +158,9 @@ def cumprod(x: Array, axis: Axis = 0, exclusive=False, reverse=False, name=None)
 
 @op("math.cumulative_logsumexp")
 def cumulative_logsumexp(x: Array, axis: Axis = 0, exclusive=False, reverse=False, name=None):
-    """Running `reduce_logsumexp` along an axis. Floating dtypes. Arguments and errors as of `cumsum`.
+    """Running `reduce_logsumexp` along an axis, for floating numbers.
+
+    Takes the arguments of `cumsum` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/cumulative_logsumexp
 

@@ -1,4 +1,4 @@
-"""`tf.bitwise`: integers bit by bit. None of them has a gradient."""
+"""`tf.bitwise`: operations on the bits of integers. None of them has a gradient."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ __all__ = ["bitwise_and", "bitwise_or", "bitwise_xor", "invert", "left_shift", "
 
 bitwise_and = binary(
     jnp.bitwise_and,
-    "The bits that are set in both.",
+    "The bits that are set in both integers.",
     "6, 3",
     "2",
     "bitwise.bitwise_and",
@@ -24,7 +24,7 @@ bitwise_and = binary(
 )
 bitwise_or = binary(
     jnp.bitwise_or,
-    "The bits that are set in either.",
+    "The bits that are set in at least one of two integers.",
     "6, 3",
     "7",
     "bitwise.bitwise_or",
@@ -34,7 +34,7 @@ bitwise_or = binary(
 )
 bitwise_xor = binary(
     jnp.bitwise_xor,
-    "The bits that differ.",
+    "The bits in which two integers differ.",
     "6, 3",
     "5",
     "bitwise.bitwise_xor",
@@ -42,20 +42,18 @@ bitwise_xor = binary(
     differentiable=False,
     host=np.bitwise_xor,
 )
-invert = unary(
-    jnp.bitwise_not, "Every bit the other way.", "6", "-7", "bitwise.invert", kinds="iu", differentiable=False
-)
+invert = unary(jnp.bitwise_not, "Inverts all bits.", "6", "-7", "bitwise.invert", kinds="iu", differentiable=False)
 
 
 def _distance(x: Any, y: Any) -> Any:
-    """A shift of more than the width, or a negative one, is kept inside the width, as TensorFlow does."""
+    """The number of places to shift by, limited to 0 up to the width minus 1, as in TensorFlow."""
     need("iu", x, y)
     return jnp.clip(y, 0, x.dtype.itemsize * 8 - 1).astype(x.dtype)
 
 
 @op("bitwise.left_shift", differentiable=False)
 def left_shift(x: Same, y: Same, name=None):
-    """The bits of ``x``, moved ``y`` places up. Integers of one dtype, broadcast.
+    """Shifts the bits of `x` by `y` places to the left. Takes integers of one dtype; the shapes broadcast.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/bitwise/left_shift
 
@@ -67,7 +65,9 @@ def left_shift(x: Same, y: Same, name=None):
 
 @op("bitwise.right_shift", differentiable=False)
 def right_shift(x: Same, y: Same, name=None):
-    """The bits of ``x``, moved ``y`` places down; signed numbers keep their sign. Integers of one dtype, broadcast.
+    """Shifts the bits of `x` by `y` places to the right. Signed numbers keep their sign.
+
+    Takes integers of one dtype; the shapes broadcast.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/bitwise/right_shift
 

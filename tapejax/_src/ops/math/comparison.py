@@ -1,4 +1,4 @@
-"""Comparisons, logic, and tests for nan and infinity. Elementwise, with boolean results and no gradient."""
+"""Elementwise comparisons, logic, and tests for nan and infinity. The results are boolean and have no gradient."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,9 +15,16 @@ __all__ = [
 
 @op("equal", "math.equal", differentiable=False, host=np.equal, strings=True)
 def equal(x: Same, y: Same, name=None):
-    """``x == y``. Broadcasts. All dtypes.
+    """Whether ``x == y``, element by element.
 
-    Shapes that do not broadcast raise InvalidArgumentError; the operator ``==`` gives False for them.
+    Args:
+      x: a tensor of any dtype.
+      y: a tensor of the same dtype. The shapes broadcast.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: the dtypes differ, or the shapes do not broadcast. For such shapes the operator ``==`` gives
+        False instead.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/equal
 
@@ -30,7 +37,7 @@ def equal(x: Same, y: Same, name=None):
 
 not_equal = binary(
     jnp.not_equal,
-    "``x != y``.",
+    "Whether ``x != y``, element by element.",
     "[1, 2], 2",
     "[True, False]",
     "not_equal",
@@ -42,7 +49,7 @@ not_equal = binary(
 )
 less = binary(
     jnp.less,
-    "``x < y``.",
+    "Whether ``x < y``, element by element.",
     "[1, 2], 2",
     "[True, False]",
     "less",
@@ -53,7 +60,7 @@ less = binary(
 )
 less_equal = binary(
     jnp.less_equal,
-    "``x <= y``.",
+    "Whether ``x <= y``, element by element.",
     "[1, 3], 2",
     "[True, False]",
     "less_equal",
@@ -64,7 +71,7 @@ less_equal = binary(
 )
 greater = binary(
     jnp.greater,
-    "``x > y``.",
+    "Whether ``x > y``, element by element.",
     "[1, 3], 2",
     "[False, True]",
     "greater",
@@ -75,7 +82,7 @@ greater = binary(
 )
 greater_equal = binary(
     jnp.greater_equal,
-    "``x >= y``.",
+    "Whether ``x >= y``, element by element.",
     "[1, 2], 2",
     "[False, True]",
     "greater_equal",
@@ -86,7 +93,7 @@ greater_equal = binary(
 )
 logical_and = binary(
     jnp.logical_and,
-    "``x and y``.",
+    "Whether ``x and y``, element by element.",
     "[True, False], True",
     "[True, False]",
     "logical_and",
@@ -97,7 +104,7 @@ logical_and = binary(
 )
 logical_or = binary(
     jnp.logical_or,
-    "``x or y``.",
+    "Whether ``x or y``, element by element.",
     "[True, False], True",
     "[True, True]",
     "logical_or",
@@ -108,7 +115,7 @@ logical_or = binary(
 )
 logical_xor = binary(
     jnp.logical_xor,
-    "Whether one of `x` and `y` is true, not both.",
+    "Whether exactly one of `x` and `y` is true, element by element.",
     "[True, False], True",
     "[False, True]",
     "math.logical_xor",
@@ -118,7 +125,7 @@ logical_xor = binary(
 )
 logical_not = unary(
     jnp.logical_not,
-    "``not x``.",
+    "Whether ``not x``, element by element.",
     "[True, False]",
     "[False, True]",
     "logical_not",
@@ -129,7 +136,7 @@ logical_not = unary(
 )
 is_nan = unary(
     jnp.isnan,
-    "Whether `x` is not a number.",
+    "Whether elements are nan.",
     '[1.0, float("nan"), float("inf")]',
     "[False, True, False]",
     "math.is_nan",
@@ -138,7 +145,7 @@ is_nan = unary(
 )
 is_inf = unary(
     jnp.isinf,
-    "Whether `x` is infinite.",
+    "Whether elements are infinite.",
     '[1.0, float("nan"), float("inf")]',
     "[False, False, True]",
     "math.is_inf",
@@ -147,7 +154,7 @@ is_inf = unary(
 )
 is_finite = unary(
     jnp.isfinite,
-    "Whether `x` is neither nan nor infinite.",
+    "Whether elements are neither nan nor infinite.",
     '[1.0, float("nan"), float("inf")]',
     "[True, False, False]",
     "math.is_finite",

@@ -1,5 +1,7 @@
-"""Elementwise arithmetic. The rest of the family: `transcendental` (exp, log, trigonometry), `casting`
-(rounding, casts, parts of complex numbers), `comparison`.
+"""Elementwise arithmetic.
+
+Related files: `transcendental` (exponentials, logarithms, trigonometry), `comparison`, and `array.casting` (rounding,
+casts, parts of complex numbers).
 """
 
 from typing import Any, Final
@@ -27,13 +29,22 @@ __all__ = [
     "truncatediv", "truncatemod",
 ]  # fmt: skip
 
-# Exponents up to this size are baked into the program as repeated multiplication: x**2 must not cost a
-# power. Larger ones, and those that are not whole, are inputs, so that ``x ** step`` does not compile
-# anew each step.
+# A whole exponent up to this size becomes repeated multiplication, so that ``x ** 2`` needs no power function. It is
+# then a constant of the compiled program. Other exponents are inputs of the program, so that ``x ** step`` is not
+# compiled anew in each step.
 _STATIC_EXPONENT: Final = 8
 
 
-add = binary(jnp.add, "``x + y``.", "[1.0, 2.0], 1.0", "[2.0, 3.0]", "add", "math.add", host=np.add, strings=np.add)
+add = binary(
+    jnp.add,
+    "``x + y``. Joins strings.",
+    "[1.0, 2.0], 1.0",
+    "[2.0, 3.0]",
+    "add",
+    "math.add",
+    host=np.add,
+    strings=np.add,
+)
 subtract = binary(
     jnp.subtract, "``x - y``.", "[1.0, 2.0], 1.0", "[0.0, 1.0]", "subtract", "math.subtract", host=np.subtract
 )
@@ -43,7 +54,7 @@ multiply = binary(
 
 
 def _dividend(x: Any) -> Any:
-    """Integers as TensorFlow's true division sees them: float32 for 8 and 16 bits, float64 for more."""
+    """Converts integers as TensorFlow's true division does: to float32 for 8 and 16 bits, to float64 for more."""
     if x.dtype.kind not in "iub":
         return x
     if x.dtype.kind == "b":
@@ -53,7 +64,16 @@ def _dividend(x: Any) -> Any:
 
 @op("divide", "math.divide", "truediv", "math.truediv", "realdiv")
 def divide(x: Same, y: Same, name=None):
-    """``x / y``, broadcasting. Integers give float64 (8 and 16 bits: float32).
+    """``x / y``.
+
+    Args:
+      x: a tensor of numbers. Integers are divided as float64, those of 8 and 16 bits as float32.
+      y: a tensor of the same dtype. The shapes broadcast.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: the dtypes differ, or the shapes do not broadcast.
+      TypeError: the tensors are boolean.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/divide
 
@@ -80,10 +100,16 @@ def _host_mod(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 @op("math.floordiv", differentiable=False, host=_host_floordiv)
 def floordiv(x: Same, y: Same, name=None):
-    """``x // y``, rounded towards minus infinity, broadcasting. No gradient, as in TensorFlow.
+    """``x / y``, rounded down. There is no gradient, as in TensorFlow.
 
-    An integer divided by zero raises only where the values are known at once (small host integers); inside a
-    compiled program it gives XLA's value.
+    Args:
+      x: a tensor of real numbers.
+      y: a tensor of the same dtype. The shapes broadcast.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: the dtypes or shapes do not fit, or an integer is divided by zero. Division by zero is only
+        noticed for small integer tensors on the host; in a compiled program it gives the value that XLA defines.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/floordiv
 
@@ -102,13 +128,15 @@ def _floormod(x: Any, y: Any) -> Any:
 @_floormod.defjvp
 def _floormod_jvp(primals: tuple, tangents: tuple) -> tuple:
     (x, y), (dx, dy) = primals, tangents
-    # The quotient is rounded as in `floordiv`, also where `y` is infinite.
+    # The derivative by `y` is minus the quotient as `floordiv` rounds it, even if `y` is infinite.
     return _floormod(x, y), dx - dy * lax.stop_gradient(jnp.floor(jnp.divide(x, y)))
 
 
 @op("math.mod", "math.floormod", host=_host_mod)
 def floormod(x: Same, y: Same, name=None):
-    """``x - floor(x / y) * y``: the remainder with the sign of `y`. Broadcasts.
+    """The remainder of `floordiv`, ``x - floor(x / y) * y``, which has the sign of `y`.
+
+    Takes the arguments of `floordiv` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/floormod
 
@@ -121,7 +149,7 @@ def floormod(x: Same, y: Same, name=None):
 
 @op("truncatediv", differentiable=False)
 def truncatediv(x: Same, y: Same, name=None):
-    """``x / y``, rounded towards zero. Broadcasts. Real dtypes.
+    """``x / y``, rounded towards zero. Takes real numbers of one dtype; the shapes broadcast. There is no gradient.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/truncatediv
 
@@ -134,7 +162,7 @@ def truncatediv(x: Same, y: Same, name=None):
 
 @op("truncatemod", differentiable=False)
 def truncatemod(x: Same, y: Same, name=None):
-    """The remainder of `truncatediv`, with the sign of `x`. Broadcasts.
+    """The remainder of `truncatediv`, which has the sign of `x`. Takes real numbers of one dtype; the shapes broadcast.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/truncatemod
 
@@ -161,7 +189,7 @@ def _power(x: Any, y: Any) -> Any:
 def _power_jvp(primals: tuple, tangents: tuple) -> tuple:
     """TensorFlow's rule: the derivative by the exponent is zero where the base is not positive.
 
-    Symbolic zeros keep the logarithm out of the program of ``x ** 2.5``.
+    JAX passes a symbolic zero for an argument without a gradient. So the program of ``x ** 2.5`` contains no logarithm.
     """
     (x, y), (dx, dy) = primals, tangents
     out = _power(x, y)
@@ -193,12 +221,16 @@ def _power_static(x: Array, exponent, name=None):
 
 @public("pow", "math.pow", composites=True)
 def power(x, y, name=None):
-    """``x ** y``, broadcasting. Numeric dtypes.
+    """``x ** y``.
 
-    A small whole Python exponent becomes repeated multiplication.
+    Args:
+      x: a tensor of numbers.
+      y: a tensor of the same dtype, whose shape broadcasts with that of `x`, or a Python number. A whole Python number
+        between -8 and 8 becomes repeated multiplication.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: an integer to a negative Python exponent.
+      InvalidArgumentError: the dtypes or shapes do not fit, or an integer has a negative Python number as exponent.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/pow
 
@@ -219,7 +251,7 @@ square = unary(
 
 @op("math.squared_difference")
 def squared_difference(x: Same, y: Same, name=None):
-    """``conj(x - y) * (x - y)``, broadcasting. Numeric dtypes.
+    """``conj(x - y) * (x - y)``. Takes numbers of one dtype; the shapes broadcast.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/squared_difference
 
@@ -233,7 +265,7 @@ def squared_difference(x: Same, y: Same, name=None):
 
 @op("negative", "math.negative", host=np.negative)
 def negative(x: Array, name=None):
-    """``-x``. Numeric dtypes, not unsigned.
+    """``-x``. Takes numbers of any dtype that has negative ones, so not unsigned integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/negative
 
@@ -249,7 +281,12 @@ reciprocal = unary(reciprocal_rule, "``1 / x``.", "[2.0]", "[0.5]", "math.recipr
 
 @public("math.scalar_mul", "scalar_mul", composites=True)
 def scalar_mul(scalar, x, name=None):
-    """``scalar * x``, where `scalar` has shape ().
+    """``scalar * x``.
+
+    Args:
+      scalar: a number, or a tensor of shape ().
+      x: a tensor of numbers.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
       ValueError: `scalar` has another shape.
@@ -273,7 +310,7 @@ def _maximum(x: Any, y: Any) -> Any:
 
 @_maximum.defjvp
 def _maximum_jvp(primals: tuple, tangents: tuple) -> tuple:
-    return _maximum(*primals), jnp.where(primals[0] >= primals[1], *tangents)  # the first takes ties
+    return _maximum(*primals), jnp.where(primals[0] >= primals[1], *tangents)  # of equal ones, x gets it
 
 
 @jax.custom_jvp
@@ -288,7 +325,9 @@ def _minimum_jvp(primals: tuple, tangents: tuple) -> tuple:
 
 @op("maximum", "math.maximum", host=np.maximum)
 def maximum(x: Same, y: Same, name=None):
-    """The larger of `x` and `y`, broadcasting. Real dtypes. Where equal, the gradient is that of `x`.
+    """The larger of `x` and `y`. Of equal numbers, `x` gets the gradient.
+
+    Takes real numbers of one dtype; the shapes broadcast.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/maximum
 
@@ -301,7 +340,9 @@ def maximum(x: Same, y: Same, name=None):
 
 @op("minimum", "math.minimum", host=np.minimum)
 def minimum(x: Same, y: Same, name=None):
-    """The smaller of `x` and `y`, broadcasting. Real dtypes. Where equal, the gradient is that of `x`.
+    """The smaller of `x` and `y`. Of equal numbers, `x` gets the gradient.
+
+    Takes real numbers of one dtype; the shapes broadcast.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/minimum
 
@@ -314,13 +355,20 @@ def minimum(x: Same, y: Same, name=None):
 
 @op("clip_by_value")
 def clip_by_value(t: Same, clip_value_min: Same, clip_value_max: Same, name=None):
-    """`t` with values below `clip_value_min` or above `clip_value_max` replaced by these.
+    """Replaces values below `clip_value_min` and above `clip_value_max` by these bounds.
 
-    The bounds broadcast to the shape of `t`, and have a gradient where they replace. A nan stays nan (in
-    TensorFlow that depends on the length). The lower bound wins where the two are crossed.
+    Args:
+      t: a tensor of real numbers. nan stays nan; in TensorFlow its result depends on the tensor's length.
+      clip_value_min: the lower bound, a tensor of the same dtype whose shape broadcasts to that of `t`. It is the
+        result where it is larger than the upper bound.
+      clip_value_max: the upper bound, a tensor of the same dtype whose shape broadcasts to that of `t`.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of the shape of `t`. Where a bound replaces a value, the bound gets the gradient.
 
     Raises:
-      ValueError: a bound's shape does not broadcast to that of `t`.
+      ValueError: the shape of a bound does not broadcast to that of `t`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/clip_by_value
 
@@ -337,7 +385,7 @@ def clip_by_value(t: Same, clip_value_min: Same, clip_value_max: Same, name=None
 
 @op("math.divide_no_nan")
 def divide_no_nan(x: Same, y: Same, name=None):
-    """``x / y``, and 0 where `y` is 0, whatever `x` is. Broadcasts. Integers as in `divide`.
+    """``x / y``, and 0 where `y` is 0, whatever `x` is. Takes the arguments of `divide`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/divide_no_nan
 
@@ -351,7 +399,7 @@ def divide_no_nan(x: Same, y: Same, name=None):
 
 @op("math.reciprocal_no_nan")
 def reciprocal_no_nan(x: Array, name=None):
-    """``1 / x``, and 0 where `x` is 0. Floating and complex dtypes.
+    """``1 / x``, and 0 where `x` is 0. Takes floating or complex numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/reciprocal_no_nan
 
@@ -371,14 +419,17 @@ def _multiply_no_nan(x: Any, y: Any) -> Any:
 def _multiply_no_nan_jvp(primals: tuple, tangents: tuple) -> tuple:
     (x, y), (dx, dy) = primals, tangents
     by_y, slope = jnp.broadcast_arrays(dy, x)
-    # Where `x` is infinite or nan, the factors of `scaled` do not depend on it. This zero gives the derivative by it.
+    # Where `x` is infinite or nan, `scaled` uses constants in its place, so the second derivative by `x` would be lost.
+    # `mixed` is zero, but its derivative by `x` is the missing one.
     mixed = jnp.where(jnp.isfinite(slope), 0, by_y) * read_as(slope, jnp.zeros_like(slope))
     return _multiply_no_nan(x, y), dx * y + scaled(by_y, slope) + mixed
 
 
 @op("math.multiply_no_nan")
 def multiply_no_nan(x: Same, y: Same, name=None):
-    """``x * y``, and 0 where `y` is 0, even if `x` is nan or infinite. Broadcasts.
+    """``x * y``, and 0 where `y` is 0, even if `x` is nan or infinite.
+
+    Takes floating or complex numbers of one dtype; the shapes broadcast.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/multiply_no_nan
 
@@ -391,7 +442,7 @@ def multiply_no_nan(x: Same, y: Same, name=None):
 
 @op("abs", "math.abs", host=np.abs, flat=True)
 def absolute(x: Array, name=None):
-    """The absolute value; of complex numbers the modulus, with the dtype of the parts.
+    """The absolute value of numbers. For complex numbers it is the modulus, as a real number of the same precision.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/abs
 
@@ -399,13 +450,13 @@ def absolute(x: Array, name=None):
     [1.5, 2.0]
     """
     need("fic", x)
-    # The product has TensorFlow's slope of 0 at 0, where JAX gives 1.
+    # The derivative of the product at 0 is 0, as in TensorFlow. That of `jnp.abs` would be 1.
     return jnp.abs(x) if is_complex(x) or is_integer(x) else x * jnp.sign(x)
 
 
 @op("sign", "math.sign", host=np.sign)
 def sign(x: Array, name=None):
-    """-1, 0 or 1 by sign; ``x / abs(x)`` of complex numbers. The gradient of real numbers is zero.
+    """-1, 0 or 1 according to the sign of real numbers, with gradient zero; ``x / abs(x)`` for complex numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/sign
 

@@ -1,4 +1,4 @@
-"""Counting: bincount, histograms of fixed width, confusion matrices."""
+"""Counts of values: `bincount`, histograms of fixed width, confusion matrices."""
 
 from typing import Any
 
@@ -44,21 +44,21 @@ def bincount(
     axis: int | None = None,
     binary_output: bool = False,
 ) -> Tensor:
-    """How often each integer from 0 on occurs. The length is the largest plus one, so `arr` is read.
+    """Counts how often each integer 0, 1, 2, .. occurs.
 
     Args:
-      arr: integers >= 0.
-      weights: what each occurrence counts, of `arr`'s shape; the result has their dtype.
+      arr: integers >= 0. They are read, since the size of the result depends on the largest.
+      weights: what each occurrence counts, a tensor of the shape of `arr`. The result then has its dtype.
       minlength: the least length of the result.
-      maxlength: the greatest; larger integers are left out.
-      dtype: of the result without weights.
-      name: as in TensorFlow, of no effect when eager.
-      axis: None or 0: all elements together; -1: each row of a matrix by itself.
-      binary_output: 1 where an integer occurs, instead of a count.
+      maxlength: the greatest length of the result. Larger integers are left out.
+      dtype: the dtype of the result if there are no weights.
+      name: has no effect, as in eager TensorFlow.
+      axis: None or 0: all elements are counted together. -1: each row of a matrix is counted by itself.
+      binary_output: whether the result has 1 for each integer that occurs, instead of a count.
 
     Raises:
-      InvalidArgumentError: a negative integer, or weights of another shape. ValueError: another axis, or weights
-      with `binary_output`.
+      InvalidArgumentError: an integer is negative, or the weights have another shape.
+      ValueError: `axis` is another one, or there are both weights and `binary_output`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/bincount
 
@@ -115,20 +115,21 @@ def _histogram(values: Array, limits: Array, nbins: int, dtype: DType):
 def histogram_fixed_width(
     values: Any, value_range: Any, nbins: Any = 100, dtype: Any = dtypes.int32, name: str | None = None
 ) -> Tensor:
-    """How many values fall in each of `nbins` equal parts of a range; those outside count at its ends.
+    """Counts the values in each of `nbins` equal parts of a range. Values outside count in the first or last part.
 
     Args:
-      values: floating or signed integers.
+      values: a tensor of floating numbers or signed integers.
       value_range: (low, high), of the dtype of `values`.
-      nbins: how many parts. Static.
-      dtype: int32 or int64.
-      name: as in TensorFlow, of no effect when eager.
+      nbins: the number of parts. It is read.
+      dtype: the dtype of the counts, int32 or int64.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
       Counts of shape (nbins,).
 
     Raises:
-      InvalidArgumentError: no range, no bins, or nan among values that are on the host.
+      InvalidArgumentError: `value_range` is not an ascending pair, `nbins` is not positive, or `values` are on the host
+        and contain nan.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/histogram_fixed_width
 
@@ -153,7 +154,9 @@ def _histogram_bins(values: Array, limits: Array, nbins: int, dtype: DType):
 def histogram_fixed_width_bins(
     values: Any, value_range: Any, nbins: Any = 100, dtype: Any = dtypes.int32, name: str | None = None
 ) -> Tensor:
-    """The bin of `histogram_fixed_width` that each value falls in. Floating dtypes.
+    """For each value, the number of the part of the range in which `histogram_fixed_width` counts it.
+
+    Takes the arguments of `histogram_fixed_width`; `values` are floating numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/histogram_fixed_width_bins
 
@@ -178,18 +181,18 @@ def confusion_matrix(
     dtype: Any = dtypes.int32,
     name: str | None = None,
 ) -> Tensor:
-    """How often class `labels[i]` was predicted as `predictions[i]`: row true class, column prediction.
+    """Counts how often each class was predicted as each class: rows are the true classes, columns the predicted ones.
 
     Args:
-      labels: integers >= 0 of shape (n,).
-      predictions: integers >= 0 of shape (n,).
-      num_classes: the matrix's size; by default the largest integer plus one.
+      labels: the true classes, integers >= 0 of shape (n,). Labels and predictions are read.
+      predictions: the predicted classes, integers >= 0 of shape (n,).
+      num_classes: the number of rows and columns; by default the largest class plus one.
       weights: what each pair counts, of shape (n,).
-      dtype: of the matrix.
-      name: as in TensorFlow, of no effect when eager.
+      dtype: the dtype of the matrix.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: an integer out of range, or shapes that differ. (The values are read.)
+      InvalidArgumentError: a class is out of range, or the shapes differ.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/confusion_matrix
 
@@ -212,7 +215,7 @@ def confusion_matrix(
 
 
 def _squeezed(value: Any, other: Any) -> Tensor:
-    """Integers; without the last axis, if that has size 1 and the other argument lacks it."""
+    """`value` as int64, without its last axis if that has size 1 and `other` has one axis less."""
     t, o = to_tensor(value), to_tensor(other)
     if t.ndim == o.ndim + 1 and t.aval.shape[-1] == 1:
         t = squeeze(t, [-1])

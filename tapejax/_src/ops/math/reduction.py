@@ -1,4 +1,4 @@
-"""Reductions along axes, sums of lists."""
+"""Reductions along axes, such as sums and maxima, and sums of lists of tensors."""
 
 from functools import partial
 from typing import Any
@@ -22,10 +22,10 @@ __all__ = [
 
 
 def _axes(x: Any, axis: Any) -> tuple[int, ...]:
-    """`axis` as a tuple of axes of `x`, not negative.
+    """An `axis` argument as a tuple of axes of `x`, none of them negative.
 
     Raises:
-      ValueError: out of range or twice the same (an InvalidArgumentError for the user).
+      InvalidArgumentError: an axis is out of range or given twice.
     """
     if axis is None:
         return tuple(range(x.ndim))
@@ -52,7 +52,7 @@ def _prod(x: Any, axis: Any, keepdims: bool, numpy: Any = jnp) -> Any:
 
 def _max(x: Any, axis: Any, keepdims: bool, numpy: Any = jnp) -> Any:
     need("fiu", x)
-    # There is no maximum of nothing in JAX and NumPy; TensorFlow gives the value it starts from.
+    # JAX and NumPy raise for an empty array. TensorFlow returns the value that the reduction starts with.
     start = {} if x.size else {"initial": np.iinfo(x.dtype).min if is_integer(x) else -np.inf}
     return numpy.max(x, axis=_axes(x, axis), keepdims=keepdims, **start)
 
@@ -65,16 +65,19 @@ def _min(x: Any, axis: Any, keepdims: bool, numpy: Any = jnp) -> Any:
 
 @op("reduce_sum", "math.reduce_sum", host=partial(_sum, numpy=np))
 def reduce_sum(input_tensor: Array, axis: Axis = None, keepdims=False, name=None):
-    """The sum along axes, in the input's dtype (integers wrap). Numeric dtypes.
+    """The sum along axes.
 
     Args:
-      input_tensor: tensor.
-      axis: an int, a list of ints, or None for all; negative ones count from the end.
-      keepdims: keep the reduced axes, with length 1.
-      name: as in TensorFlow, of no effect when eager.
+      input_tensor: a tensor of numbers.
+      axis: an int, a list of ints, or None for all axes. Negative ones count from the end.
+      keepdims: whether the reduced axes stay, with size 1.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of the same dtype. Integers wrap around at overflow.
 
     Raises:
-      InvalidArgumentError: an axis out of range, or twice the same.
+      InvalidArgumentError: an axis is out of range or given twice, or the dtype is not allowed.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/reduce_sum
 
@@ -86,7 +89,7 @@ def reduce_sum(input_tensor: Array, axis: Axis = None, keepdims=False, name=None
 
 @op("reduce_prod", "math.reduce_prod", host=partial(_prod, numpy=np))
 def reduce_prod(input_tensor: Array, axis: Axis = None, keepdims=False, name=None):
-    """The product along axes, in the input's dtype. Numeric dtypes. Arguments and errors as of `reduce_sum`.
+    """The product along axes, in the input's dtype. Takes the arguments of `reduce_sum` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/reduce_prod
 
@@ -98,9 +101,9 @@ def reduce_prod(input_tensor: Array, axis: Axis = None, keepdims=False, name=Non
 
 @op("reduce_mean", "math.reduce_mean")
 def reduce_mean(input_tensor: Array, axis: Axis = None, keepdims=False, name=None):
-    """The mean along axes; of integers rounded towards zero. Numeric dtypes.
+    """The mean along axes. The mean of integers is rounded towards zero.
 
-    Arguments and errors as of `reduce_sum`. The mean of nothing is nan (0 for integers).
+    Takes the arguments of `reduce_sum` and raises the same errors. The mean of no elements is nan (0 for integers).
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/reduce_mean
 
@@ -120,9 +123,10 @@ def reduce_mean(input_tensor: Array, axis: Axis = None, keepdims=False, name=Non
 
 @op("reduce_max", "math.reduce_max", host=partial(_max, numpy=np))
 def reduce_max(input_tensor: Array, axis: Axis = None, keepdims=False, name=None):
-    """The maximum along axes. Real dtypes. Equal maxima share the gradient.
+    """The maximum along axes, for real numbers. Elements that are equal to the maximum share its gradient.
 
-    Arguments and errors as of `reduce_sum`. The maximum of nothing is the lowest value of the dtype.
+    Takes the arguments of `reduce_sum` and raises the same errors. The maximum of no elements is the dtype's lowest
+    value.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/reduce_max
 
@@ -134,9 +138,10 @@ def reduce_max(input_tensor: Array, axis: Axis = None, keepdims=False, name=None
 
 @op("reduce_min", "math.reduce_min", host=partial(_min, numpy=np))
 def reduce_min(input_tensor: Array, axis: Axis = None, keepdims=False, name=None):
-    """The minimum along axes. Real dtypes. Equal minima share the gradient.
+    """The minimum along axes, for real numbers. Elements that are equal to the minimum share its gradient.
 
-    Arguments and errors as of `reduce_sum`. The minimum of nothing is the highest value of the dtype.
+    Takes the arguments of `reduce_sum` and raises the same errors. The minimum of no elements is the dtype's highest
+    value.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/reduce_min
 
@@ -148,7 +153,7 @@ def reduce_min(input_tensor: Array, axis: Axis = None, keepdims=False, name=None
 
 @op("reduce_any", "math.reduce_any", differentiable=False)
 def reduce_any(input_tensor: Array, axis: Axis = None, keepdims=False, name=None):
-    """Whether any element along axes is true. Booleans. Arguments and errors as of `reduce_sum`.
+    """Whether any boolean along axes is true. Takes the arguments of `reduce_sum` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/reduce_any
 
@@ -161,7 +166,7 @@ def reduce_any(input_tensor: Array, axis: Axis = None, keepdims=False, name=None
 
 @op("reduce_all", "math.reduce_all", differentiable=False)
 def reduce_all(input_tensor: Array, axis: Axis = None, keepdims=False, name=None):
-    """Whether all elements along axes are true. Booleans. Arguments and errors as of `reduce_sum`.
+    """Whether all booleans along axes are true. Takes the arguments of `reduce_sum` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/reduce_all
 
@@ -186,9 +191,10 @@ def _variance(x: Any, axis: Any, keepdims: bool) -> Any:
 
 @op("math.reduce_variance")
 def reduce_variance(input_tensor: Array, axis: Axis = None, keepdims=False, name=None):
-    """The variance along axes (divided by the count). Floating and complex dtypes; the result is real.
+    """The variance along axes: the mean of the squared distances from the mean.
 
-    Arguments and errors as of `reduce_sum`; integers raise TypeError.
+    Takes the arguments of `reduce_sum` and raises the same errors. The numbers are floating or complex; the result is
+    real. Integers raise TypeError.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/reduce_variance
 
@@ -200,7 +206,9 @@ def reduce_variance(input_tensor: Array, axis: Axis = None, keepdims=False, name
 
 @op("math.reduce_std")
 def reduce_std(input_tensor: Array, axis: Axis = None, keepdims=False, name=None):
-    """The standard deviation along axes: the square root of `reduce_variance`. Its gradient at 0 is nan.
+    """The standard deviation along axes: the square root of `reduce_variance`, which takes the same arguments.
+
+    Where it is 0, the gradient is nan.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/reduce_std
 
@@ -212,9 +220,9 @@ def reduce_std(input_tensor: Array, axis: Axis = None, keepdims=False, name=None
 
 @op("reduce_logsumexp", "math.reduce_logsumexp")
 def reduce_logsumexp(input_tensor: Array, axis: Axis = None, keepdims=False, name=None):
-    """``log(sum(exp(input_tensor)))`` along axes, without overflow. Floating dtypes.
+    """``log(sum(exp(input_tensor)))`` along axes, computed without overflow, for floating numbers.
 
-    Arguments and errors as of `reduce_sum`.
+    Takes the arguments of `reduce_sum` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/reduce_logsumexp
 
@@ -232,9 +240,9 @@ def reduce_logsumexp(input_tensor: Array, axis: Axis = None, keepdims=False, nam
 
 @op("math.reduce_euclidean_norm")
 def reduce_euclidean_norm(input_tensor: Array, axis: Axis = None, keepdims=False, name=None):
-    """The square root of the sum of squares along axes, in the input's dtype. Its gradient at 0 is nan.
+    """The square root of the sum of squares along axes, in the input's dtype. Where it is 0, the gradient is nan.
 
-    Arguments and errors as of `reduce_sum`.
+    Takes the arguments of `reduce_sum` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/reduce_euclidean_norm
 
@@ -253,6 +261,15 @@ def reduce_euclidean_norm(input_tensor: Array, axis: Axis = None, keepdims=False
 def l2_normalize(x: Array, axis: Axis = None, epsilon=1e-12, name=None):
     """`x` divided by its Euclidean norm along axes: ``x / sqrt(max(sum(x**2), epsilon))``.
 
+    Args:
+      x: a tensor of floating or complex numbers.
+      axis: an int, a list of ints, or None for all axes.
+      epsilon: the least value for the squared norm. It prevents division by zero.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: an axis is out of range or given twice, or the dtype is not allowed.
+
     Source: https://www.tensorflow.org/api_docs/python/tf/math/l2_normalize
 
     >>> [round(v, 4) for v in l2_normalize([3.0, 4.0]).numpy().tolist()]
@@ -266,7 +283,9 @@ def l2_normalize(x: Array, axis: Axis = None, epsilon=1e-12, name=None):
 
 @op("math.count_nonzero", differentiable=False, strings=True)
 def count_nonzero(input: Array, axis: Axis = None, keepdims=None, dtype: DType = dtypes.int64, name=None):
-    """How many elements along axes are not zero, or not empty strings. Arguments and errors as of `reduce_sum`.
+    """The number of elements along axes that are not zero, not False, or not empty strings, in the dtype `dtype`.
+
+    Takes the arguments of `reduce_sum` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/count_nonzero
 
@@ -278,7 +297,7 @@ def count_nonzero(input: Array, axis: Axis = None, keepdims=None, dtype: DType =
 
 @op("math.zero_fraction", "nn.zero_fraction", differentiable=False)
 def zero_fraction(value: Array, name=None):
-    """The share of elements that are zero, as float32.
+    """The fraction of elements that are zero, as a float32 scalar.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/zero_fraction
 
@@ -301,10 +320,11 @@ def _add_n(inputs: Arrays, name=None):
 
 @public("add_n", "math.add_n", composites=True)
 def add_n(inputs, name=None):
-    """The sum of a list of tensors of one shape and dtype, without broadcasting.
+    """The sum of a list of tensors. They must have one shape and dtype: nothing is broadcast.
 
     Raises:
-      ValueError: an empty list. InvalidArgumentError: shapes that differ.
+      ValueError: the list is empty.
+      InvalidArgumentError: the shapes or dtypes differ.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/add_n
 
@@ -319,16 +339,17 @@ def add_n(inputs, name=None):
 
 @public("math.accumulate_n")
 def accumulate_n(inputs, shape=None, tensor_dtype=None, name=None):
-    """The same as `add_n`, with checks of the shape and dtype.
+    """The sum of a list of tensors, as `add_n` computes it, after checks of their shape and dtype.
 
     Args:
-      inputs: list of tensors.
-      shape: the shape that all must have, or None.
-      tensor_dtype: the dtype that all must have, or None.
-      name: as in TensorFlow, of no effect when eager.
+      inputs: a list of tensors.
+      shape: the shape that all of them must have, or None.
+      tensor_dtype: the dtype that all of them must have, or None.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      ValueError: an empty list, or shapes that differ. TypeError: another dtype.
+      ValueError: the list is empty, or a shape differs.
+      TypeError: a dtype differs.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/accumulate_n
 

@@ -1,4 +1,7 @@
-"""Reductions of the rows of a tensor by segment: row i goes into the result's row ``segment_ids[i]``."""
+"""Reductions by segment. Rows of a tensor that have the same segment id are reduced to one row of the result.
+
+Row i of the tensor takes part in row ``segment_ids[i]`` of the result.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -37,7 +40,8 @@ def _multiply(start: Any, rows: Any, ids: Any) -> Any:
 
 @_multiply.defjvp
 def _multiply_jvp(primals: Any, tangents: Any) -> Any:
-    # The slope is the product of the others: with one zero only that row has one, with two none has.
+    # The derivative by an element is the product of the other elements of its segment. If one of them is zero, only its
+    # own derivative can differ from zero. If two are zero, all derivatives are.
     start, rows, ids = primals
     zero = rows == 0
     nonzero = jnp.where(zero, 1, rows)
@@ -57,7 +61,7 @@ def _extreme(rows: Any, ids: Any, counts: Any, how: str, ordered: bool) -> Any:
 
 
 def _rows(data: Any, ids: Any) -> tuple[Any, Any]:
-    """`data` with one row for each id, and the ids as a vector."""
+    """`data` reshaped to one row for each id, and the ids as a vector."""
     if ids.dtype.kind != "i":
         raise invalid(f"Value for attr 'Tindices' of {ids.dtype} is not in the list of allowed values: int32, int64")
     if data.shape[: ids.ndim] != ids.shape:
@@ -105,18 +109,19 @@ def _unsorted(data: Any, segment_ids: Any, num_segments: Any, how: str) -> Tenso
 
 @public("math.segment_sum")
 def segment_sum(data: Any, segment_ids: Any, name: str | None = None) -> Tensor:
-    """The sums of the rows with equal ids, which are in order. Numeric dtypes.
+    """The sums of the rows with equal ids. The ids are in ascending order.
 
     Args:
-      data: tensor of at least one axis.
-      segment_ids: ascending integers >= 0, one for each row of `data`. They are read: the last one tells the size.
-      name: as in TensorFlow, of no effect when eager.
+      data: a tensor of numbers with at least one axis.
+      segment_ids: integers >= 0 in ascending order, one for each row of `data`. They are read, since the last one
+        determines the size of the result.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      Of shape (last id + 1, ..), in the dtype of `data`; 0 where a segment has no rows.
+      A tensor of shape (last id + 1, ..) and the dtype of `data`. The sum of a segment without rows is 0.
 
     Raises:
-      InvalidArgumentError: ids that descend, are negative, or do not fit `data`.
+      InvalidArgumentError: ids are negative or not ascending, or there are not as many as rows.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/segment_sum
 
@@ -127,41 +132,42 @@ def segment_sum(data: Any, segment_ids: Any, name: str | None = None) -> Tensor:
 
 
 def _in_order(how: str, what: str, kinds: str, empty: int, example: str) -> Callable[..., Tensor]:
-    """One like `segment_sum`."""
+    """Makes the function of another reduction that takes the arguments of `segment_sum`."""
 
     def segment(data: Any, segment_ids: Any, name: str | None = None) -> Tensor:
         return _sorted(data, segment_ids, how)
 
     text = (
-        f"The {what} of the rows with equal ids, which are in order. {kinds} dtypes.\n\n"
-        f"    Arguments and errors as of `segment_sum`. A segment without rows gives {empty}."
+        f"The {what} of the rows with equal ids. The ids are in ascending order.\n\n"
+        f"    Takes the arguments of `segment_sum` and raises the same errors. `data` holds {kinds}.\n"
+        f"    A segment without rows gives {empty}."
     )
     name = f"math.segment_{how}"
     return public(name)(described(segment, text, "[1, 3, 5], [0, 0, 1]", example, name))
 
 
-segment_mean = _in_order("mean", "means (of integers rounded towards zero)", "Numeric", 0, "[2, 5]")
-segment_max = _in_order("max", "maxima (equal ones share the gradient)", "Real", 0, "[3, 5]")
-segment_min = _in_order("min", "minima (equal ones share the gradient)", "Real", 0, "[1, 5]")
-segment_prod = _in_order("prod", "products", "Numeric", 1, "[3, 5]")
+segment_mean = _in_order("mean", "means (those of integers rounded towards zero)", "numbers", 0, "[2, 5]")
+segment_max = _in_order("max", "maxima (equal elements share the gradient)", "real numbers", 0, "[3, 5]")
+segment_min = _in_order("min", "minima (equal elements share the gradient)", "real numbers", 0, "[1, 5]")
+segment_prod = _in_order("prod", "products", "numbers", 1, "[3, 5]")
 
 
 @public("math.unsorted_segment_sum")
 def unsorted_segment_sum(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
-    """The sums of the rows with equal ids, in any order. Numeric dtypes.
+    """The sums of the rows with equal ids. The ids are in any order.
 
     Args:
-      data: tensor whose shape begins with that of `segment_ids`.
-      segment_ids: integers below `num_segments`, of any shape. What has a negative one is left out. On the host they
-        are checked; on the device, those too large are left out too.
-      num_segments: the size of the result's first axis. Static.
-      name: as in TensorFlow, of no effect when eager.
+      data: a tensor of numbers whose shape begins with that of `segment_ids`.
+      segment_ids: integers below `num_segments`, of any shape. Rows with a negative id are left out. Ids that are too
+        large raise an error if their values are on the host; otherwise their rows are left out too.
+      num_segments: the size of the result's first axis. It is read.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      Of shape (num_segments, ..), in the dtype of `data`; 0 where a segment has no rows.
+      A tensor of shape (num_segments, ..) and the dtype of `data`. The sum of a segment without rows is 0.
 
     Raises:
-      InvalidArgumentError: an id that is too large, or shapes that do not fit.
+      InvalidArgumentError: an id is too large, or the shapes do not fit.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/unsorted_segment_sum
 
@@ -172,26 +178,27 @@ def unsorted_segment_sum(data: Any, segment_ids: Any, num_segments: Any, name: s
 
 
 def _in_any_order(how: str, what: str, kinds: str, empty: str, example: str) -> Callable[..., Tensor]:
-    """One like `unsorted_segment_sum`."""
+    """Makes the function of another reduction that takes the arguments of `unsorted_segment_sum`."""
 
     def segment(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
         return _unsorted(data, segment_ids, num_segments, how)
 
     text = (
-        f"The {what} of the rows with equal ids, in any order. {kinds} dtypes.\n\n"
-        f"    Arguments and errors as of `unsorted_segment_sum`. A segment without rows gives {empty}."
+        f"The {what} of the rows with equal ids. The ids are in any order.\n\n"
+        f"    Takes the arguments of `unsorted_segment_sum` and raises the same errors. `data` holds {kinds}.\n"
+        f"    A segment without rows gives {empty}."
     )
     name = f"math.unsorted_segment_{how}"
     return public(name)(described(segment, text, "[1, 5, 3], [0, 1, 0], 2", example, name))
 
 
 unsorted_segment_max = _in_any_order(
-    "max", "maxima (equal ones share the gradient)", "Real", "the dtype's lowest value", "[3, 5]"
+    "max", "maxima (equal elements share the gradient)", "real numbers", "the dtype's lowest value", "[3, 5]"
 )
 unsorted_segment_min = _in_any_order(
-    "min", "minima (equal ones share the gradient)", "Real", "the dtype's highest value", "[1, 5]"
+    "min", "minima (equal elements share the gradient)", "real numbers", "the dtype's highest value", "[1, 5]"
 )
-unsorted_segment_prod = _in_any_order("prod", "products", "Numeric", "1", "[3, 5]")
+unsorted_segment_prod = _in_any_order("prod", "products", "numbers", "1", "[3, 5]")
 
 
 @op(differentiable=False)
@@ -203,9 +210,9 @@ def _counts(data: Array, segment_ids: Array, n: int):
 
 @public("math.unsorted_segment_mean")
 def unsorted_segment_mean(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
-    """The means of the rows with equal ids, in any order. Those of integers are floating.
+    """The means of the rows with equal ids. The ids are in any order. The means of integers are floating.
 
-    Arguments and errors as of `unsorted_segment_sum`. A segment without rows gives 0.
+    Takes the arguments of `unsorted_segment_sum` and raises the same errors. A segment without rows gives 0.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/unsorted_segment_mean
 
@@ -219,9 +226,10 @@ def unsorted_segment_mean(data: Any, segment_ids: Any, num_segments: Any, name: 
 
 @public("math.unsorted_segment_sqrt_n")
 def unsorted_segment_sqrt_n(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
-    """The sums of the rows with equal ids over the square roots of their counts. Floating and complex dtypes.
+    """The sums of the rows with equal ids, divided by the square roots of the numbers of rows.
 
-    Arguments and errors as of `unsorted_segment_sum`. A segment without rows gives 0.
+    The ids are in any order. Takes the arguments of `unsorted_segment_sum` and raises the same errors. `data` holds
+    floating or complex numbers. A segment without rows gives 0.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/unsorted_segment_sqrt_n
 

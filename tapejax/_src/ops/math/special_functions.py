@@ -1,4 +1,4 @@
-"""Special functions: inverse error functions, incomplete gamma and beta, Bessel, zeta; polynomials. Elementwise."""
+"""Elementwise special functions: inverse error functions, incomplete gamma and beta, Bessel, zeta, and polynomials."""
 
 import math
 from typing import Any
@@ -25,19 +25,19 @@ __all__ = [
 
 
 def _rule(value: Any, slope: Any) -> Any:
-    """`value` as a JAX function whose derivative is `slope`."""
+    """A JAX function that computes `value` and whose derivative is `slope`."""
     rule = jax.custom_jvp(value)
     rule.defjvp(lambda primals, tangents: (rule(*primals), slope(*primals) * tangents[0]))
     return rule
 
 
 def _off_zero(x: Any, value: Any) -> Any:
-    """``value(x)``, and 0.5, the limit of I1(x) / x, at 0."""
+    """``value(x)``, and 0.5 at 0, which is the limit of I1(x) / x there."""
     zero = x == 0
     return jnp.where(zero, 0.5, value(jnp.where(zero, 1, x)))
 
 
-# JAX differentiates approximations; these are exact.
+# JAX would differentiate the approximations that compute these functions. The derivatives given here are exact.
 _i0 = _rule(js.i0, lambda x: _i1(x))
 _i1 = _rule(js.i1, lambda x: _off_zero(x, lambda x: _i0(x) - _i1(x) / x))
 _i0e = _rule(js.i0e, lambda x: _i1e(x) - jnp.sign(x) * _i0e(x))
@@ -47,7 +47,7 @@ _spence = _rule(js.spence, lambda x: jnp.where(x == 1, -1, jnp.log(x) / jnp.wher
 
 erfinv = unary(
     lax.erf_inv,
-    "The inverse of `tf.math.erf`; infinite at -1 and 1, nan beyond.",
+    "The inverse of `tf.math.erf`. It is infinite at -1 and 1, and nan outside [-1, 1].",
     "0.0",
     "0.0",
     "math.erfinv",
@@ -55,7 +55,7 @@ erfinv = unary(
 )
 ndtri = unary(
     js.ndtri,
-    "The quantiles of the standard normal distribution; infinite at 0 and 1, nan beyond.",
+    "The quantiles of the standard normal distribution. They are infinite at 0 and 1, and nan outside [0, 1].",
     "0.5",
     "0.0",
     "math.ndtri",
@@ -65,7 +65,7 @@ ndtri = unary(
 
 @op("math.erfcinv")
 def erfcinv(x: Array, name=None):
-    """The inverse of `tf.math.erfc`; infinite at 0 and 2, nan beyond. Floating dtypes.
+    """The inverse of `tf.math.erfc`. It is infinite at 0 and 2, and nan outside [0, 2]. Takes floating numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/erfcinv
 
@@ -78,7 +78,7 @@ def erfcinv(x: Array, name=None):
 
 @op("math.bessel_i0", "math.special.bessel_i0")
 def bessel_i0(x: Array, name=None):
-    """The modified Bessel function of the first kind of order 0. Floating dtypes.
+    """The modified Bessel function of the first kind of order 0. Takes floating numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/bessel_i0
 
@@ -91,7 +91,7 @@ def bessel_i0(x: Array, name=None):
 
 @op("math.bessel_i0e", "math.special.bessel_i0e")
 def bessel_i0e(x: Array, name=None):
-    """``exp(-abs(x)) * bessel_i0(x)``, which does not overflow. Floating dtypes.
+    """``exp(-abs(x)) * bessel_i0(x)``, which does not overflow. Takes floating numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/bessel_i0e
 
@@ -124,7 +124,7 @@ bessel_i1e = unary(
 
 @op("math.special.expint")
 def expint(x: Array, name=None):
-    """The exponential integral Ei. Floating dtypes.
+    """The exponential integral Ei. Takes floating numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/special/expint
 
@@ -152,7 +152,7 @@ def _one_dtype(name: str, *xs: Any) -> None:
 
 
 def _density(a: Any, x: Any) -> Any:
-    """The slope of P(a, x) by x."""
+    """The derivative of P(a, x) with respect to x."""
     return jnp.exp((a - 1) * jnp.log(x) - x - lax.lgamma(a))
 
 
@@ -165,7 +165,7 @@ def _slope_by_a(a: Any, x: Any) -> Any:
 def _slope_by_a_jvp(primals: Any, tangents: Any) -> Any:
     a, x = primals
     mixed = _density(a, x) * (jnp.log(x) - lax.digamma(a))
-    # Nobody has a formula for the second derivative by `a` (TensorFlow raises): nan says so.
+    # No formula is known for the second derivative with respect to `a`. It is nan here; TensorFlow raises an error.
     return _slope_by_a(a, x), mixed * tangents[1] + jnp.nan * tangents[0]
 
 
@@ -191,7 +191,9 @@ def _igammac_jvp(primals: Any, tangents: Any) -> Any:
 
 @op("math.igamma")
 def igamma(a: Same, x: Same, name=None):
-    """The lower regularised incomplete gamma function P(a, x), for a > 0 and x >= 0. Floating dtypes.
+    """The lower regularised incomplete gamma function P(a, x), for a > 0 and x >= 0.
+
+    Takes floating numbers of one dtype; the shapes broadcast.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/igamma
 
@@ -204,7 +206,9 @@ def igamma(a: Same, x: Same, name=None):
 
 @op("math.igammac")
 def igammac(a: Same, x: Same, name=None):
-    """The upper regularised incomplete gamma function Q(a, x) = 1 - P(a, x). Floating dtypes.
+    """The upper regularised incomplete gamma function Q(a, x) = 1 - P(a, x), for a > 0 and x >= 0.
+
+    Takes floating numbers of one dtype; the shapes broadcast.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/igammac
 
@@ -223,9 +227,10 @@ def _betainc(a: Same, b: Same, x: Same):
 
 @public("math.betainc")
 def betainc(a: Any, b: Any, x: Any, name: str | None = None) -> Tensor:
-    """The regularised incomplete beta function I_x(a, b), for a, b > 0 and x in [0, 1]. float32 and float64.
+    """The regularised incomplete beta function I_x(a, b), for a, b > 0 and x in [0, 1].
 
-    There is no gradient with respect to `a` and `b` (None), as in TensorFlow.
+    Takes float32 or float64 numbers of one dtype; the shapes broadcast. The gradients with respect to `a` and `b` are
+    None, as in TensorFlow.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/betainc
 
@@ -254,9 +259,10 @@ def _zeta_jvp(primals: Any, tangents: Any) -> Any:
 
 @public("math.zeta")
 def zeta(x: Any, q: Any, name: str | None = None) -> Tensor:
-    """The Hurwitz zeta function: the sum of ``(q + n) ** -x`` over n = 0, 1, .. float32 and float64.
+    """The Hurwitz zeta function: the sum of ``(q + n) ** -x`` over n = 0, 1, 2, ..
 
-    There is no gradient with respect to `x` (None), as in TensorFlow.
+    Takes float32 or float64 numbers of one dtype; the shapes broadcast. The gradient with respect to `x` is None, as in
+    TensorFlow.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/zeta
 
@@ -275,7 +281,7 @@ def _polygamma(a: Same, x: Same):
 @jax.custom_jvp
 def _polygamma_rule(a: Any, x: Any) -> Any:
     order = jnp.where((a == jnp.floor(a)) & (a >= 0), a, jnp.nan)
-    # The formula of `lax.polygamma`, which refuses to be differentiated at a broadcast order.
+    # The formula of `lax.polygamma`, which itself cannot be differentiated if the order is broadcast.
     sign = jnp.where(jnp.mod(a, 2) == 0, -1, 1).astype(x.dtype)
     high = sign * jnp.exp(lax.lgamma(a + 1)) * lax.zeta(a + 1, x)
     return jnp.where(order == 0, lax.digamma(x), jnp.where(order == order, high, jnp.nan))
@@ -289,9 +295,10 @@ def _polygamma_jvp(primals: Any, tangents: Any) -> Any:
 
 @public("math.polygamma")
 def polygamma(a: Any, x: Any, name: str | None = None) -> Tensor:
-    """The derivative of order `a` (a whole number) of `tf.math.digamma`. float32 and float64.
+    """The derivative of order `a`, a whole number, of `tf.math.digamma` at `x`.
 
-    There is no gradient with respect to `a` (None), as in TensorFlow.
+    Takes float32 or float64 numbers of one dtype; the shapes broadcast. The gradient with respect to `a` is None, as in
+    TensorFlow.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/polygamma
 
@@ -303,14 +310,17 @@ def polygamma(a: Any, x: Any, name: str | None = None) -> Tensor:
 
 @op("math.lbeta")
 def lbeta(x: Array, name=None):
-    """The logarithm of the beta function of the last axis: sum(lgamma(x)) - lgamma(sum(x)). Floating dtypes.
+    """The logarithm of the beta function of the last axis: ``sum(lgamma(x)) - lgamma(sum(x))``.
 
     Args:
-      x: of shape (.., n); an empty last axis gives -inf.
-      name: as in TensorFlow, of no effect when eager.
+      x: floating numbers of shape (.., n). An empty last axis gives -inf.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of shape (..).
 
     Raises:
-      InvalidArgumentError: a scalar.
+      InvalidArgumentError: `x` is a scalar.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/lbeta
 
@@ -336,7 +346,9 @@ def _next_jvp(primals: Any, tangents: Any) -> Any:
 
 @op("math.nextafter")
 def nextafter(x1: Same, x2: Same, name=None):
-    """The next number after `x1` in the direction of `x2`. float32 and float64. The gradient goes to `x1`.
+    """The number after `x1` in the direction of `x2` that the dtype can represent. The gradient goes to `x1`.
+
+    Takes float32 or float64 numbers of one dtype; the shapes broadcast.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/nextafter
 
@@ -351,15 +363,15 @@ def nextafter(x1: Same, x2: Same, name=None):
 
 @public("math.polyval")
 def polyval(coeffs: Any, x: Any, name: str | None = None) -> Tensor:
-    """The polynomial with these coefficients, the highest power first, at `x`.
+    """The value of a polynomial at `x`.
 
     Args:
-      coeffs: a list of numbers or tensors.
-      x: tensor.
-      name: as in TensorFlow, of no effect when eager.
+      coeffs: a list of numbers or tensors, the coefficients. That of the highest power comes first.
+      x: a tensor.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      ValueError: `coeffs` is no list.
+      ValueError: `coeffs` is not a list.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/polyval
 

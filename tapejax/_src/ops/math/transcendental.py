@@ -1,4 +1,4 @@
-"""Exponentials, logarithms, trigonometry, and the special functions made of them. All elementwise."""
+"""Elementwise exponentials, logarithms, trigonometry, and the error, gamma and logistic functions."""
 
 from typing import Any
 
@@ -23,9 +23,9 @@ __all__ = [
 sqrt = unary(sqrt_rule, "The square root.", "[4.0, 9.0]", "[2.0, 3.0]", "sqrt", "math.sqrt")
 rsqrt = unary(rsqrt_rule, "``1 / sqrt(x)``.", "[4.0]", "[0.5]", "math.rsqrt")
 exp = unary(jnp.exp, "e to the power `x`.", "[0.0]", "[1.0]", "exp", "math.exp")
-expm1 = unary(jnp.expm1, "``exp(x) - 1``, exact near 0.", "[0.0]", "[0.0]", "math.expm1")
+expm1 = unary(jnp.expm1, "``exp(x) - 1``, accurate for `x` near 0.", "[0.0]", "[0.0]", "math.expm1")
 log = unary(jnp.log, "The natural logarithm.", "[1.0]", "[0.0]", "math.log")
-log1p = unary(jnp.log1p, "``log(1 + x)``, exact near 0.", "[0.0]", "[0.0]", "math.log1p")
+log1p = unary(jnp.log1p, "``log(1 + x)``, accurate for `x` near 0.", "[0.0]", "[0.0]", "math.log1p")
 sin = unary(sine, "The sine of radians.", "[0.0]", "[0.0]", "sin", "math.sin")
 cos = unary(cosine, "The cosine of radians.", "[0.0]", "[1.0]", "cos", "math.cos")
 tan = unary(jnp.tan, "The tangent of radians.", "[0.0]", "[0.0]", "tan", "math.tan")
@@ -40,12 +40,12 @@ acosh = unary(acosh_rule, "The inverse of `cosh`.", "[1.0]", "[0.0]", "acosh", "
 atanh = unary(jnp.arctanh, "The inverse of `tanh`.", "[0.0]", "[0.0]", "atanh", "math.atanh")
 sigmoid = unary(lax.logistic, "``1 / (1 + exp(-x))``.", "[0.0]", "[0.5]", "sigmoid", "nn.sigmoid", "math.sigmoid")
 erf = unary(lax.erf, "The error function.", "[0.0]", "[0.0]", "math.erf", kinds="f")
-erfc = unary(lax.erfc, "``1 - erf(x)``, exact for large `x`.", "[0.0]", "[1.0]", "math.erfc", kinds="f")
+erfc = unary(lax.erfc, "``1 - erf(x)``, accurate for large `x`.", "[0.0]", "[1.0]", "math.erfc", kinds="f")
 
 
 @op("math.lgamma")
 def lgamma(x: Array, name=None):
-    """The logarithm of the absolute value of the gamma function. Floating dtypes.
+    """The logarithm of the absolute value of the gamma function. Takes floating numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/lgamma
 
@@ -58,7 +58,7 @@ def lgamma(x: Array, name=None):
 
 @op("math.digamma")
 def digamma(x: Array, name=None):
-    """The derivative of `lgamma`. Floating dtypes.
+    """The derivative of `lgamma`. Takes floating numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/digamma
 
@@ -66,14 +66,14 @@ def digamma(x: Array, name=None):
     0.4228
     """
     need("f", x)
-    # The slope at infinity is 0, where JAX gives nan.
+    # The derivative at infinity is 0, as in TensorFlow. JAX's would be nan.
     infinite = x == jnp.inf
     return jnp.where(infinite, jnp.inf, lax.digamma(jnp.where(infinite, 1, x)))
 
 
 @op("math.softplus", "nn.softplus")
 def softplus(features: Array, name=None):
-    """``log(1 + exp(features))``. Floating dtypes.
+    """``log(1 + exp(features))``. Takes floating numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/softplus
 
@@ -86,7 +86,7 @@ def softplus(features: Array, name=None):
 
 @op("math.log_sigmoid")
 def log_sigmoid(x: Array, name=None):
-    """``log(sigmoid(x))``, exact for very negative `x`. Floating dtypes.
+    """``log(sigmoid(x))``, accurate for very negative `x`. Takes floating numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/log_sigmoid
 
@@ -99,7 +99,9 @@ def log_sigmoid(x: Array, name=None):
 
 @op("atan2", "math.atan2")
 def atan2(y: Same, x: Same, name=None):
-    """The angle of the point (x, y), in radians. Broadcasts. Floating dtypes.
+    """The angle of the point with coordinates `x` and `y`, in radians.
+
+    Takes floating numbers of one dtype; the shapes broadcast.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/atan2
 
@@ -111,13 +113,13 @@ def atan2(y: Same, x: Same, name=None):
 
 
 def _zero_where(zero: Any, x: Any, factor: Any) -> Any:
-    """``x * factor``, and 0 with zero gradients where `zero`, whatever stands there."""
+    """``x * factor``. Where `zero` is true, the value and the gradients are 0, even if `x` or `factor` is nan there."""
     return jnp.where(zero, 0, jnp.where(zero, 0, x) * factor)
 
 
 @op("math.xlogy")
 def xlogy(x: Same, y: Same, name=None):
-    """``x * log(y)``, and 0 where `x` is 0. Broadcasts. Floating and complex dtypes.
+    """``x * log(y)``, and 0 where `x` is 0. Takes floating or complex numbers of one dtype; the shapes broadcast.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/xlogy
 
@@ -131,7 +133,7 @@ def xlogy(x: Same, y: Same, name=None):
 
 @op("math.xlog1py")
 def xlog1py(x: Same, y: Same, name=None):
-    """``x * log1p(y)``, and 0 where `x` is 0. Broadcasts. Floating and complex dtypes.
+    """``x * log1p(y)``, and 0 where `x` is 0. Takes floating or complex numbers of one dtype; the shapes broadcast.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/xlog1py
 
@@ -145,7 +147,7 @@ def xlog1py(x: Same, y: Same, name=None):
 
 @op("math.xdivy")
 def xdivy(x: Same, y: Same, name=None):
-    """``x / y``, and 0 where `x` is 0. Broadcasts. Floating and complex dtypes.
+    """``x / y``, and 0 where `x` is 0. Takes floating or complex numbers of one dtype; the shapes broadcast.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/math/xdivy
 

@@ -1,7 +1,7 @@
-"""Slopes that are infinite or nan, and leave zero gradients at zero.
+"""Functions whose derivative is infinite or nan at some points, where a zero upstream gradient must stay zero.
 
-TensorFlow multiplies the gradients of some ops (its ``MulNoNan``) so that a zero upstream gradient stays zero whatever
-the slope is. ``tf.where(x > 0, tf.sqrt(x), x)`` relies on it.
+TensorFlow's gradients of such ops multiply with its ``MulNoNan``: where the upstream gradient is zero, the result is
+zero, whatever the derivative is. Programs rely on it: ``tf.where(x > 0, tf.sqrt(x), x)`` has a finite gradient at 0.
 """
 
 from typing import Any
@@ -16,11 +16,15 @@ __all__ = ["acosh_rule", "reciprocal_rule", "rsqrt_rule", "scaled", "sqrt_rule"]
 
 
 def scaled(tangent: Any, slope: Any) -> Any:
-    """``tangent * slope``, and 0 where `tangent` is 0. Its transpose has the same property.
+    """``tangent * slope``, and 0 where `tangent` is 0, even if `slope` is infinite or nan there.
 
-    JAX transposes only what is linear, so the zero cannot be tested for. Instead each factor is finite: two large ones
-    give infinity for what is not zero, and keep zeros; a 0 between them gives nan. The order is the same from both
-    ends, as the transpose has it reversed. No factor is a constant, which XLA would multiply with the next.
+    JAX transposes this function for the backward pass, where it must have the same property. Only linear functions can
+    be transposed, so this one cannot test whether `tangent` is zero. Instead it replaces an infinite or nan `slope` by
+    a product of finite factors. Multiplied by the large factor `edge` twice, anything but zero becomes infinite, while
+    zero stays zero. If `middle` is 0, that infinity times 0 gives nan.
+
+    The factors read the same from both ends, because the transpose multiplies in reverse order. None of them is a
+    constant, since XLA would multiply neighbouring constants with each other.
     """
     finite = jnp.isfinite(slope)
     sign = 1 if is_complex(slope) else jnp.where(slope < 0, -1, 1).astype(slope.dtype)
@@ -69,7 +73,7 @@ def _reciprocal_jvp(primals: tuple, tangents: tuple) -> tuple:
 
 @jax.custom_jvp
 def acosh_rule(x: Any) -> Any:
-    """The inverse of `cosh`. Where a real number has none, the slope is nan too."""
+    """The inverse of `cosh`. Where a real number has no such inverse, the derivative is nan too."""
     return jnp.arccosh(x)
 
 
