@@ -1,8 +1,8 @@
 """Factorisations of matrices: singular values, eigenvalues, triangular factors.
 
-The signs of singular vectors, eigenvectors and of the factors of QR are not unique: results may differ from
-TensorFlow's by them. Where singular values or eigenvalues coincide, the gradients leave out the terms that would be
-divided by zero, as TensorFlow's do.
+The signs of singular vectors, eigenvectors and the factors of QR are not unique, so they may differ from TensorFlow's.
+Where singular values or eigenvalues are equal, the gradients leave out the terms that would be divided by zero, as
+TensorFlow's do.
 """
 
 from collections.abc import Callable
@@ -40,64 +40,79 @@ __all__ = [
 
 
 class Lu(NamedTuple):
-    """What `lu` returns."""
+    """The result of `lu`."""
 
     lu: Tensor
     p: Tensor
 
 
 class Qr(NamedTuple):
-    """What `qr` returns."""
+    """The result of `qr`."""
 
     q: Tensor
     r: Tensor
 
 
 def adjoint(x: Any) -> Any:
-    """The conjugate transposes of matrices, as a JAX function."""
+    """The conjugate transposes of matrices. A function of JAX arrays."""
     return jnp.conj(jnp.swapaxes(x, -1, -2))
 
 
 def diagonal(x: Any) -> Any:
-    """The main diagonals of matrices, as a JAX function."""
+    """The main diagonals of matrices. A function of JAX arrays."""
     return jnp.diagonal(x, axis1=-2, axis2=-1)
 
 
 def _inverses(x: Any) -> Any:
-    """1 / x, and 0 for 0."""
+    """``1 / x``, and 0 where `x` is 0."""
     zero = x == 0
     return jnp.where(zero, 0, 1 / jnp.where(zero, 1, x)).astype(x.dtype)
 
 
 def need_square(x: Any) -> None:
-    """InvalidArgumentError unless an array is a square matrix, or a batch of them, of floating or complex numbers."""
+    """Checks that an array is a square matrix, or a batch of them, of floating or complex numbers.
+
+    Raises:
+      InvalidArgumentError: it is not.
+    """
     need("fc", x)
     matrix(x, square=True)
 
 
 def refuse_singular(singular: Callable[[], Any], text: str) -> None:
-    """Raises where TensorFlow does, if ops run one by one; recorded ones give inf or nan, since looking would stop.
+    """Raises TensorFlow's error for a singular matrix, if ops run one by one.
+
+    If ops are recorded, reading the values would stop the program. Then nothing is checked.
 
     Args:
-      singular: whether a matrix cannot be inverted; called only if values are at hand.
-      text: of the error.
+      singular: returns whether a matrix is singular. It is only called if the values are known.
+      text: the error's message.
 
     Raises:
-      InvalidArgumentError: in op-by-op mode, if it is singular.
+      InvalidArgumentError: in op-by-op mode, if a matrix is singular.
     """
     if stream.is_eager() and not stream.current().symbolic:
         try:
             found = bool(np.any(singular()))
         except jax.errors.ConcretizationTypeError:
-            return  # inside one of JAX's transformations
+            return  # inside one of JAX's transformations, values are unknown
         if found:
             raise invalid_value(text)
 
 
 @op("linalg.cholesky")
 def cholesky(input: Array, name=None):
-    """The lower triangular L with ``L @ L^H = input``, of positive definite matrices; only the lower triangle is
-    read. For other matrices nan.
+    """The lower triangular factor L of Hermitian positive definite matrices: ``L @ adjoint(L) = input``.
+
+    Args:
+      input: floating or complex numbers of shape (.., n, n). Only the lower triangle is read.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      L, of the shape of `input`. It is nan if a matrix is not positive definite.
+
+    Raises:
+      InvalidArgumentError: the matrices are not square.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/cholesky
 
@@ -107,7 +122,8 @@ def cholesky(input: Array, name=None):
     need_square(input)
     strict = jnp.tril(input, -1)
     read = jnp.tril(input) + jnp.conj(jnp.swapaxes(strict, -1, -2))
-    # The value comes from the lower triangle, the gradient is symmetric, as TensorFlow's.
+    # As in TensorFlow, the value depends on the lower triangle alone, but the gradient is symmetric. So the argument
+    # has the value of `read` and the gradient of `even`.
     even = (input + jnp.conj(jnp.swapaxes(input, -1, -2))) / 2
     return jnp.linalg.cholesky(even + lax.stop_gradient(read - even), symmetrize_input=False)
 
@@ -136,7 +152,7 @@ def _svd_jvp(full: bool, primals: tuple, tangents: tuple) -> tuple:
     if x.dtype.kind == "c":
         turn = diagonal(p - jnp.conj(p)) * _inverses(2 * row[..., 0, :])
         du = du + u1 * turn[..., None, :]
-    # What leaves the span of the vectors: only for those of the longer side.
+    # The part of the change that is orthogonal to all given vectors. It exists only for the longer side of the matrix.
     if x.shape[-2] > k:
         du = du + (dx @ v1 - u1 @ p) * _inverses(row)
     if x.shape[-1] > k:
@@ -145,7 +161,10 @@ def _svd_jvp(full: bool, primals: tuple, tangents: tuple) -> tuple:
 
 
 def _completed(q: Any, dq: Any) -> Any:
-    """The tangent of a full orthogonal basis from that of its first columns: the others stay orthogonal to them."""
+    """The tangent of a full orthogonal basis `q`, given the tangent `dq` of its first columns.
+
+    The other columns move so that they stay orthogonal to the first ones.
+    """
     k = dq.shape[-1]
     if q.shape[-1] == k:
         return dq
@@ -173,15 +192,20 @@ def _svd(tensor: Array, full_matrices, compute_uv):
 
 @public("linalg.svd")
 def svd(tensor: Any, full_matrices: bool = False, compute_uv: bool = True, name: str | None = None) -> Any:
-    """Singular values and vectors: ``tensor = u @ diag(s) @ v^H``.
+    """The singular values and singular vectors of matrices: ``tensor = u @ diag(s) @ adjoint(v)``.
 
     Args:
-      tensor: of shape (.., m, n), floating or complex; k is the smaller of m and n.
-      full_matrices: whether `u` and `v` are square, completed by vectors that no singular value belongs to.
-      compute_uv: False for the values alone.
+      tensor: floating or complex numbers of shape (.., m, n). k is the smaller of m and n.
+      full_matrices: whether `u` and `v` are square, completed by vectors without a singular value.
+      compute_uv: whether the vectors are computed.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      ``(s, u, v)``: s of shape (.., k), descending, u (.., m, k), v (.., n, k) (not its adjoint); or `s` alone.
+      The tuple (s, u, v), or `s` alone if `compute_uv` is False. s has shape (.., k) and is in descending order, u has
+      shape (.., m, k) and v has shape (.., n, k). v holds the vectors in its columns; it is not the adjoint.
+
+    Raises:
+      InvalidArgumentError: `tensor` has fewer than two axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/svd
 
@@ -206,12 +230,20 @@ def _matrix_rank(a: Array, tol: Array = None):
 
 @public("linalg.matrix_rank")
 def matrix_rank(a: Any, tol: Any = None, validate_args: bool = False, name: str | None = None) -> Tensor:
-    """How many singular values exceed a limit, int32.
+    """The rank of matrices: the number of singular values above a limit, as int32.
 
     Args:
-      a: of shape (.., m, n), floating.
-      tol: the limit; by default the largest singular value times max(m, n) times the dtype's epsilon.
-      validate_args: as in TensorFlow; shapes are always validated here.
+      a: floating numbers of shape (.., m, n).
+      tol: the limit. The default is the largest singular value times max(m, n) times the dtype's epsilon.
+      validate_args: has no effect: the shapes are always checked.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of shape (..).
+
+    Raises:
+      TypeError: `a` is not floating.
+      InvalidArgumentError: `a` has fewer than two axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/matrix_rank
 
@@ -240,17 +272,28 @@ def _eigh_jvp(primals: tuple, tangents: tuple) -> tuple:
 
 
 def _hermitian(x: Any) -> Any:
-    """The matrix whose lower triangle is that of `x`: the gradient by `x` is lower triangular, as TensorFlow's."""
+    """The Hermitian matrix whose lower triangle is that of `x`.
+
+    So the gradient with respect to `x` is lower triangular, as in TensorFlow.
+    """
     low = jnp.tril(x, -1)
     return low + adjoint(low) + jnp.real(diagonal(x))[..., None] * jnp.eye(x.shape[-1], dtype=x.dtype)
 
 
 @op("linalg.eigh")
 def eigh(tensor: Array, name=None):
-    """Eigenvalues, ascending, and eigenvectors, in columns, of Hermitian matrices; their lower triangles are read.
+    """The eigenvalues and eigenvectors of Hermitian matrices.
+
+    Args:
+      tensor: floating or complex numbers of shape (.., n, n). Only the lower triangle is read.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      ``(e, v)`` of shapes (.., n) and (.., n, n), both of the input's dtype.
+      The tuple (e, v), both of the input's dtype. e has shape (.., n) and is in ascending order. v has shape (.., n, n)
+      and holds the eigenvectors in its columns.
+
+    Raises:
+      InvalidArgumentError: the matrices are not square.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/eigh
 
@@ -265,7 +308,7 @@ def eigh(tensor: Array, name=None):
 
 @op("linalg.eigvalsh")
 def eigvalsh(tensor: Array, name=None):
-    """The eigenvalues of `eigh` alone.
+    """The eigenvalues of Hermitian matrices in ascending order, as `eigh` computes them.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/eigvalsh
 
@@ -287,14 +330,25 @@ def _eig_jvp(primals: tuple, tangents: tuple) -> tuple:
     w, v = _eig_rule(x)
     p = jnp.linalg.solve(v, dx.astype(v.dtype) @ v)
     dv = v @ (_inverses(w[..., None, :] - w[..., :, None]) * p)
-    # The columns keep length 1.
+    # The eigenvectors keep length 1, so the part of the change along them is removed.
     along = jnp.real(jnp.sum(jnp.conj(v) * dv, -2, keepdims=True))
     return (w, v), (diagonal(p), dv - v * along)
 
 
 @op("linalg.eig", "eig")
 def eig(tensor: Array, name=None):
-    """Eigenvalues and eigenvectors, in columns of length 1, of square matrices; always complex, in no order.
+    """The eigenvalues and eigenvectors of square matrices.
+
+    Args:
+      tensor: floating or complex numbers of shape (.., n, n).
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      The tuple (e, v), both complex. e has shape (.., n) and is in no particular order. v has shape (.., n, n) and
+      holds eigenvectors of length 1 in its columns.
+
+    Raises:
+      InvalidArgumentError: the matrices are not square.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/eig
 
@@ -308,7 +362,7 @@ def eig(tensor: Array, name=None):
 
 @op("linalg.eigvals", "eigvals")
 def eigvals(tensor: Array, name=None):
-    """The eigenvalues of `eig` alone.
+    """The complex eigenvalues of square matrices, in no particular order, as `eig` computes them.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/eigvals
 
@@ -330,7 +384,8 @@ def _qr_rule(x: Any, full: bool) -> tuple[Any, Any]:
 
 @_qr_rule.defjvp
 def _qr_jvp(full: bool, primals: tuple, tangents: tuple) -> tuple:
-    # For m >= n. q^H dx r^-1 is the sum of a skew part, which turns q, and a triangular one, which changes r.
+    # The rule for m >= n. q^H dx r^-1 is the sum of a skew-Hermitian part, which rotates q, and of a triangular part,
+    # which changes r.
     (x,), (dx,) = primals, tangents
     q, r = _qr_rule(x, full)
     n = x.shape[-1]
@@ -359,14 +414,18 @@ def _qr(input: Array, full_matrices):
 
 @public("linalg.qr")
 def qr(input: Any, full_matrices: bool = False, name: str | None = None) -> Qr:
-    """``input = q @ r`` with orthonormal columns in `q` and an upper triangular `r`.
+    """The factors of ``input = q @ r``, where the columns of q are orthonormal and r is upper triangular.
 
     Args:
-      input: of shape (.., m, n), floating or complex; k is the smaller of m and n.
-      full_matrices: whether q is (.., m, m) and r (.., m, n), in place of (.., m, k) and (.., k, n).
+      input: floating or complex numbers of shape (.., m, n). k is the smaller of m and n.
+      full_matrices: True: q has shape (.., m, m) and r (.., m, n). False: q has shape (.., m, k) and r (.., k, n).
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
       A named tuple (q, r).
+
+    Raises:
+      InvalidArgumentError: `input` has fewer than two axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/qr
 
@@ -385,17 +444,20 @@ def _lu(input: Array, output_idx_type: DType):
 
 @public("linalg.lu")
 def lu(input: Any, output_idx_type: Any = np.int32, name: str | None = None) -> Lu:
-    """Triangular factors of square matrices with their rows exchanged: ``gather(input, p) = L @ U``.
+    """The triangular factors of square matrices after an exchange of rows: ``gather(input, p) = L @ U``.
 
     Args:
-      input: of shape (.., n, n), floating or complex.
-      output_idx_type: dtype of `p`, int32 or int64.
+      input: floating or complex numbers of shape (.., n, n).
+      output_idx_type: the dtype of p, int32 or int64.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      A named tuple (lu, p): L, whose diagonal of ones is left out, below U; and the order of the rows.
+      A named tuple (lu, p). lu has shape (.., n, n) and holds U, and below its diagonal L; the diagonal of L consists
+      of ones and is left out. p has shape (.., n) and is the order of the rows.
 
     Raises:
-      InvalidArgumentError: a singular matrix, in op-by-op mode; a recorded one has a 0 on the diagonal of U.
+      InvalidArgumentError: the matrices are not square; or one is singular, in op-by-op mode. If the op is recorded,
+        the diagonal of U then has a 0.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/lu
 

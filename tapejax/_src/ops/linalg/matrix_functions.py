@@ -19,7 +19,7 @@ __all__ = ["det", "expm", "logdet", "logm", "slogdet", "sqrtm"]
 
 
 class LogMatrixDeterminant(NamedTuple):
-    """What `slogdet` returns."""
+    """The result of `slogdet`."""
 
     sign: Tensor
     log_abs_determinant: Tensor
@@ -31,6 +31,16 @@ class LogMatrixDeterminant(NamedTuple):
 @op("linalg.det")
 def det(input: Array, name=None):
     """The determinants of square matrices.
+
+    Args:
+      input: floating or complex numbers of shape (.., n, n).
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of shape (..).
+
+    Raises:
+      InvalidArgumentError: the matrices are not square.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/det
 
@@ -50,7 +60,13 @@ def _slogdet(input: Array):
 
 @public("linalg.slogdet")
 def slogdet(input: Any, name: str | None = None) -> LogMatrixDeterminant:
-    """The sign (of complex matrices: phase) and the logarithm of the absolute value of determinants, as a named tuple.
+    """The signs of determinants and the logarithms of their absolute values.
+
+    Takes the arguments of `det` and raises the same errors.
+
+    Returns:
+      A named tuple (sign, log_abs_determinant) of tensors of shape (..). The sign of a complex determinant is its
+      phase, a number of absolute value 1.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/slogdet
 
@@ -62,7 +78,9 @@ def slogdet(input: Any, name: str | None = None) -> LogMatrixDeterminant:
 
 @op("linalg.logdet")
 def logdet(matrix: Array, name=None):
-    """The logarithm of the determinant of Hermitian positive definite matrices; nan for others.
+    """The logarithms of the determinants of Hermitian positive definite matrices; nan for other matrices.
+
+    Takes floating or complex numbers of shape (.., n, n) and raises the errors of `det`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/logdet
 
@@ -77,7 +95,7 @@ def logdet(matrix: Array, name=None):
 
 @op("linalg.expm")
 def expm(input: Array, name=None):
-    """The exponentials of square matrices.
+    """The exponentials of square matrices. Takes floating or complex numbers of shape (.., n, n).
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/expm
 
@@ -89,9 +107,14 @@ def expm(input: Array, name=None):
 
 
 def _on_host(which: str, x: Any) -> Any:
-    """A function of matrices that XLA has no kernel for: SciPy's, called back.
+    """Computes a function of matrices with SciPy on the host, because XLA has no kernel for it.
 
-    Values travel as 32-bit integers: in the thread that calls back, 64-bit types may be off.
+    The program calls back to Python. The values are passed as 32-bit integers, because JAX's 64-bit types may be turned
+    off in the thread that calls back.
+
+    Args:
+      which: the name of the function in `scipy.linalg`.
+      x: a JAX array of matrices.
     """
     dtype = np.dtype(x.dtype)
     parts = jnp.stack([x.real, x.imag], -1) if dtype.kind == "c" else x
@@ -108,7 +131,7 @@ def _on_host(which: str, x: Any) -> Any:
                 if np.isfinite(a).all():
                     out[i] = getattr(scipy.linalg, which)(a)
         if dtype.kind != "c":
-            # A root that is not real is not a number.
+            # The result for a real matrix must be real. If it has imaginary parts, it is nan.
             size = abs(out).max((-2, -1), keepdims=True, initial=0)
             real = (abs(out.imag) <= 1e-3 * size).all((-2, -1), keepdims=True)
             out = np.where(real, out.real, np.nan)
@@ -126,7 +149,7 @@ def _sqrtm_rule(x: Any) -> Any:
 
 @_sqrtm_rule.defjvp
 def _sqrtm_jvp(primals: tuple, tangents: tuple) -> tuple:
-    # root @ d + d @ root = dx, a linear system for d.
+    # The tangent d of the root satisfies root @ d + d @ root = dx, which is a linear system of equations for d.
     (x,), (dx,) = primals, tangents
     root = _sqrtm_rule(x)
     n = x.shape[-1]
@@ -140,7 +163,16 @@ def _sqrtm_jvp(primals: tuple, tangents: tuple) -> tuple:
 
 @op("linalg.sqrtm", may_fail=True)
 def sqrtm(input: Array, name=None):
-    """The principal square roots of square matrices, computed on the host by SciPy; nan where they are not real.
+    """The principal square roots of square matrices; nan for a real matrix whose root is not real.
+
+    SciPy computes them on the host.
+
+    Args:
+      input: floating or complex numbers of shape (.., n, n).
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: the matrices are not square.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/sqrtm
 
@@ -153,7 +185,14 @@ def sqrtm(input: Array, name=None):
 
 @op("linalg.logm", differentiable=False, may_fail=True)
 def logm(input: Array, name=None):
-    """The principal logarithms of complex square matrices, computed on the host by SciPy.
+    """The principal logarithms of complex square matrices, without gradient. SciPy computes them on the host.
+
+    Args:
+      input: complex numbers of shape (.., n, n).
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: the matrices are not square or not complex.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/logm
 

@@ -1,4 +1,4 @@
-"""Norms of vectors, matrices and lists of tensors; clipping by norm."""
+"""Norms of vectors, matrices and lists of tensors, and clipping by norm."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def _norm(tensor: Array, ord, axis: Axis, keepdims=False):
         if axis is None
         else tuple(check_axis(a, tensor.ndim, "norm") for a in (axis if isinstance(axis, tuple) else (axis,)))
     )
-    # The slope of the absolute value at 0 is 0 in TensorFlow; that of jnp.abs is 1.
+    # The derivative of the product at 0 is 0, as in TensorFlow. That of `jnp.abs` would be 1.
     size = jnp.abs(tensor) if tensor.dtype.kind == "c" else tensor * jnp.sign(tensor)
     if ord in ("fro", "euclidean") or (ord == 2 and (axes is None or len(axes) == 1)):
         squares = jnp.sum(tensor * jnp.conj(tensor), axes, keepdims=keepdims, dtype=tensor.dtype)
@@ -50,16 +50,17 @@ def _norm(tensor: Array, ord, axis: Axis, keepdims=False):
 def norm(
     tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: bool | None = None, name: str | None = None
 ) -> Tensor:
-    """The norm of vectors or matrices. At 0 the Euclidean one has gradient nan, as in TensorFlow.
+    """The norm of vectors or matrices. The gradient of the Euclidean norm at 0 is nan, as in TensorFlow.
 
     Args:
-      tensor: floating or complex.
-      ord: "euclidean", 1, 2, `np.inf` or any p > 0 for vectors; "euclidean", "fro", 1, 2 or `np.inf` for matrices.
-      axis: None: all elements are one vector. An int: vectors. A pair: matrices.
-      keepdims: keep the reduced axes with size 1.
+      tensor: a tensor of floating or complex numbers.
+      ord: for vectors "euclidean", 1, 2, `np.inf` or any p > 0; for matrices "euclidean", "fro", 1, 2 or `np.inf`.
+      axis: None: all elements form one vector. An int: the axis of the vectors. A pair: the axes of the matrices.
+      keepdims: whether the reduced axes stay, with size 1.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      ValueError: an `ord` or `axis` of another kind.
+      ValueError: `ord` or `axis` is not one of these.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/norm
 
@@ -80,7 +81,19 @@ def norm(
 
 @public("linalg.normalize")
 def normalize(tensor: Any, ord: Any = "euclidean", axis: Any = None, name: str | None = None) -> tuple[Tensor, Tensor]:
-    """`tensor` divided by its `norm`, and the norm, whose reduced axes are kept with size 1.
+    """`tensor` divided by its norm.
+
+    Args:
+      tensor: a tensor of floating or complex numbers.
+      ord: the norm, as in `norm`.
+      axis: the axis or axes, as in `norm`.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      The tuple (normalized, norm). The reduced axes of the norm have size 1.
+
+    Raises:
+      ValueError: `ord` or `axis` is not allowed.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/normalize
 
@@ -94,7 +107,13 @@ def normalize(tensor: Any, ord: Any = "euclidean", axis: Any = None, name: str |
 
 @op("clip_by_norm")
 def clip_by_norm(t: Same, clip_norm: Same, axes: Axis = None, name=None):
-    """Scales `t` so that its Euclidean norm, over `axes` or in all, is at most `clip_norm`.
+    """Scales `t` down so that its Euclidean norm is at most `clip_norm`. A tensor with a smaller norm is not changed.
+
+    Args:
+      t: a tensor of floating or complex numbers.
+      clip_norm: the largest norm, a scalar or a tensor that broadcasts.
+      axes: the axes over which the norm is computed. By default it is the norm of all elements.
+      name: has no effect, as in eager TensorFlow.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/clip_by_norm
 
@@ -106,12 +125,12 @@ def clip_by_norm(t: Same, clip_norm: Same, axes: Axis = None, name=None):
     squares = jnp.sum(t * t, axes, keepdims=True, dtype=t.dtype)
     some = squares > 0
     length = jnp.where(some, jnp.sqrt(jnp.where(some, squares, 1)), squares)
-    # At a tie the gradient goes to the length, as TensorFlow's maximum gives it to its first argument.
+    # If both are equal, the length gets the gradient, because it is the first argument of TensorFlow's maximum.
     return t * clip_norm / jnp.where(length >= clip_norm, length, clip_norm)
 
 
 def _length(tensors: Any) -> Any:
-    """The norm of all tensors together, by TensorFlow's formula (half squares, doubled)."""
+    """The norm of all tensors together. As in TensorFlow, it sums halves of the squares and doubles the sum."""
     same_dtypes(tensors, "Pack")
     halves = [jnp.sum(t * t, dtype=t.dtype) / 2 for t in tensors]
     return sqrt_rule(jnp.sum(jnp.stack(halves)) * 2)
@@ -132,7 +151,7 @@ def _clip_by_global_norm(t_list: Arrays, clip_norm: Array, use_norm: Array = Non
 
 
 def _entries(t_list: Any) -> list[Any]:
-    """The values of a list of tensors, IndexedSlices and None, without the Nones."""
+    """The tensors in a list of tensors, IndexedSlices and None: the values of IndexedSlices, and no None."""
     if not isinstance(t_list, (list, tuple)):
         raise TypeError(f"`t_list` should be a sequence of tensors. Received {type(t_list)}.")
     return [to_tensor(t.values if _sliced(t) else t) for t in t_list if t is not None]
@@ -144,7 +163,14 @@ def _sliced(t: Any) -> bool:
 
 @public("linalg.global_norm")
 def global_norm(t_list: Any, name: str | None = None) -> Tensor:
-    """The Euclidean norm of all elements of a list of tensors; None entries count as nothing.
+    """The Euclidean norm of all elements of all tensors in a list.
+
+    Args:
+      t_list: a list of tensors, IndexedSlices and None. None adds nothing.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      TypeError: `t_list` is not a list or tuple.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/global_norm
 
@@ -159,15 +185,20 @@ def global_norm(t_list: Any, name: str | None = None) -> Tensor:
 def clip_by_global_norm(
     t_list: Any, clip_norm: Any, use_norm: Any = None, name: str | None = None
 ) -> tuple[list[Any], Tensor]:
-    """Scales tensors by one factor so that their norm together is at most `clip_norm`. One op.
+    """Scales a list of tensors by one factor, so that the norm of all of them together is at most `clip_norm`.
 
     Args:
-      t_list: tensors, IndexedSlices or None, as gradients come.
-      clip_norm: scalar, the largest norm.
-      use_norm: the norm, if known.
+      t_list: a list of tensors, IndexedSlices and None, such as gradients.
+      clip_norm: the largest norm, a scalar.
+      use_norm: the norm of the list, if it is known.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      The scaled list, with None where `t_list` has it, and the norm. An infinite norm gives nan.
+      The scaled list, with None where `t_list` has it, and the norm before scaling. An infinite norm makes all results
+      nan.
+
+    Raises:
+      TypeError: `t_list` is not a list or tuple.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/clip_by_global_norm
 

@@ -1,4 +1,7 @@
-"""Linear algebra that is everywhere: products, transposes, traces, bands (see also `decompositions`, `solves`)."""
+"""Products of matrices, transposes, traces and bands.
+
+Related files: `decompositions`, `solves`, `matrix_functions`, `norms`.
+"""
 
 from typing import Any
 
@@ -30,7 +33,17 @@ __all__ = [
 
 
 def transposed(x: Any, transpose: bool, adjoint: bool, name: str) -> Any:
-    """The matrices transposed, or conjugated too, as the arguments of a product ask."""
+    """The matrices of `x`, transposed or also conjugated, as the arguments `transpose_a`, `adjoint_a` of a product ask.
+
+    Args:
+      x: a JAX array of matrices.
+      transpose: whether they are transposed.
+      adjoint: whether they are transposed and conjugated.
+      name: "a" or "b", for the message.
+
+    Raises:
+      ValueError: both are True.
+    """
     if transpose and adjoint:
         raise final(ValueError(f"Only one of `transpose_{name}` and `adjoint_{name}` can be True."))
     if not (transpose or adjoint):
@@ -54,14 +67,28 @@ def matmul(
     grad_b=False,
     name=None,
 ):
-    """Matrix product of the last two axes; the others broadcast.
+    """The product of matrices. The matrices are in the last two axes; the other axes broadcast.
 
     Args:
-      a: of shape (.., n, k), after transposing.
-      b: of shape (.., k, m), of the same dtype.
-      transpose_a, transpose_b: transpose first. adjoint_a, adjoint_b: transpose and conjugate.
-      a_is_sparse, b_is_sparse, grad_a, grad_b: hints that change no result, here as in TensorFlow.
-      output_type: dtype to accumulate in and return (int8 products as int32).
+      a: a tensor of shape (.., n, k), after transposing.
+      b: a tensor of shape (.., k, m), after transposing, and of the same dtype.
+      transpose_a: whether `a` is transposed first.
+      transpose_b: whether `b` is transposed first.
+      adjoint_a: whether `a` is transposed and conjugated first.
+      adjoint_b: whether `b` is transposed and conjugated first.
+      a_is_sparse: has no effect on the result, as in TensorFlow.
+      b_is_sparse: has no effect on the result, as in TensorFlow.
+      output_type: the dtype in which products are summed and returned, such as int32 for int8 matrices.
+      grad_a: has no effect on the result, as in TensorFlow.
+      grad_b: has no effect on the result, as in TensorFlow.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of shape (.., n, m).
+
+    Raises:
+      InvalidArgumentError: the dtypes or shapes do not fit.
+      ValueError: a matrix should be both transposed and conjugated by two arguments.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/matmul
 
@@ -81,7 +108,22 @@ def matmul(
 
 @op("linalg.matvec")
 def matvec(a: Same, b: Same, transpose_a=False, adjoint_a=False, a_is_sparse=False, b_is_sparse=False, name=None):
-    """Matrix times vector: (.., n, k) and (.., k) give (.., n). Arguments as in `matmul`.
+    """The product of matrices and vectors.
+
+    Args:
+      a: a tensor of shape (.., n, k), after transposing.
+      b: a tensor of shape (.., k) and of the same dtype. The other axes broadcast.
+      transpose_a: whether `a` is transposed first.
+      adjoint_a: whether `a` is transposed and conjugated first.
+      a_is_sparse: has no effect on the result, as in TensorFlow.
+      b_is_sparse: has no effect on the result, as in TensorFlow.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of shape (.., n).
+
+    Raises:
+      InvalidArgumentError: the dtypes or shapes do not fit.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/matvec
 
@@ -99,7 +141,15 @@ def matvec(a: Same, b: Same, transpose_a=False, adjoint_a=False, a_is_sparse=Fal
 
 @op("linalg.matrix_transpose", strings=True)
 def matrix_transpose(a: Array, name=None, conjugate=False):
-    """Swaps the last two axes, and conjugates if asked.
+    """Swaps the last two axes of a tensor.
+
+    Args:
+      a: a tensor of shape (.., m, n).
+      name: has no effect, as in eager TensorFlow.
+      conjugate: whether complex elements are replaced by their conjugates.
+
+    Raises:
+      ValueError: `a` has fewer than two axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/matrix_transpose
 
@@ -114,7 +164,7 @@ def matrix_transpose(a: Array, name=None, conjugate=False):
 
 @public("linalg.adjoint")
 def adjoint(matrix: Any, name: str | None = None) -> Tensor:
-    """The conjugate transpose of the last two axes.
+    """Swaps the last two axes of a tensor and conjugates its elements.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/adjoint
 
@@ -134,12 +184,21 @@ def _tensordot(a: Same, b: Same, axes):
 
 @public("tensordot", "linalg.tensordot")
 def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Tensor:
-    """Sums products over pairs of axes.
+    """Multiplies two tensors and sums the products over pairs of axes.
 
     Args:
       a: a tensor.
       b: a tensor of the same dtype.
-      axes: n: the last n of `a` with the first n of `b`; or two ints or lists of ints: those of `a`, those of `b`.
+      axes: an int n: the last n axes of `a` are paired with the first n axes of `b`. Or a list of two: the axes of `a`,
+        and the axes of `b` that are paired with them, each an int or a list of ints.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor with the other axes of `a`, followed by the other axes of `b`.
+
+    Raises:
+      ValueError: `axes` is negative, or does not consist of two lists of equal length.
+      InvalidArgumentError: the dtypes differ, or paired axes differ in size.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/tensordot
 
@@ -169,15 +228,17 @@ def _einsum(inputs: Arrays, equation: str):
 
 @public("einsum", "linalg.einsum")
 def einsum(equation: str, *inputs: Any, **kwargs: Any) -> Tensor:
-    """Products and sums as an equation of axis labels, such as "ij,jk->ik" or "...ij->...ji".
+    """Sums products of tensors, as an equation of axis labels says, such as "ij,jk->ik" or "...ij->...ji".
 
     Args:
-      equation: one comma-separated group of labels for each input, and after "->" those of the result.
+      equation: for each input the labels of its axes, separated by commas, and after "->" the labels of the result.
       *inputs: tensors of one dtype.
-      optimize: accepted for TensorFlow's sake; XLA chooses the order from the shapes.
+      **kwargs: `optimize` has no effect: the order of the products follows from the shapes. `name` has no effect, as in
+        eager TensorFlow.
 
     Raises:
-      ValueError: an equation that does not fit the inputs.
+      ValueError: the equation does not fit the inputs.
+      TypeError: there is another keyword argument.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/einsum
 
@@ -199,7 +260,16 @@ def einsum(equation: str, *inputs: Any, **kwargs: Any) -> Tensor:
 
 @op("linalg.band_part")
 def band_part(input: Array, num_lower: int, num_upper: int, name=None):
-    """Keeps a band around the main diagonal and zeroes the rest; a negative width keeps all of that side.
+    """Keeps the elements near the main diagonal of matrices and sets the others to zero.
+
+    Args:
+      input: a tensor of shape (.., m, n).
+      num_lower: the number of diagonals below the main one that are kept; negative: all of them.
+      num_upper: the number of diagonals above the main one that are kept; negative: all of them.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: `input` has fewer than two axes, or a number is larger than its matrices.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/band_part
 
@@ -216,7 +286,15 @@ def band_part(input: Array, num_lower: int, num_upper: int, name=None):
 
 
 def matrix(x: Any, square: bool = False) -> None:
-    """InvalidArgumentError unless an array is a matrix, or a batch of them."""
+    """Checks that an array is a matrix, or a batch of matrices.
+
+    Args:
+      x: a JAX array.
+      square: whether the matrices must be square.
+
+    Raises:
+      InvalidArgumentError: they are not.
+    """
     if x.ndim < 2:
         raise invalid(f"input must be at least 2-dim, received shape: {list(x.shape)}")
     if square and x.shape[-1] != x.shape[-2]:
@@ -225,7 +303,7 @@ def matrix(x: Any, square: bool = False) -> None:
 
 @op("linalg.trace")
 def trace(x: Array, name=None):
-    """The sum of the main diagonal of the last two axes.
+    """The sums of the main diagonals of matrices. They are in the last two axes of `x`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/trace
 
@@ -238,10 +316,16 @@ def trace(x: Array, name=None):
 
 @op("linalg.cross")
 def cross(a: Same, b: Same, name=None):
-    """The cross products of 3-vectors in the last axis; both of one shape.
+    """The cross products of vectors of three elements, in the last axis.
+
+    Args:
+      a: a tensor of shape (.., 3).
+      b: a tensor of the same shape and dtype.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      FailedPreconditionError: the vectors do not have 3 elements.
+      FailedPreconditionError: the vectors do not have three elements.
+      InvalidArgumentError: the shapes differ.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/cross
 

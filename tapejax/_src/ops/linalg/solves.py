@@ -1,7 +1,7 @@
-"""Linear systems and inverses: of square, triangular, tridiagonal and banded matrices, and least squares.
+"""Linear systems and inverses of square, triangular, tridiagonal and banded matrices, and least squares.
 
-TensorFlow's CPU kernels look at the values and raise InvalidArgumentError for a singular matrix. So do these in
-op-by-op mode; recorded, where looking would stop the program, the result is inf or nan.
+For a singular matrix TensorFlow's CPU kernels raise InvalidArgumentError. So do these functions in op-by-op mode. If
+the op is recorded, reading the values would stop the program, so the result is inf or nan instead.
 """
 
 from typing import Any
@@ -38,7 +38,7 @@ __all__ = [
 
 
 def _not_finite(result: Tensor, *inputs: Any) -> bool:
-    """Whether finite matrices gave what is not: one of them was singular."""
+    """Whether a result is not finite although the inputs are. Then one of the matrices was singular."""
     return not np.isfinite(np.asarray(result)).all() and all(np.isfinite(np.asarray(x)).all() for x in inputs)
 
 
@@ -51,10 +51,16 @@ def _inv(input: Array, adjoint):
 
 @public("linalg.inv")
 def inv(input: Any, adjoint: bool = False, name: str | None = None) -> Tensor:
-    """The inverses of square matrices, or of their adjoints.
+    """The inverses of square matrices.
+
+    Args:
+      input: floating or complex numbers of shape (.., n, n).
+      adjoint: whether the matrices are transposed and conjugated first.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: a singular matrix, in op-by-op mode; recorded it gives inf or nan.
+      InvalidArgumentError: the matrices are not square; or a matrix is singular, in op-by-op mode. If the op is
+        recorded, the result is inf or nan.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/inv
 
@@ -78,10 +84,20 @@ def _solve(left: Same, rhs: Same, adjoint):
 
 @public("linalg.solve")
 def solve(matrix: Any, rhs: Any, adjoint: bool = False, name: str | None = None) -> Tensor:
-    """X with ``matrix @ X = rhs`` (its adjoint, if asked): shapes (.., n, n) and (.., n, m), of the same rank.
+    """Solves ``matrix @ X = rhs``.
+
+    Args:
+      matrix: floating or complex numbers of shape (.., n, n).
+      rhs: a tensor of shape (.., n, m), with the same leading axes and dtype.
+      adjoint: whether the matrices are transposed and conjugated first.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      X, of the shape of `rhs`.
 
     Raises:
-      InvalidArgumentError: a singular matrix, in op-by-op mode; recorded it gives inf or nan.
+      InvalidArgumentError: the shapes or dtypes do not fit; or a matrix is singular, in op-by-op mode. If the op is
+        recorded, the result is inf or nan.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/solve
 
@@ -99,7 +115,20 @@ def _triangular(a: Any, b: Any, lower: bool, adjoint: bool = False, unit: bool =
 
 @op("linalg.triangular_solve")
 def triangular_solve(matrix: Same, rhs: Same, lower=True, adjoint=False, name=None):
-    """X with ``matrix @ X = rhs`` where only one triangle of `matrix` counts; leading axes broadcast.
+    """Solves ``matrix @ X = rhs`` for triangular matrices. The other triangle of `matrix` is not read.
+
+    Args:
+      matrix: floating or complex numbers of shape (.., n, n).
+      rhs: a tensor of shape (.., n, m) and of the same dtype. The leading axes broadcast.
+      lower: whether the lower triangle is read; if False, the upper one.
+      adjoint: whether the matrices are transposed and conjugated first.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      X, a tensor of shape (.., n, m).
+
+    Raises:
+      InvalidArgumentError: the shapes or dtypes do not fit.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/triangular_solve
 
@@ -120,7 +149,18 @@ def triangular_solve(matrix: Same, rhs: Same, lower=True, adjoint=False, name=No
 
 @op("linalg.cholesky_solve")
 def cholesky_solve(chol: Same, rhs: Same, name=None):
-    """X with ``A @ X = rhs``, given ``chol = cholesky(A)``: shapes (.., n, n) and (.., n, m).
+    """Solves ``A @ X = rhs``, given the Cholesky factor of A.
+
+    Args:
+      chol: ``cholesky(A)``, of shape (.., n, n).
+      rhs: a tensor of shape (.., n, m) and of the same dtype.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      X, a tensor of shape (.., n, m).
+
+    Raises:
+      InvalidArgumentError: the shapes or dtypes do not fit.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/cholesky_solve
 
@@ -156,14 +196,23 @@ def _lstsq(left: Same, rhs: Same, l2_regularizer: Array, fast):
 
 @public("linalg.lstsq")
 def lstsq(matrix: Any, rhs: Any, l2_regularizer: Any = 0.0, fast: bool = True, name: str | None = None) -> Tensor:
-    """X that minimises ``norm(matrix @ X - rhs)^2 + l2_regularizer * norm(X)^2``, of several the smallest.
+    """Least squares: X that minimises ``norm(matrix @ X - rhs)^2 + l2_regularizer * norm(X)^2``.
+
+    If several do, it is the one with the smallest norm.
 
     Args:
-      matrix: of shape (.., m, n), floating or complex.
-      rhs: of shape (.., m, k).
+      matrix: floating or complex numbers of shape (.., m, n).
+      rhs: a tensor of shape (.., m, k) and of the same dtype.
       l2_regularizer: a scalar.
-      fast: by the Cholesky factor of the normal equations: nan if they are singular. If False, by the
-        pseudo-inverse, without the regularizer, as in TensorFlow.
+      fast: True solves the normal equations by a Cholesky factor, which gives nan if they are singular. False uses the
+        pseudo-inverse and leaves the regularizer out, as in TensorFlow.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      X, a tensor of shape (.., n, k).
+
+    Raises:
+      InvalidArgumentError: the shapes or dtypes do not fit.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/lstsq
 
@@ -187,9 +236,15 @@ def pinv(a: Any, rcond: Any = None, validate_args: bool = False, name: str | Non
     """The pseudo-inverses of matrices.
 
     Args:
-      a: of shape (.., m, n), floating.
-      rcond: singular values up to this times the largest count as zero; by default 10 * max(m, n) * epsilon.
-      validate_args: as in TensorFlow; shapes are always validated here.
+      a: floating numbers of shape (.., m, n).
+      rcond: singular values up to `rcond` times the largest count as zero. The default is 10 * max(m, n) times the
+        dtype's epsilon.
+      validate_args: has no effect: the shapes are always checked.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      TypeError: `a` is not floating.
+      ValueError: `a` has fewer than two axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/pinv
 
@@ -199,7 +254,7 @@ def pinv(a: Any, rcond: Any = None, validate_args: bool = False, name: str | Non
     return _pinv(a, rcond)
 
 
-# From the factors of `lu`.
+# Functions of the factors that `lu` returns.
 
 
 def _rows(x: Any, order: Any) -> Any:
@@ -219,13 +274,20 @@ def _lu_solve(lower_upper: Same, rhs: Same, perm: Array):
 
 @public("linalg.lu_solve")
 def lu_solve(lower_upper: Any, perm: Any, rhs: Any, validate_args: bool = False, name: str | None = None) -> Tensor:
-    """X with ``A @ X = rhs``, given ``lower_upper, perm = lu(A)``.
+    """Solves ``A @ X = rhs``, given ``lower_upper, perm = lu(A)``.
 
     Args:
-      lower_upper: of shape (.., n, n).
-      perm: of shape (.., n).
-      rhs: of shape (.., n, m).
-      validate_args: as in TensorFlow; shapes are always validated here.
+      lower_upper: the factors, of shape (.., n, n).
+      perm: the order of the rows, of shape (.., n).
+      rhs: a tensor of shape (.., n, m) and of the dtype of the factors.
+      validate_args: has no effect: the shapes are always checked.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      X, a tensor of shape (.., n, m).
+
+    Raises:
+      InvalidArgumentError: the shapes or dtypes do not fit.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/lu_solve
 
@@ -244,7 +306,7 @@ def _lu_reconstruct(lower_upper: Array, perm: Array):
 
 @public("linalg.lu_reconstruct")
 def lu_reconstruct(lower_upper: Any, perm: Any, validate_args: bool = False, name: str | None = None) -> Tensor:
-    """A, given ``lower_upper, perm = lu(A)``. Arguments as of `lu_solve`.
+    """The matrix A, given ``lower_upper, perm = lu(A)``. Takes these arguments as `lu_solve` does.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/lu_reconstruct
 
@@ -256,7 +318,7 @@ def lu_reconstruct(lower_upper: Any, perm: Any, validate_args: bool = False, nam
 
 @public("linalg.lu_matrix_inverse")
 def lu_matrix_inverse(lower_upper: Any, perm: Any, validate_args: bool = False, name: str | None = None) -> Tensor:
-    """The inverse of A, given ``lower_upper, perm = lu(A)``. Arguments as of `lu_solve`.
+    """The inverse of A, given ``lower_upper, perm = lu(A)``. Takes these arguments as `lu_solve` does.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/lu_matrix_inverse
 
@@ -267,11 +329,19 @@ def lu_matrix_inverse(lower_upper: Any, perm: Any, validate_args: bool = False, 
     return _lu_solve(factors, np.eye(factors.aval.shape[-1], dtype=factors.aval.dtype), perm)
 
 
-# Bands.
+# Tridiagonal and banded matrices.
 
 
 def _three(diagonals: Any, form: str) -> tuple[Any, Any, Any]:
-    """The diagonals above, on and below the main one, all of its length."""
+    """The three diagonals of tridiagonal matrices in any of TensorFlow's formats: above the main one, main, below it.
+
+    Args:
+      diagonals: a list of the three, a tensor, or tensors, as `form` says.
+      form: "sequence", "compact" or "matrix", see `tridiagonal_solve`.
+
+    Raises:
+      ValueError: `form` is unknown, or `diagonals` do not fit it.
+    """
     if form == "sequence":
         if not isinstance(diagonals, (list, tuple)) or len(diagonals) != 3:
             raise ValueError("Expected diagonals to be a sequence of length 3.")
@@ -299,7 +369,13 @@ def _unstack_matrix(diagonals: Array):
 
 
 def _fit(diagonal: Any, on: Any, front: bool) -> Any:
-    """An outer diagonal with a zero where it leaves the matrix: given without that element, or with a value there."""
+    """An outer diagonal, made as long as the main diagonal `on` by a zero at the place that lies outside the matrix.
+
+    Args:
+      diagonal: the outer diagonal. It has one element less than `on`, or an element of any value in that place.
+      on: the main diagonal.
+      front: whether the place is the first one.
+    """
     n = on.shape[-1]
     inner = diagonal if diagonal.shape[-1] == n - 1 else diagonal[..., 1:] if front else diagonal[..., :-1]
     pad = [(0, 0)] * (diagonal.ndim - 1) + [(1, 0) if front else (0, 1)]
@@ -328,19 +404,25 @@ def tridiagonal_solve(
     partial_pivoting: bool = True,
     perturb_singular: bool = False,
 ) -> Tensor:
-    """X with ``A @ X = rhs`` for tridiagonal A.
+    """Solves ``A @ X = rhs`` for tridiagonal matrices A.
 
     Args:
-      diagonals: "compact": of shape (.., 3, n), the diagonals above, on and below the main one, aligned with
-        the rows; "sequence": a list of these three; "matrix": of shape (.., n, n).
-      rhs: of shape (.., n) or (.., n, m).
+      diagonals: the diagonals above, on and below the main one. "compact": a tensor of shape (.., 3, n), in which an
+        element of each diagonal has the index of its row in A. "sequence": a list of the three. "matrix": the matrices
+        themselves, of shape (.., n, n).
+      rhs: a tensor of shape (.., n) or (.., n, m).
       diagonals_format: "compact", "sequence" or "matrix".
-      transpose_rhs, conjugate_rhs: of what to take in place of `rhs`.
-      partial_pivoting: as in TensorFlow, for numerical stability; on CPU and GPU always done here.
+      transpose_rhs: whether `rhs` is transposed first.
+      conjugate_rhs: whether `rhs` is conjugated first.
+      name: has no effect, as in eager TensorFlow.
+      partial_pivoting: has no effect: on CPUs and GPUs rows are always exchanged for numerical stability.
       perturb_singular: must be False.
 
+    Returns:
+      X, of the shape of `rhs`.
+
     Raises:
-      ValueError: shapes that do not fit, or `perturb_singular`.
+      ValueError: the shapes do not fit, or `perturb_singular` is True.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/tridiagonal_solve
 
@@ -348,7 +430,7 @@ def tridiagonal_solve(
     [1.0, 1.0]
     """
     if perturb_singular:
-        raise ValueError("`perturb_singular` is not supported: XLA's kernel solves the system as it is")
+        raise ValueError("`perturb_singular` must be False: XLA's kernel solves the system as it is")
     above, on, below = _three(diagonals, diagonals_format)
     b = to_tensor(rhs)
     vector = b.ndim == on.ndim
@@ -374,7 +456,16 @@ def _tridiagonal_matmul(above: Same, on: Same, below: Same, rhs: Same):
 
 @public("linalg.tridiagonal_matmul")
 def tridiagonal_matmul(diagonals: Any, rhs: Any, diagonals_format: str = "compact", name: str | None = None) -> Tensor:
-    """``A @ rhs`` for tridiagonal A; `rhs` of shape (.., n, m). Arguments as of `tridiagonal_solve`.
+    """The product ``A @ rhs`` for tridiagonal matrices A.
+
+    Args:
+      diagonals: the diagonals of A, as in `tridiagonal_solve`.
+      rhs: a tensor of shape (.., n, m).
+      diagonals_format: "compact", "sequence" or "matrix", as in `tridiagonal_solve`.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      ValueError: `diagonals` do not fit the format.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/tridiagonal_matmul
 
@@ -387,14 +478,22 @@ def tridiagonal_matmul(diagonals: Any, rhs: Any, diagonals_format: str = "compac
 
 @op("linalg.banded_triangular_solve")
 def banded_triangular_solve(bands: Same, rhs: Same, lower=True, adjoint=False, name=None):
-    """X with ``A @ X = rhs`` for triangular A with few diagonals.
+    """Solves ``A @ X = rhs`` for triangular matrices A with few diagonals.
 
     Args:
-      bands: of shape (.., k, n): the diagonals in the order of `tf.linalg.diag`, main one first if `lower`, last if
-        not; those below start with ignored elements, those above end with them.
-      rhs: of shape (.., n, m).
+      bands: a tensor of shape (.., k, n) of the diagonals, the highest first, as `tf.linalg.diag` takes them. If
+        `lower`, the main diagonal is the first; the others begin with elements that are ignored. If not, the main
+        diagonal is the last; the others end with elements that are ignored.
+      rhs: a tensor of shape (.., n, m) and of the same dtype.
       lower: whether A is lower triangular.
-      adjoint: whether to take the adjoint of A.
+      adjoint: whether A is transposed and conjugated first.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      X, a tensor of shape (.., n, m).
+
+    Raises:
+      InvalidArgumentError: the shapes or dtypes do not fit.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/linalg/banded_triangular_solve
 
