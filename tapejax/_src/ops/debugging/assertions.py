@@ -1,4 +1,4 @@
-"""Assertions that compare the values of tensors; those on shapes and types are in `type_checks`."""
+"""Assertions about the values of tensors. Those about shapes and types are in `type_checks`."""
 
 import operator
 from collections.abc import Callable
@@ -62,17 +62,18 @@ def _one(sign: str, x: Any, message: str | None, summarize: int | None) -> None:
 def assert_equal(
     x: Any, y: Any, message: str | None = None, summarize: int | None = None, name: str | None = None
 ) -> None:
-    """Fails unless ``x == y`` holds for every element.
+    """Raises an error unless ``x == y`` holds for every element.
 
     Args:
-      x: tensor.
-      y: tensor of the same dtype; the two broadcast.
-      message: what the error begins with.
-      summarize: how many elements the error shows: 3 by default, -1 for all.
-      name: as in TensorFlow, of no effect when eager.
+      x: a tensor.
+      y: a tensor of the same dtype. The shapes broadcast.
+      message: the beginning of the error's message.
+      summarize: how many elements the error shows: by default 3, and all if it is -1.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: it does not hold. In a captured graph: when that runs.
+      InvalidArgumentError: the assertion fails, or the dtypes or shapes do not fit. In a captured graph, values are
+        checked when the graph runs.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_equal
 
@@ -85,9 +86,9 @@ def assert_equal(
 def assert_none_equal(
     x: Any, y: Any, summarize: int | None = None, message: str | None = None, name: str | None = None
 ) -> None:
-    """Fails unless ``x != y`` holds for every element.
+    """Raises an error unless ``x != y`` holds for every element.
 
-    Arguments and errors as of `assert_equal`.
+    Takes the arguments of `assert_equal` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_none_equal
 
@@ -100,9 +101,9 @@ def assert_none_equal(
 def assert_less(
     x: Any, y: Any, message: str | None = None, summarize: int | None = None, name: str | None = None
 ) -> None:
-    """Fails unless ``x < y`` holds for every element.
+    """Raises an error unless ``x < y`` holds for every element.
 
-    Arguments and errors as of `assert_equal`.
+    Takes the arguments of `assert_equal` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_less
 
@@ -115,9 +116,9 @@ def assert_less(
 def assert_less_equal(
     x: Any, y: Any, message: str | None = None, summarize: int | None = None, name: str | None = None
 ) -> None:
-    """Fails unless ``x <= y`` holds for every element.
+    """Raises an error unless ``x <= y`` holds for every element.
 
-    Arguments and errors as of `assert_equal`.
+    Takes the arguments of `assert_equal` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_less_equal
 
@@ -130,9 +131,9 @@ def assert_less_equal(
 def assert_greater(
     x: Any, y: Any, message: str | None = None, summarize: int | None = None, name: str | None = None
 ) -> None:
-    """Fails unless ``x > y`` holds for every element.
+    """Raises an error unless ``x > y`` holds for every element.
 
-    Arguments and errors as of `assert_equal`.
+    Takes the arguments of `assert_equal` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_greater
 
@@ -145,9 +146,9 @@ def assert_greater(
 def assert_greater_equal(
     x: Any, y: Any, message: str | None = None, summarize: int | None = None, name: str | None = None
 ) -> None:
-    """Fails unless ``x >= y`` holds for every element.
+    """Raises an error unless ``x >= y`` holds for every element.
 
-    Arguments and errors as of `assert_equal`.
+    Takes the arguments of `assert_equal` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_greater_equal
 
@@ -158,7 +159,9 @@ def assert_greater_equal(
 
 @public("debugging.assert_positive")
 def assert_positive(x: Any, message: str | None = None, summarize: int | None = None, name: str | None = None) -> None:
-    """Fails unless every element is ``> 0``. Arguments and errors as of `assert_equal`.
+    """Raises an error unless ``x > 0`` holds for every element.
+
+    Takes the arguments of `assert_equal` and raises the same errors. `x` holds real numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_positive
 
@@ -169,7 +172,9 @@ def assert_positive(x: Any, message: str | None = None, summarize: int | None = 
 
 @public("debugging.assert_negative")
 def assert_negative(x: Any, message: str | None = None, summarize: int | None = None, name: str | None = None) -> None:
-    """Fails unless every element is ``< 0``. Arguments and errors as of `assert_equal`.
+    """Raises an error unless ``x < 0`` holds for every element.
+
+    Takes the arguments of `assert_equal` and raises the same errors. `x` holds real numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_negative
 
@@ -182,7 +187,9 @@ def assert_negative(x: Any, message: str | None = None, summarize: int | None = 
 def assert_non_negative(
     x: Any, message: str | None = None, summarize: int | None = None, name: str | None = None
 ) -> None:
-    """Fails unless every element is ``>= 0``. Arguments and errors as of `assert_equal`.
+    """Raises an error unless ``x >= 0`` holds for every element.
+
+    Takes the arguments of `assert_equal` and raises the same errors. `x` holds real numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_non_negative
 
@@ -195,7 +202,9 @@ def assert_non_negative(
 def assert_non_positive(
     x: Any, message: str | None = None, summarize: int | None = None, name: str | None = None
 ) -> None:
-    """Fails unless every element is ``<= 0``. Arguments and errors as of `assert_equal`.
+    """Raises an error unless ``x <= 0`` holds for every element.
+
+    Takes the arguments of `assert_equal` and raises the same errors. `x` holds real numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_non_positive
 
@@ -218,19 +227,20 @@ def assert_near(
     summarize: int | None = None,
     name: str | None = None,
 ) -> None:
-    """Fails unless ``abs(x - y) <= atol + rtol * abs(y)`` for every element. Floating and complex dtypes.
+    """Raises an error unless ``abs(x - y) <= atol + rtol * abs(y)`` holds for every element.
 
     Args:
-      x: tensor.
-      y: tensor of the same dtype; the two broadcast.
-      rtol: relative tolerance; by default ten times the dtype's epsilon.
-      atol: absolute tolerance; by default the same.
-      message: what the error begins with.
-      summarize: how many elements the error shows.
-      name: as in TensorFlow, of no effect when eager.
+      x: a tensor of floating or complex numbers. Infinities are never near to each other.
+      y: a tensor of the same dtype. The shapes broadcast.
+      rtol: the relative tolerance; by default ten times the dtype's epsilon.
+      atol: the absolute tolerance; by default ten times the dtype's epsilon.
+      message: the beginning of the error's message.
+      summarize: how many elements the error shows: by default 3, and all if it is -1.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: it does not hold; infinities are never near. ValueError: an integer dtype.
+      InvalidArgumentError: the assertion fails. In a captured graph it is raised when the graph runs.
+      ValueError: the dtype is not floating or complex.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_near
 

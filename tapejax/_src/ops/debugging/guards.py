@@ -1,7 +1,8 @@
-"""Checks of values: `Assert` and `check_numerics`, and `require`, on which `assertions` stand.
+"""Checks of values: `Assert`, `check_numerics`, and `require`, with which the functions of `assertions` check.
 
-Values that exist, or are pending, are looked at now: eagerly a check reads them. Inside a captured graph (and in
-JAX's transformations) the check becomes part of the program, which then calls back to Python and fails when it runs.
+In eager mode a check reads the values at once, and computes them first if they are pending. In a captured graph, and in
+JAX's transformations, the check becomes part of the program. Such a program calls back to Python when it runs, and
+fails if the check does.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +28,7 @@ __all__ = ["Assert", "assert_all_finite", "check_numerics", "require"]
 
 
 def _known(*tensors: Tensor) -> list[np.ndarray] | None:
-    """The values, or None where one is not there yet: in a graph that is being captured, or in JAX's tracing."""
+    """The values of tensors. None if one is unknown, because a graph is being captured or JAX is tracing."""
     if any(map(is_symbolic, tensors)):
         return None
     values = [stream.realize(t) for t in tensors]
@@ -35,14 +36,14 @@ def _known(*tensors: Tensor) -> list[np.ndarray] | None:
 
 
 def _short(value: Any, count: int | None) -> str:
-    """The first elements (3 by default, all for -1) of an array, as text."""
+    """The first `count` elements of an array as text: by default 3, and all if `count` is -1."""
     flat = np.asarray(value).ravel().tolist()
     count = 3 if count is None else len(flat) if count < 0 else count
     return ", ".join(map(str, flat[:count])) + (", ..." if len(flat) > count else "")
 
 
 def _report(text: str, names: Sequence[str], values: Sequence[Any], good: Any, summarize: int | None) -> Exception:
-    """The error of a check that failed at the places where `good` is false."""
+    """The error for a check that failed at the positions where `good` is false."""
     lines = [text]
     bad = np.argwhere(~np.asarray(good))
     if bad.size:
@@ -70,7 +71,18 @@ _GUARD = Op("Assert", _guarded, differentiable=False, may_fail=True)
 def require(
     check: Callable[..., Any], tensors: Sequence[Tensor], text: str, names: tuple[str, ...], summarize: int | None
 ) -> None:
-    """Fails, now or when the program runs, unless `check`, a function of arrays, is true everywhere."""
+    """Checks values, now or, if they are not known yet, when the program runs.
+
+    Args:
+      check: a function of arrays that returns booleans, which must all be true.
+      tensors: the arguments of `check`.
+      text: the first line of the error's message.
+      names: the names of the tensors in the message.
+      summarize: how many elements of each tensor the message shows: by default 3, and all if it is -1.
+
+    Raises:
+      InvalidArgumentError: the check fails.
+    """
     values = _known(*tensors)
     if values is None:
         kept = static(check=check, text=text, names=names, summarize=summarize)
@@ -88,16 +100,16 @@ def _true(condition: Any, *data: Any) -> Any:
 
 @public("debugging.Assert", "Assert")
 def Assert(condition: Any, data: Any, summarize: int | None = None, name: str | None = None) -> None:
-    """Fails unless a condition holds.
+    """Raises an error if a condition is false.
 
     Args:
-      condition: boolean scalar.
-      data: list of tensors and texts for the error.
-      summarize: how many elements of each the error shows: 3 by default, -1 for all.
-      name: as in TensorFlow, of no effect when eager.
+      condition: a boolean scalar.
+      data: a list of tensors and strings that the error shows.
+      summarize: how many elements of each the error shows: by default 3, and all if it is -1.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: it does not hold. In a captured graph: when that runs.
+      InvalidArgumentError: the condition is false. In a captured graph it is raised when the graph runs.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/Assert
 
@@ -140,15 +152,16 @@ def _not_finite(nan: Any, inf: Any, message: str) -> Exception:
 
 @public("debugging.check_numerics")
 def check_numerics(tensor: Any, message: str, name: str | None = None) -> Tensor:
-    """The tensor, in which no element is infinite or nan. Floating dtypes.
+    """Raises an error if a tensor contains infinity or nan, and returns the tensor otherwise.
 
     Args:
-      tensor: what to check.
-      message: what the error begins with.
-      name: as in TensorFlow, of no effect when eager.
+      tensor: a tensor of floating numbers.
+      message: the beginning of the error's message.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: an element is infinite or nan. In a captured graph: when that runs.
+      InvalidArgumentError: an element is infinite or nan, or the dtype is not floating. In a captured graph, elements
+        are checked when the graph runs.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/check_numerics
 
@@ -169,7 +182,7 @@ def check_numerics(tensor: Any, message: str, name: str | None = None) -> Tensor
 
 @public("debugging.assert_all_finite")
 def assert_all_finite(x: Any, message: str, name: str | None = None) -> Tensor:
-    """The same as `check_numerics`.
+    """Raises an error if a tensor contains infinity or nan. The same as `check_numerics`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_all_finite
 

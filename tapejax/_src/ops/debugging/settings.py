@@ -1,4 +1,4 @@
-"""``tf.debugging``: assertions, and switches that help to find what is wrong."""
+"""Switches of ``tf.debugging``: checks for nan and infinity, logging of devices, filtered tracebacks."""
 
 import warnings
 
@@ -18,17 +18,18 @@ _was_eager: bool | None = None  # the mode before `enable_check_numerics`
 
 
 def enable_check_numerics(stack_height_limit: int = 30, path_length_limit: int = 50) -> None:
-    """From now on an operation whose result has an infinity or nan raises InvalidArgumentError.
+    """From now on, an operation whose result contains an infinity or nan raises InvalidArgumentError.
 
-    Operations run one at a time until `disable_check_numerics`, so that the first bad one is found; the results of a
-    `tf.function` are checked as a whole. It also turns on JAX's own `jax_debug_nans` and `jax_debug_infs`.
+    Operations run one at a time until `disable_check_numerics` is called, so that the first bad one is found. The
+    results of a `tf.function` are checked as a whole. JAX's own `jax_debug_nans` and `jax_debug_infs` are turned on
+    too.
 
     Args:
-      stack_height_limit: must be the default: the error names the line that recorded the operation.
+      stack_height_limit: must be the default, because the error names the one line that recorded the operation.
       path_length_limit: must be the default.
 
     Raises:
-      ValueError: another limit.
+      ValueError: a limit is not the default.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/enable_check_numerics
 
@@ -37,7 +38,7 @@ def enable_check_numerics(stack_height_limit: int = 30, path_length_limit: int =
     """
     global _was_eager
     if (stack_height_limit, path_length_limit) != (30, 50):
-        raise ValueError("`stack_height_limit` and `path_length_limit` are not supported: the error names one line")
+        raise ValueError("`stack_height_limit` and `path_length_limit` must be the defaults: the error names one line")
     if _was_eager is None:
         _was_eager = stream.is_eager()
         stream.set_eager(True)
@@ -45,7 +46,7 @@ def enable_check_numerics(stack_height_limit: int = 30, path_length_limit: int =
 
 
 def disable_check_numerics() -> None:
-    """Ends `enable_check_numerics`.
+    """Ends the effect of `enable_check_numerics`, and restores the mode in which operations ran before.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/disable_check_numerics
 
@@ -64,9 +65,13 @@ def _check(on: bool) -> None:
 
 
 def set_log_device_placement(enabled: bool) -> None:
-    """Whether to log the device of every operation. There is nothing to log: a program runs on one device as a whole.
+    """Has no effect except for a warning: there are no devices of single operations to log.
 
-    Setting it warns once and names that device; `tapejax.explain` says what runs.
+    In TensorFlow it logs the device of every operation. Here many operations are compiled into one program, which runs
+    on one device. The warning names that device. `tapejax.explain` shows which programs run.
+
+    Args:
+      enabled: whether to log. The warning is given when it changes to True.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/set_log_device_placement
 
@@ -83,7 +88,7 @@ def set_log_device_placement(enabled: bool) -> None:
 
 
 def get_log_device_placement() -> bool:
-    """What `set_log_device_placement` was last given.
+    """The argument of the last call of `set_log_device_placement`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/get_log_device_placement
 
@@ -94,7 +99,7 @@ def get_log_device_placement() -> bool:
 
 
 def disable_traceback_filtering() -> None:
-    """Tracebacks show JAX's own frames.
+    """From now on tracebacks contain JAX's own frames.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/disable_traceback_filtering
 
@@ -107,7 +112,7 @@ def disable_traceback_filtering() -> None:
 
 
 def enable_traceback_filtering() -> None:
-    """Tracebacks leave JAX's own frames out.
+    """From now on tracebacks leave out JAX's own frames.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/enable_traceback_filtering
 
@@ -117,7 +122,7 @@ def enable_traceback_filtering() -> None:
 
 
 def is_traceback_filtering_enabled() -> bool:
-    """Whether tracebacks leave JAX's own frames out.
+    """Whether tracebacks leave out JAX's own frames.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/is_traceback_filtering_enabled
 

@@ -1,4 +1,4 @@
-"""Assertions on shapes, ranks and dtypes. These are always known, so nothing is read and nothing is recorded."""
+"""Assertions about shapes, ranks and dtypes. These are always known, so nothing is read and nothing is recorded."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -33,16 +33,17 @@ def _wrong_rank(x: Tensor, wanted: str, message: str | None) -> ValueError:
 
 @public("debugging.assert_rank", "assert_rank")
 def assert_rank(x: Any, rank: Any, message: str | None = None, name: str | None = None) -> None:
-    """Fails unless a tensor has this many axes.
+    """Raises an error unless a tensor has a given number of axes.
 
     Args:
-      x: tensor.
-      rank: an int, or an int32 scalar.
-      message: what the error begins with.
-      name: as in TensorFlow, of no effect when eager.
+      x: a tensor.
+      rank: the number of axes, an int or an int32 scalar.
+      message: the beginning of the error's message.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      ValueError: another rank.
+      ValueError: the assertion fails.
+      TypeError: `rank` is not an int32.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_rank
 
@@ -55,7 +56,9 @@ def assert_rank(x: Any, rank: Any, message: str | None = None, name: str | None 
 
 @public("debugging.assert_rank_at_least")
 def assert_rank_at_least(x: Any, rank: Any, message: str | None = None, name: str | None = None) -> None:
-    """Fails unless a tensor has this many axes or more. Arguments and errors as of `assert_rank`.
+    """Raises an error unless a tensor has at least `rank` axes.
+
+    Takes the arguments of `assert_rank` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_rank_at_least
 
@@ -68,7 +71,9 @@ def assert_rank_at_least(x: Any, rank: Any, message: str | None = None, name: st
 
 @public("debugging.assert_rank_in")
 def assert_rank_in(x: Any, ranks: Iterable[Any], message: str | None = None, name: str | None = None) -> None:
-    """Fails unless the number of axes is one of `ranks`. Arguments and errors as of `assert_rank`.
+    """Raises an error unless the number of axes of a tensor is in the list `ranks`.
+
+    Takes the arguments of `assert_rank` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_rank_in
 
@@ -81,10 +86,10 @@ def assert_rank_in(x: Any, ranks: Iterable[Any], message: str | None = None, nam
 
 @public("debugging.assert_scalar")
 def assert_scalar(tensor: Any, message: str | None = None, name: str | None = None) -> None:
-    """Fails unless a tensor has no axes.
+    """Raises an error unless a tensor has no axes.
 
     Raises:
-      ValueError: it has some.
+      ValueError: the tensor has axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_scalar
 
@@ -99,18 +104,19 @@ def assert_scalar(tensor: Any, message: str | None = None, name: str | None = No
 def assert_shapes(
     shapes: Any, data: Any = None, summarize: int | None = None, message: str | None = None, name: str | None = None
 ) -> None:
-    """Fails unless tensors have these shapes, in which a symbol stands for the same size everywhere.
+    """Raises an error unless tensors have given shapes. A symbol in the shapes stands for the same size everywhere.
 
     Args:
-      shapes: a list of pairs (or a dictionary) of a tensor and its shape: a tuple or a string of sizes, symbols, and
-        None or "." for any size. A leading ``...`` or "*" stands for any axes; a scalar fits a single size of 1.
-      data: list of tensors and texts, shown in the error.
-      summarize: how many elements of `data` the error shows.
-      message: what the error begins with.
-      name: as in TensorFlow, of no effect when eager.
+      shapes: a list of pairs (tensor, shape), or a dictionary. A shape is a tuple or a string. Its entries are sizes,
+        symbols (any other objects), or None or "." for any size. A first entry ``...`` or "*" stands for any number of
+        axes. A scalar fits a shape of one entry as if it had size 1.
+      data: a list of tensors and strings that the error shows.
+      summarize: how many elements of each the error shows: by default 3, and all if it is -1.
+      message: the beginning of the error's message.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      ValueError: a shape that does not fit.
+      ValueError: a shape does not fit, or is not written correctly.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_shapes
 
@@ -153,10 +159,10 @@ def assert_shapes(
 
 @public("debugging.assert_type")
 def assert_type(tensor: Any, tf_type: Any, message: str | None = None, name: str | None = None) -> None:
-    """Fails unless a tensor has this dtype.
+    """Raises an error unless a tensor has the dtype `tf_type`.
 
     Raises:
-      TypeError: another dtype.
+      TypeError: the tensor has another dtype.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_type
 
@@ -169,10 +175,10 @@ def assert_type(tensor: Any, tf_type: Any, message: str | None = None, name: str
 
 @public("debugging.assert_integer")
 def assert_integer(x: Any, message: str | None = None, name: str | None = None) -> None:
-    """Fails unless the dtype is an integer one.
+    """Raises an error unless a tensor holds integers.
 
     Raises:
-      TypeError: another dtype.
+      TypeError: the tensor has another dtype.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_integer
 
@@ -185,14 +191,14 @@ def assert_integer(x: Any, message: str | None = None, name: str | None = None) 
 
 @public("debugging.assert_same_float_dtype")
 def assert_same_float_dtype(tensors: Any = None, dtype: Any = None) -> dtypes.DType:
-    """The floating dtype that tensors share.
+    """Checks that tensors have one floating dtype, and returns it.
 
     Args:
-      tensors: list of tensors; None stands for no tensor.
-      dtype: what it must be; without tensors it is the result, float32 by default.
+      tensors: a list of tensors. Entries that are None are passed over.
+      dtype: the dtype that they must have. Without tensors it is the result; its default is then float32.
 
     Raises:
-      ValueError: they differ, or are not floating.
+      ValueError: the dtypes differ, or are not floating.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_same_float_dtype
 
@@ -215,7 +221,7 @@ def assert_same_float_dtype(tensors: Any = None, dtype: Any = None) -> dtypes.DT
 
 @public("debugging.assert_proper_iterable")
 def assert_proper_iterable(values: Any) -> None:
-    """Fails unless `values` is an iterable that is no tensor, array or string.
+    """Raises an error unless `values` is an iterable other than a tensor, an array or a string.
 
     Raises:
       TypeError: it is not.
@@ -232,7 +238,7 @@ def assert_proper_iterable(values: Any) -> None:
 
 @public("debugging.is_numeric_tensor")
 def is_numeric_tensor(tensor: Any) -> bool:
-    """Whether it is a tensor of numbers: not of strings or booleans.
+    """Whether an object is a tensor of numbers, and not one of strings or booleans.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/is_numeric_tensor
 
