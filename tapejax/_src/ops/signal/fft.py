@@ -1,4 +1,4 @@
-"""`tf.signal`: Fourier transforms along the last axes, or along chosen ones."""
+"""Fourier transforms of `tf.signal`, along the last axes or along chosen ones."""
 
 from typing import Any
 
@@ -25,7 +25,14 @@ def _transform(x: Any, kind: Any, rank: int) -> Any:
 
 @op("signal.fft")
 def fft(input: Array, name=None):
-    """The discrete Fourier transform along the last axis. Complex.
+    """The discrete Fourier transform along the last axis.
+
+    Args:
+      input: a complex tensor.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: `input` is not complex, or has too few axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/fft
 
@@ -37,7 +44,7 @@ def fft(input: Array, name=None):
 
 @op("signal.ifft")
 def ifft(input: Array, name=None):
-    """The inverse of `fft`.
+    """The inverse discrete Fourier transform along the last axis. Takes the arguments of `fft`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/ifft
 
@@ -49,7 +56,14 @@ def ifft(input: Array, name=None):
 
 @op("signal.fft2d")
 def fft2d(input: Array, name=None):
-    """The discrete Fourier transform along the last 2 axes. Complex.
+    """The discrete Fourier transform along the last 2 axes.
+
+    Args:
+      input: a complex tensor.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: `input` is not complex, or has too few axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/fft2d
 
@@ -61,7 +75,7 @@ def fft2d(input: Array, name=None):
 
 @op("signal.ifft2d")
 def ifft2d(input: Array, name=None):
-    """The inverse of `fft2d`.
+    """The inverse discrete Fourier transform along the last 2 axes. Takes the arguments of `fft2d`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/ifft2d
 
@@ -73,7 +87,14 @@ def ifft2d(input: Array, name=None):
 
 @op("signal.fft3d")
 def fft3d(input: Array, name=None):
-    """The discrete Fourier transform along the last 3 axes. Complex.
+    """The discrete Fourier transform along the last 3 axes.
+
+    Args:
+      input: a complex tensor.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: `input` is not complex, or has too few axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/fft3d
 
@@ -85,7 +106,7 @@ def fft3d(input: Array, name=None):
 
 @op("signal.ifft3d")
 def ifft3d(input: Array, name=None):
-    """The inverse of `fft3d`.
+    """The inverse discrete Fourier transform along the last 3 axes. Takes the arguments of `fft3d`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/ifft3d
 
@@ -136,18 +157,21 @@ def _backward(x: Any, fft_length: Any, rank: int) -> Any:
 
 @public("signal.rfft")
 def rfft(input_tensor: Any, fft_length: Any = None, name: Any = None) -> Any:
-    """The first half of the Fourier transform of real numbers, along the last axis.
+    """The discrete Fourier transform of real numbers along the last axis.
+
+    Only the first half of the frequencies is returned, since the second half follows from it.
 
     Args:
-      input_tensor: float32 or float64 [..., n].
-      fft_length: ``[m]``: cut, or fill up with zeros, to this length first.
-      name: of no effect.
+      input_tensor: a float32 or float64 tensor of shape [..., n].
+      fft_length: ``[m]``: the axis is first cut, or filled up with zeros, to this length. By default m is n.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      complex64 or complex128 [..., m // 2 + 1].
+      A complex64 or complex128 tensor of shape [..., m // 2 + 1].
 
     Raises:
-      ValueError: another dtype.
+      ValueError: `input_tensor` has another dtype, or `fft_length` another shape.
+      InvalidArgumentError: `input_tensor` has too few axes, or `fft_length` is negative.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/rfft
 
@@ -159,7 +183,7 @@ def rfft(input_tensor: Any, fft_length: Any = None, name: Any = None) -> Any:
 
 @public("signal.rfft2d")
 def rfft2d(input_tensor: Any, fft_length: Any = None, name: Any = None) -> Any:
-    """As `rfft`, along the last 2 axes.
+    """`rfft` along the last 2 axes. `fft_length` has 2 elements.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/rfft2d
 
@@ -171,7 +195,7 @@ def rfft2d(input_tensor: Any, fft_length: Any = None, name: Any = None) -> Any:
 
 @public("signal.rfft3d")
 def rfft3d(input_tensor: Any, fft_length: Any = None, name: Any = None) -> Any:
-    """As `rfft`, along the last 3 axes.
+    """`rfft` along the last 3 axes. `fft_length` has 3 elements.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/rfft3d
 
@@ -186,15 +210,16 @@ def irfft(input_tensor: Any, fft_length: Any = None, name: Any = None) -> Any:
     """The inverse of `rfft`.
 
     Args:
-      input_tensor: complex [..., n].
-      fft_length: ``[m]``, the length of the result; ``2 * (n - 1)`` by default.
-      name: of no effect.
+      input_tensor: a complex tensor of shape [..., n].
+      fft_length: ``[m]``, the length of the result. By default m is ``2 * (n - 1)``.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      float32 or float64 [..., m].
+      A float32 or float64 tensor of shape [..., m].
 
     Raises:
-      ValueError: another dtype.
+      ValueError: `input_tensor` is not complex, or `fft_length` has another shape.
+      InvalidArgumentError: `input_tensor` has too few axes, or `fft_length` is negative.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/irfft
 
@@ -206,7 +231,7 @@ def irfft(input_tensor: Any, fft_length: Any = None, name: Any = None) -> Any:
 
 @public("signal.irfft2d")
 def irfft2d(input_tensor: Any, fft_length: Any = None, name: Any = None) -> Any:
-    """The inverse of `rfft2d`.
+    """The inverse of `rfft2d`. `fft_length` has 2 elements; see `irfft`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/irfft2d
 
@@ -218,7 +243,7 @@ def irfft2d(input_tensor: Any, fft_length: Any = None, name: Any = None) -> Any:
 
 @public("signal.irfft3d")
 def irfft3d(input_tensor: Any, fft_length: Any = None, name: Any = None) -> Any:
-    """The inverse of `rfft3d`.
+    """The inverse of `rfft3d`. `fft_length` has 3 elements; see `irfft`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/irfft3d
 
@@ -238,14 +263,19 @@ def _along(transform: Any, x: Any, length: Any, axes: Any, norm: Any, kinds: str
 
 @op("signal.fftnd", "fftnd")
 def fftnd(input_tensor: Array, fft_length: Shape = None, axes: Axis = None, norm=None, name=None):
-    """The discrete Fourier transform along any axes. Complex.
+    """The discrete Fourier transform along given axes.
 
     Args:
-      input_tensor: complex tensor.
-      fft_length: for each axis the length to cut, or fill up with zeros, to first.
-      axes: which; all by default.
-      norm: None or "backward": the inverse is divided; "ortho": both, by the root; "forward": this one.
-      name: of no effect.
+      input_tensor: a complex tensor.
+      fft_length: for each axis the length to which it is first cut, or filled up with zeros.
+      axes: the axes; by default all.
+      norm: None or "backward": the inverse transform is divided by the number of elements. "forward": this one is.
+        "ortho": both are divided by the square root of that number.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: `input_tensor` is not complex.
+      ValueError: `norm` is unknown.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/fftnd
 
@@ -257,7 +287,7 @@ def fftnd(input_tensor: Array, fft_length: Shape = None, axes: Axis = None, norm
 
 @op("signal.ifftnd", "ifftnd")
 def ifftnd(input_tensor: Array, fft_length: Shape = None, axes: Axis = None, norm=None, name=None):
-    """The inverse of `fftnd`; arguments as there.
+    """The inverse of `fftnd`, which takes the same arguments.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/ifftnd
 
@@ -269,7 +299,9 @@ def ifftnd(input_tensor: Array, fft_length: Shape = None, axes: Axis = None, nor
 
 @op("signal.rfftnd", "rfftnd")
 def rfftnd(input_tensor: Array, fft_length: Shape = None, axes: Axis = None, norm=None, name=None):
-    """`fftnd` of real numbers, the first half of the last axis; arguments as there.
+    """The discrete Fourier transform of real numbers along given axes. It takes the arguments of `fftnd`.
+
+    Only the first half of the last axis is returned, since the second half follows from it.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/rfftnd
 
@@ -281,7 +313,7 @@ def rfftnd(input_tensor: Array, fft_length: Shape = None, axes: Axis = None, nor
 
 @op("signal.irfftnd", "irfftnd")
 def irfftnd(input_tensor: Array, fft_length: Shape = None, axes: Axis = None, norm=None, name=None):
-    """The inverse of `rfftnd`; arguments as there.
+    """The inverse of `rfftnd`. It takes the arguments of `fftnd`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/irfftnd
 
@@ -293,7 +325,7 @@ def irfftnd(input_tensor: Array, fft_length: Shape = None, axes: Axis = None, no
 
 @op("signal.fftshift")
 def fftshift(x: Array, axes: Axis = None, name=None):
-    """Moves frequency 0 to the middle, along all axes or chosen ones.
+    """Moves frequency 0 of a Fourier transform to the middle of the given axes; by default of all axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/fftshift
 

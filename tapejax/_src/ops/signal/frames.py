@@ -1,4 +1,4 @@
-"""Signals cut in overlapping frames and put together again."""
+"""Cutting signals into overlapping frames, and adding frames up to a signal."""
 
 import functools
 
@@ -13,19 +13,22 @@ __all__ = ["frame", "overlap_and_add"]
 
 @op("signal.frame")
 def frame(signal: Array, frame_length, frame_step, pad_end=False, pad_value: Array = 0, axis=-1, name=None):
-    """Overlapping pieces of a signal: the axis becomes two, [frames, frame_length].
+    """Cuts a signal into overlapping frames.
 
     Args:
-      signal: tensor.
-      frame_length: integer.
-      frame_step: how far each frame begins after the one before.
-      pad_end: whether frames that reach over the end are kept, filled up with `pad_value`.
-      pad_value: scalar.
-      axis: which.
-      name: of no effect.
+      signal: a tensor.
+      frame_length: the number of elements in each frame, an integer.
+      frame_step: the distance between the beginnings of neighbouring frames.
+      pad_end: whether frames that extend beyond the end are kept. They are filled up with `pad_value`.
+      pad_value: a scalar.
+      axis: the axis along which the signal is cut.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor that has two axes [frames, frame_length] in place of the axis.
 
     Raises:
-      InvalidArgumentError: a length or step below 1, or no such axis.
+      InvalidArgumentError: `frame_length` or `frame_step` is below 1, or `axis` is out of range.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/frame
 
@@ -50,10 +53,18 @@ def frame(signal: Array, frame_length, frame_step, pad_end=False, pad_value: Arr
 
 @op("signal.overlap_and_add")
 def overlap_and_add(signal: Array, frame_step, name=None):
-    """Frames [..., frames, frame_length], each ``frame_step`` after the one before, added to one signal.
+    """Adds overlapping frames up to one signal.
+
+    Args:
+      signal: the frames, a tensor of shape [..., frames, frame_length].
+      frame_step: the distance between the beginnings of neighbouring frames.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of shape [..., (frames - 1) * frame_step + frame_length].
 
     Raises:
-      InvalidArgumentError: fewer than 2 axes, or a step below 1.
+      InvalidArgumentError: `signal` has fewer than two axes, or `frame_step` is below 1.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/overlap_and_add
 
@@ -67,7 +78,7 @@ def overlap_and_add(signal: Array, frame_step, name=None):
         )
     *lead, count, length = signal.shape
     pieces = -(-length // step)
-    # Each frame in pieces of one step: piece j of frame i falls on step i + j.
+    # Cut each frame into pieces as long as a step. Piece j of frame i is added to step i + j of the signal.
     none = [(0, 0)] * len(lead)
     cut = jnp.pad(signal, [*none, (0, 0), (0, pieces * step - length)]).reshape(*lead, count, pieces, step)
     moved = [jnp.pad(cut[..., j, :], [*none, (j, pieces - 1 - j), (0, 0)]) for j in range(pieces)]

@@ -1,4 +1,4 @@
-"""The mel scale, and cepstra on it."""
+"""The mel scale, and mel-frequency cepstral coefficients."""
 
 import math
 from typing import Any
@@ -28,22 +28,24 @@ def linear_to_mel_weight_matrix(
     dtype: Any = dtypes.float32,
     name: Any = None,
 ) -> Any:
-    """A matrix that takes spectrograms with linear frequencies to the mel scale, by triangles that overlap.
+    """A matrix that converts a spectrogram with linear frequencies to the mel scale: ``spectrogram @ matrix``.
+
+    Each mel bin is a weighted sum of frequencies. The weights form a triangle that overlaps with its neighbours.
 
     Args:
-      num_mel_bins: columns.
-      num_spectrogram_bins: rows: frequencies from 0 to half the sample rate.
+      num_mel_bins: the number of columns.
+      num_spectrogram_bins: the number of rows: frequencies from 0 to half the sample rate.
       sample_rate: samples per second.
-      lower_edge_hertz: the lowest frequency that counts.
-      upper_edge_hertz: the highest.
-      dtype: floating.
-      name: of no effect.
+      lower_edge_hertz: the lowest frequency that is used.
+      upper_edge_hertz: the highest frequency that is used.
+      dtype: a floating `DType`.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      [num_spectrogram_bins, num_mel_bins].
+      A tensor of shape [num_spectrogram_bins, num_mel_bins].
 
     Raises:
-      ValueError: a number out of range.
+      ValueError: a number is out of range, or `dtype` is not floating.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/linear_to_mel_weight_matrix
 
@@ -62,7 +64,7 @@ def linear_to_mel_weight_matrix(
     ):
         if not good:
             raise ValueError(text)
-    # The constant part of the spectrum is left out.
+    # Frequency 0, the constant part of the signal, has no weight.
     at = _mel(np.linspace(0.0, rate / 2, rows)[1:])[:, None]
     edges = np.linspace(_mel(low), _mel(high), bins + 2)
     rising, falling = (at - edges[:-2]) / (edges[1:-1] - edges[:-2]), (edges[2:] - at) / (edges[2:] - edges[1:-1])
@@ -72,10 +74,17 @@ def linear_to_mel_weight_matrix(
 
 @public("signal.mfccs_from_log_mel_spectrograms")
 def mfccs_from_log_mel_spectrograms(log_mel_spectrograms: Any, name: Any = None) -> Any:
-    """Mel-frequency cepstral coefficients: [..., bins] of logarithmic mel spectrograms to [..., bins].
+    """The mel-frequency cepstral coefficients of logarithmic mel spectrograms.
+
+    Args:
+      log_mel_spectrograms: a floating tensor of shape [..., bins].
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of shape [..., bins].
 
     Raises:
-      ValueError: no bins.
+      ValueError: there are no bins.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/mfccs_from_log_mel_spectrograms
 

@@ -1,4 +1,4 @@
-"""Short-time Fourier transforms and cosine transforms."""
+"""Short-time Fourier transforms and cosine transforms of `tf.signal`."""
 
 import math
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def _times(x: Array, window: Array):
 
 @op()
 def _fit(x: Array, length=0):
-    """The last axis cut, or filled up with zeros."""
+    """`x` with its last axis cut, or filled up with zeros, to `length`."""
     x = x[..., :length]
     return jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, length - x.shape[-1])])
 
@@ -45,19 +45,23 @@ def stft(
     pad_end: bool = False,
     name: Any = None,
 ) -> Any:
-    """The short-time Fourier transform of real signals.
+    """The short-time Fourier transform of real signals: the Fourier transforms of overlapping frames.
 
     Args:
-      signals: float32 or float64 [..., samples].
-      frame_length: integer.
-      frame_step: how far each frame begins after the one before.
-      fft_length: of each frame's transform; the next power of two by default.
-      window_fn: of a length and ``dtype``, gives the window; None for none.
-      pad_end: whether frames that reach over the end are kept.
-      name: of no effect.
+      signals: a float32 or float64 tensor of shape [..., samples].
+      frame_length: the number of samples in a frame, an integer.
+      frame_step: the distance between the beginnings of neighbouring frames.
+      fft_length: the length to which frames are filled up with zeros; by default the next power of two.
+      window_fn: a function of a length and the keyword ``dtype`` that returns a window, or None for no window.
+      pad_end: whether frames that extend beyond the end are kept.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      complex [..., frames, fft_length // 2 + 1].
+      A complex tensor of shape [..., frames, fft_length // 2 + 1].
+
+    Raises:
+      InvalidArgumentError: `frame_length` or `frame_step` is below 1.
+      ValueError: the dtype is not allowed.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/stft
 
@@ -81,18 +85,18 @@ def inverse_stft(
     window_fn: Callable[..., Any] | None = hann_window,
     name: Any = None,
 ) -> Any:
-    """Signals from their short-time Fourier transform.
+    """The signals whose short-time Fourier transforms are given.
 
     Args:
-      stfts: complex [..., frames, bins].
-      frame_length: as of `stft`, like the next two.
-      frame_step: how far each frame begins after the one before.
-      fft_length: of each frame's transform.
-      window_fn: usually ``inverse_stft_window_fn(frame_step)``; None for none.
-      name: of no effect.
+      stfts: a complex tensor of shape [..., frames, bins].
+      frame_length: the argument of `stft`, as the next two.
+      frame_step: the distance between the beginnings of neighbouring frames.
+      fft_length: the length of the Fourier transforms.
+      window_fn: the window function, usually ``inverse_stft_window_fn(frame_step)``, or None for no window.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      Floating [..., samples].
+      A floating tensor of shape [..., samples].
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/inverse_stft
 
@@ -112,7 +116,15 @@ def inverse_stft(
 def inverse_stft_window_fn(
     frame_step: Any, forward_window_fn: Callable[..., Any] = hann_window, name: Any = None
 ) -> Callable[..., Any]:
-    """The window function for `inverse_stft` that undoes the one of `stft`.
+    """The window function with which `inverse_stft` restores the signal that `stft` transformed.
+
+    Args:
+      frame_step: the distance between the beginnings of neighbouring frames.
+      forward_window_fn: the window function that was given to `stft`.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A function of a length and a dtype that returns a window.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/inverse_stft_window_fn
 
@@ -133,7 +145,7 @@ def inverse_stft_window_fn(
 
 
 def _cosines(x: Any, kind: int, ortho: bool) -> Any:
-    """The cosine transform of a kind, along the last axis, by Fourier transforms of twice the length."""
+    """The cosine transform of type `kind` along the last axis, computed by a Fourier transform of twice the length."""
     n = x.shape[-1]
     wide = np.complex64 if x.dtype == jnp.float32 else np.complex128
     if kind == 1:
@@ -147,7 +159,7 @@ def _cosines(x: Any, kind: int, ortho: bool) -> Any:
     if kind == 2:
         out = jnp.real(jnp.fft.rfft(x, 2 * n)[..., :n] * (2 * turn.conj()).astype(wide))
         return out * weights.astype(x.dtype) if ortho else out
-    # With the orthonormal weights this is the inverse of kind 2.
+    # This is type 3. With the orthonormal weights it is the inverse of type 2.
     scale = 2 * n * turn * (np.where(np.arange(n) > 0, weights, 2 * weights) if ortho else 1)
     return jnp.fft.irfft(x * scale.astype(wide), 2 * n)[..., :n].astype(x.dtype)
 
@@ -183,15 +195,16 @@ def dct(input: Any, type: int = 2, n: Any = None, axis: int = -1, norm: Any = No
     """The discrete cosine transform along the last axis.
 
     Args:
-      input: floating [..., samples].
-      type: 1 to 4.
-      n: cut, or fill up with zeros, to this length first.
-      axis: only -1.
-      norm: None or "ortho".
-      name: of no effect.
+      input: a floating tensor of shape [..., samples].
+      type: 1, 2, 3 or 4.
+      n: the length to which the axis is first cut, or filled up with zeros.
+      axis: must be -1.
+      norm: None, or "ortho" for an orthonormal transform, which type 1 does not have.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      ValueError: another type or norm. NotImplementedError: another axis.
+      ValueError: `type`, `n` or `norm` is not allowed.
+      NotImplementedError: `axis` is not -1.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/dct
 
@@ -203,10 +216,19 @@ def dct(input: Any, type: int = 2, n: Any = None, axis: int = -1, norm: Any = No
 
 @public("signal.idct")
 def idct(input: Any, type: int = 2, n: Any = None, axis: int = -1, norm: Any = None, name: Any = None) -> Any:
-    """The inverse of `dct` of the same type, up to a factor unless ``norm="ortho"``. Arguments as of `dct`; no `n`.
+    """The inverse of `dct` of the same type. Unless `norm` is "ortho", the result must still be divided by a constant.
+
+    Args:
+      input: a floating tensor of shape [..., samples].
+      type: 1, 2, 3 or 4.
+      n: must be None.
+      axis: must be -1.
+      norm: None or "ortho".
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      ValueError: another type or norm, or `n`. NotImplementedError: another axis.
+      ValueError: `type`, `n` or `norm` is not allowed.
+      NotImplementedError: `axis` is not -1.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/idct
 
@@ -214,7 +236,7 @@ def idct(input: Any, type: int = 2, n: Any = None, axis: int = -1, norm: Any = N
     [1.0, 3.0]
     """
     if n is not None:
-        raise ValueError("inverse transforms take no `n`")
+        raise ValueError("`n` must be None: inverse transforms do not cut or pad")
     return _checked_dct(input, type, {1: 1, 2: 3, 3: 2, 4: 4}, None, axis, norm)
 
 
@@ -248,18 +270,19 @@ def mdct(
     """The modified discrete cosine transform of frames that overlap by half.
 
     Args:
-      signals: floating [..., samples].
-      frame_length: integer, a multiple of 4.
-      window_fn: of a length and ``dtype``, gives the window; None for one that keeps the sum of squares.
-      pad_end: whether frames that reach over the end are kept.
+      signals: a floating tensor of shape [..., samples].
+      frame_length: the number of samples in a frame, a multiple of 4.
+      window_fn: a function of a length and the keyword ``dtype`` that returns a window. None multiplies by sqrt(1/2),
+        which keeps the sum of squares.
+      pad_end: whether frames that extend beyond the end are kept.
       norm: None or "ortho".
-      name: of no effect.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      [..., frames, frame_length // 2].
+      A tensor of shape [..., frames, frame_length // 2].
 
     Raises:
-      ValueError: `frame_length` is no multiple of 4.
+      ValueError: `frame_length` is not a multiple of 4.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/mdct
 
@@ -281,7 +304,16 @@ def mdct(
 def inverse_mdct(
     mdcts: Any, window_fn: Callable[..., Any] | None = vorbis_window, norm: Any = None, name: Any = None
 ) -> Any:
-    """Signals from their `mdct`, except for half a frame at each end. Arguments as there.
+    """The signals whose modified discrete cosine transforms are given, except for half a frame at each end.
+
+    Args:
+      mdcts: a floating tensor of shape [..., frames, frame_length // 2].
+      window_fn: the argument of `mdct`.
+      norm: the argument of `mdct`.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of shape [..., samples].
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/inverse_mdct
 

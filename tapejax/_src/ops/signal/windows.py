@@ -1,4 +1,4 @@
-"""`tf.signal`'s window functions. Lengths are static, so they are worked out in NumPy."""
+"""Window functions of `tf.signal`. The length must be known, so NumPy computes them on the host."""
 
 from collections.abc import Callable
 from typing import Any
@@ -37,19 +37,20 @@ def _cosine(level: float, periodic: Any) -> Callable[[int], np.ndarray]:
 
 @public("signal.hann_window")
 def hann_window(window_length: Any, periodic: Any = True, dtype: Any = dtypes.float32, name: Any = None) -> Any:
-    """A raised cosine that touches 0.
+    """Hann's window: one period of a cosine, raised so that it begins at 0 and its maximum is 1.
 
     Args:
-      window_length: integer.
-      periodic: whether it fits itself when repeated (of effect for even lengths).
-      dtype: floating.
-      name: of no effect.
+      window_length: the number of elements, an integer, which is read.
+      periodic: True for a window that can be repeated without a seam. Only even lengths differ.
+      dtype: a floating `DType`.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      [window_length].
+      A tensor of shape [window_length].
 
     Raises:
-      ValueError: `dtype` is not floating.
+      ValueError: `dtype` is not floating, or `window_length` is not a scalar.
+      InvalidArgumentError: `window_length` is negative.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/hann_window
 
@@ -61,7 +62,9 @@ def hann_window(window_length: Any, periodic: Any = True, dtype: Any = dtypes.fl
 
 @public("signal.hamming_window")
 def hamming_window(window_length: Any, periodic: Any = True, dtype: Any = dtypes.float32, name: Any = None) -> Any:
-    """A raised cosine from 0.08 to 1. Arguments as of `hann_window`.
+    """Hamming's window: one period of a cosine, raised so that it begins at 0.08 and its maximum is 1.
+
+    Takes the arguments of `hann_window` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/hamming_window
 
@@ -77,7 +80,20 @@ def _kaiser(n: int, beta: float) -> np.ndarray:
 
 @public("signal.kaiser_window")
 def kaiser_window(window_length: Any, beta: Any = 12.0, dtype: Any = dtypes.float32, name: Any = None) -> Any:
-    """Kaiser's window; ``beta`` says how narrow.
+    """Kaiser's window.
+
+    Args:
+      window_length: the number of elements, an integer, which is read.
+      beta: the shape: the larger it is, the narrower is the window.
+      dtype: a floating `DType`.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of shape [window_length].
+
+    Raises:
+      ValueError: `dtype` is not floating, or `window_length` is not a scalar.
+      InvalidArgumentError: `window_length` is negative.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/kaiser_window
 
@@ -91,7 +107,9 @@ def kaiser_window(window_length: Any, beta: Any = 12.0, dtype: Any = dtypes.floa
 def kaiser_bessel_derived_window(
     window_length: Any, beta: Any = 12.0, dtype: Any = dtypes.float32, name: Any = None
 ) -> Any:
-    """The window that AAC uses, made from Kaiser's.
+    """The Kaiser-Bessel-derived window, which the audio format AAC uses. It is made from Kaiser's window.
+
+    Takes the arguments of `kaiser_window` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/kaiser_bessel_derived_window
 
@@ -109,7 +127,7 @@ def kaiser_bessel_derived_window(
 
 @public("signal.vorbis_window")
 def vorbis_window(window_length: Any, dtype: Any = dtypes.float32, name: Any = None) -> Any:
-    """The window that Vorbis uses.
+    """The window that the audio format Vorbis uses. Takes the arguments of `kaiser_window` except `beta`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/signal/vorbis_window
 
