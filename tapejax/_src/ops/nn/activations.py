@@ -1,4 +1,4 @@
-"""`tf.nn`: activations, losses on logits, bias, moments, dropout."""
+"""`tf.nn`: activation functions, cross entropies of logits, bias, moments, dropout."""
 
 import math
 from typing import Any
@@ -24,7 +24,7 @@ _SELU_ALPHA = 1.6732632423543772848170429916717
 
 @op("nn.relu", flat=True)
 def relu(features: Array, name=None):
-    """``max(features, 0)``; its gradient at 0 is 0.
+    """``max(features, 0)`` of real numbers. The gradient at 0 is 0.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/relu
 
@@ -37,7 +37,7 @@ def relu(features: Array, name=None):
 
 @op("nn.relu6", flat=True)
 def relu6(features: Array, name=None):
-    """``min(max(features, 0), 6)``; its gradient at 0 and at 6 is 0.
+    """``min(max(features, 0), 6)``. The gradients at 0 and at 6 are 0.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/relu6
 
@@ -50,7 +50,7 @@ def relu6(features: Array, name=None):
 
 @op("nn.leaky_relu", flat=True)
 def leaky_relu(features: Array, alpha=0.2, name=None):
-    """``features`` where positive, ``alpha * features`` elsewhere. Integers become float32.
+    """``features`` where they are positive, ``alpha * features`` elsewhere. Integers are converted to float32.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/leaky_relu
 
@@ -63,7 +63,7 @@ def leaky_relu(features: Array, alpha=0.2, name=None):
 
 @op("nn.elu")
 def elu(features: Array, name=None):
-    """``features`` where positive, ``exp(features) - 1`` elsewhere.
+    """``features`` where they are positive, ``exp(features) - 1`` elsewhere. Takes floating numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/elu
 
@@ -77,7 +77,9 @@ def elu(features: Array, name=None):
 
 @op("nn.selu")
 def selu(features: Array, name=None):
-    """``scale * features`` where positive, ``scale * alpha * (exp(features) - 1)`` elsewhere.
+    """``scale * features`` where they are positive, ``scale * alpha * (exp(features) - 1)`` elsewhere.
+
+    Takes floating numbers. `scale` and `alpha` are the constants 1.0507 and 1.6733.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/selu (Klambauer et al. 2017)
 
@@ -92,7 +94,15 @@ def selu(features: Array, name=None):
 
 @op("nn.gelu")
 def gelu(features: Array, approximate=False, name=None):
-    """``features * Phi(features)`` with the normal distribution function, or its tanh approximation.
+    """``features * Phi(features)``, where Phi is the distribution function of the standard normal distribution.
+
+    Args:
+      features: floating numbers.
+      approximate: whether Phi is replaced by an approximation with tanh.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      ValueError: `features` are not floating.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/gelu (Hendrycks and Gimpel 2016)
 
@@ -124,7 +134,7 @@ def silu(features: Same, beta: Same = 1.0):
 
 @op("nn.softsign", "math.softsign")
 def softsign(features: Array, name=None):
-    """``features / (abs(features) + 1)``.
+    """``features / (abs(features) + 1)`` of floating numbers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/softsign
 
@@ -133,13 +143,13 @@ def softsign(features: Array, name=None):
     """
     x = features
     need("f", x)
-    # So written that the gradient at 0 is 1.
+    # This form of the absolute value makes the gradient at 0 equal to 1.
     return x / (jnp.where(x < 0, -x, x) + 1)
 
 
 @op("nn.crelu", flat=True)
 def crelu(features: Array, axis: Axis = -1, name=None):
-    """relu of the features and of their negative, one after the other along `axis`, which so becomes twice as long.
+    """``relu(features)`` and ``relu(-features)``, joined along `axis`, which becomes twice as long.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/crelu (Shang et al. 2016)
 
@@ -161,7 +171,15 @@ def _softmax_axis(logits: Any, axis: Any, where: str) -> int:
 
 @op("nn.softmax", "math.softmax")
 def softmax(logits: Array, axis: Axis = None, name=None):
-    """``exp(logits) / sum(exp(logits))`` over one axis, the last by default.
+    """``exp(logits) / sum(exp(logits))`` along an axis.
+
+    Args:
+      logits: floating numbers with at least one axis.
+      axis: an int, by default the last axis.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: `logits` is a scalar, or `axis` is out of range.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/softmax
 
@@ -173,7 +191,7 @@ def softmax(logits: Array, axis: Axis = None, name=None):
 
 @op("nn.log_softmax", "math.log_softmax")
 def log_softmax(logits: Array, axis: Axis = None, name=None):
-    """Logarithm of `softmax`, without its underflow.
+    """The logarithm of `softmax`, computed without underflow. Takes the same arguments.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/log_softmax
 
@@ -185,7 +203,12 @@ def log_softmax(logits: Array, axis: Axis = None, name=None):
 
 @op("nn.sigmoid_cross_entropy_with_logits")
 def sigmoid_cross_entropy_with_logits(labels: Same, logits: Same, name=None):
-    """Binary cross entropy of probabilities ``labels`` and ``sigmoid(logits)``, elementwise and stable.
+    """The binary cross entropy of the probabilities `labels` and ``sigmoid(logits)``, element by element.
+
+    Args:
+      labels: floating probabilities.
+      logits: a tensor of the same shape and dtype. Large values do not overflow.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
       ValueError: the shapes differ.
@@ -196,7 +219,7 @@ def sigmoid_cross_entropy_with_logits(labels: Same, logits: Same, name=None):
     [0.6930999755859375, 0.6930999755859375]
     """
     same_shape(labels, logits, "logits", "labels")
-    positive = logits >= 0  # so written that the gradient at 0 is 1/2 - labels
+    positive = logits >= 0  # with this, the gradient at 0 is 1/2 - labels
     largest = jnp.where(positive, logits, 0)
     return largest - logits * labels + jnp.log1p(jnp.exp(jnp.where(positive, -logits, logits)))
 
@@ -208,7 +231,7 @@ def _cross_entropy(labels: Any, logits: Any) -> Any:
 
 @_cross_entropy.defjvp
 def _cross_entropy_jvp(primals: Any, tangents: Any) -> Any:
-    # TensorFlow's rule is that of labels which sum to 1, whatever they do.
+    # TensorFlow's rule: the gradient is computed as if the labels summed to 1, even if they do not.
     (labels, logits), (d_labels, d_logits) = primals, tangents
     by_logits = (jax.nn.softmax(logits) - labels) * d_logits
     by_labels = -jax.nn.log_softmax(logits) * d_labels
@@ -217,9 +240,18 @@ def _cross_entropy_jvp(primals: Any, tangents: Any) -> Any:
 
 @op("nn.softmax_cross_entropy_with_logits")
 def softmax_cross_entropy_with_logits(labels: Array, logits: Array, axis: Axis = -1, name=None):
-    """Cross entropy of the distributions ``labels`` and ``softmax(logits)`` along ``axis``.
+    """The cross entropy of the distributions `labels` and ``softmax(logits)`` along an axis.
 
-    The gradient is ``softmax(logits) - labels`` even where the labels do not sum to 1, as in TensorFlow.
+    The gradient is ``softmax(logits) - labels`` even if the labels do not sum to 1, as in TensorFlow.
+
+    Args:
+      labels: probabilities, whose shape broadcasts with that of `logits`.
+      logits: floating numbers.
+      axis: the axis of the classes, by default the last.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor without that axis.
 
     Raises:
       InvalidArgumentError: the shapes do not broadcast.
@@ -248,9 +280,16 @@ def _wide(x: Any) -> Any:
 
 @op("nn.sparse_softmax_cross_entropy_with_logits")
 def sparse_softmax_cross_entropy_with_logits(labels: Array, logits: Array, name=None):
-    """Cross entropy of class numbers ``labels`` and ``softmax(logits)`` over the last axis.
+    """The cross entropy of the classes `labels` and ``softmax(logits)`` along the last axis.
 
-    A label out of range gives nan (TensorFlow on a GPU does so too; on a CPU it raises).
+    Args:
+      labels: integers of shape (..). A label out of range gives nan, as on TensorFlow's GPUs. On a CPU TensorFlow
+        raises.
+      logits: floating numbers of shape (.., classes).
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of shape (..).
 
     Raises:
       ValueError: the shapes do not fit.
@@ -282,7 +321,8 @@ def sparse_softmax_cross_entropy_with_logits(labels: Array, logits: Array, name=
     wide = _wide(logits)
     valid = (labels >= 0) & (labels < logits.shape[-1])
     index = jnp.where(valid, labels, 0).astype(jnp.int32)
-    # Chosen before the logarithm of the softmax, not after, so that the gradient passes once over the classes.
+    # The label's logit is taken before the logarithm of the softmax is computed. So the gradient passes over the
+    # classes once, not twice.
     chosen = jnp.take_along_axis(wide, index[..., None], axis=-1, mode="clip")
     largest = lax.stop_gradient(jnp.max(wide, axis=-1, keepdims=True, initial=-jnp.inf))
     total = jnp.sum(jnp.exp(wide - largest), axis=-1, keepdims=True)
@@ -292,7 +332,7 @@ def sparse_softmax_cross_entropy_with_logits(labels: Array, logits: Array, name=
 
 @op("nn.l2_loss")
 def l2_loss(t: Array, name=None):
-    """``sum(t ** 2) / 2``, a scalar.
+    """``sum(t ** 2) / 2`` of floating numbers, as a scalar.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/l2_loss
 
@@ -305,10 +345,17 @@ def l2_loss(t: Array, name=None):
 
 @op("nn.bias_add")
 def bias_add(value: Same, bias: Same, data_format=None, name=None):
-    """``value + bias``, the bias [channels] along the last axis, or the second for an "NC..." format.
+    """``value + bias``, where `bias` has one element for each channel.
+
+    Args:
+      value: a tensor of at least two axes.
+      bias: a tensor of shape [channels] and of the same dtype.
+      data_format: None or "N...C": the channels are the last axis. "NC...": they are the second axis.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      ValueError: another ``data_format``. InvalidArgumentError: the sizes differ.
+      ValueError: `data_format` has another form.
+      InvalidArgumentError: the shapes do not fit.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/bias_add
 
@@ -334,16 +381,17 @@ def bias_add(value: Same, bias: Same, data_format=None, name=None):
 
 @op("nn.moments")
 def moments(x: Array, axes: Axis, shift=None, keepdims=False, name=None):
-    """Mean and variance over ``axes``.
+    """The mean and the variance over axes.
 
     Args:
-      x: floating tensor. float16 is summed in float32.
-      axes: an axis or several.
-      shift: unused, as in TensorFlow.
-      keepdims: keep reduced axes with size 1.
+      x: floating numbers. float16 is summed in float32.
+      axes: an int or a list of ints.
+      shift: has no effect, as in TensorFlow.
+      keepdims: whether the reduced axes stay, with size 1.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      Two tensors of the dtype of ``x``.
+      The tuple (mean, variance) of tensors of the dtype of `x`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/moments
 
@@ -352,14 +400,24 @@ def moments(x: Array, axes: Axis, shift=None, keepdims=False, name=None):
     """
     wide = x.astype(jnp.float32) if x.dtype == jnp.float16 else x
     mean = jnp.mean(wide, axes, keepdims=True)
-    # As TensorFlow: the variance's own gradient does not go through the mean, where it cancels.
+    # As in TensorFlow, the gradient of the variance does not flow through the mean, where its parts cancel.
     variance = jnp.mean(jnp.square(wide - lax.stop_gradient(mean)), axes, keepdims=keepdims)
     mean = mean if keepdims else jnp.squeeze(mean, axes_of(axes, x.ndim))
     return mean.astype(x.dtype), variance.astype(x.dtype)
 
 
 def same_shape(labels: Any, logits: Any, first: str, second: str) -> None:
-    """Refuses logits and labels, whose names are `first` and `second`, of different shapes."""
+    """Checks that logits and labels have one shape.
+
+    Args:
+      labels: a JAX array.
+      logits: a JAX array.
+      first: the name of `logits` in the message.
+      second: the name of `labels` in the message.
+
+    Raises:
+      ValueError: the shapes differ.
+    """
     if labels.shape != logits.shape:
         raise final(
             ValueError(
@@ -369,23 +427,24 @@ def same_shape(labels: Any, logits: Any, first: str, second: str) -> None:
 
 
 def axes_of(axes: Any, ndim: int) -> tuple[int, ...]:
-    """An `axis` argument, which may be None for all of `ndim` axes, as a tuple."""
+    """An `axis` argument as a tuple. None means all of `ndim` axes."""
     return tuple(range(ndim)) if axes is None else (axes,) if isinstance(axes, int) else axes
 
 
 @public("nn.dropout", composites=True)
 def dropout(x: Any, rate: Any, noise_shape: Any = None, seed: Any = None, name: Any = None) -> Any:
-    """Sets elements to zero with probability ``rate`` and scales the others by ``1 / (1 - rate)``.
+    """Sets elements to zero with probability `rate`, and multiplies the others by ``1 / (1 - rate)``.
 
     Args:
-      x: floating tensor.
-      rate: number in [0, 1), or scalar tensor.
-      noise_shape: shape of the mask, which is broadcast; that of ``x`` by default (also where None).
-      seed: integer, as in `tf.random.set_seed`.
-      name: of no effect.
+      x: floating numbers.
+      rate: a number in [0, 1), or a scalar tensor.
+      noise_shape: the shape of the mask, which is broadcast to that of `x`. None, also as an entry, means the size of
+        `x`.
+      seed: an integer, the op's own seed; see `tf.random.set_seed`.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      ValueError: ``x`` is not floating, or ``rate`` is out of range.
+      ValueError: `x` is not floating, or `rate` is out of range.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/dropout
 

@@ -1,4 +1,4 @@
-"""Classes drawn to stand for all others, for classifiers that look at the true ones and those alone."""
+"""Samplers that draw classes at random, for losses that compare the true classes with a sample of all others."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ _MAX_LEARNED = 64
 
 
 class Sampled(NamedTuple):
-    """Classes that were drawn, and how often each class is expected among them."""
+    """The result of a sampler: the drawn classes, and how often true and drawn classes are expected in a sample."""
 
     sampled_candidates: Tensor
     true_expected_count: Tensor
@@ -43,8 +43,9 @@ class _Law(NamedTuple):
     """A distribution over classes.
 
     Attributes:
-      draw: function of a stream, of the number of draws that went before, and of a number: that many classes.
-      probability: function of classes: float32.
+      draw: a function of a stream of random words, of the number of earlier draws and of a number n. It draws n
+        classes.
+      probability: a function that gives the float32 probabilities of classes.
     """
 
     draw: Callable[[philox.Stream, Any, int], jax.Array]
@@ -72,7 +73,7 @@ def _log_uniform(range_max: int) -> _Law:
 
 
 def _counted(range_max: int, counts: Any) -> _Law:
-    """By integer weights, with a word of the stream for each draw."""
+    """A distribution by integer weights. Each draw takes one word of the stream."""
     sums = jnp.cumsum(counts.astype(np.uint32), dtype=np.uint32)
 
     def draw(words: philox.Stream, before: Any, n: int) -> jax.Array:
@@ -95,7 +96,11 @@ def _weighted(range_max: int, weights: Any) -> _Law:
 
 
 def _unique(law: _Law, words: philox.Stream, n: int) -> tuple[jax.Array, jax.Array]:
-    """The first `n` different classes of a sequence of draws, and how many draws they took."""
+    """Draws until there are `n` different classes.
+
+    Returns:
+      The classes, and the number of draws that were needed.
+    """
 
     def more(state: Any) -> Any:
         chosen, count, tries = state
@@ -115,7 +120,13 @@ def _unique(law: _Law, words: philox.Stream, n: int) -> tuple[jax.Array, jax.Arr
 
 
 def _expected(p: Any, n: int, tries: Any) -> Any:
-    """How often a class of probability `p` is in a sample of `n` that took so many draws."""
+    """How often a class is expected in a sample.
+
+    Args:
+      p: the probability of the class.
+      n: the size of the sample.
+      tries: the number of draws that were needed for `n` different classes. None if classes may repeat.
+    """
     often = p * np.float32(n)
     return often if tries is None else jnp.where(tries == n, often, -jnp.expm1(tries.astype(p.dtype) * jnp.log1p(-p)))
 
@@ -141,7 +152,7 @@ def _classes(true_classes: Any, num_true: int, num_sampled: int, range_max: int)
         raise invalid(f"true_classes was expected to be a int64 tensor but is a {true.dtype.name} tensor")
     if len(true.aval.shape) != 2 or true.aval.shape[1] != num_true:
         raise invalid(f"true_classes must be a matrix of num_true={num_true} columns, got {true.shape}")
-    value = true._value  # looked at where it costs nothing
+    value = true._value  # checked only if it is on the host
     if isinstance(value, np.ndarray) and value.size and not 0 <= value.min() <= value.max() < range_max:
         raise invalid_value(f"`true_candidate` out of range [0, {range_max})")
     return true
@@ -161,7 +172,7 @@ def _draw(
     if unique and num_sampled > range_max:
         raise invalid_value("Sampler's range is too small.")
     kernel = f"{law.__name__} {num_true} {num_sampled} {unique} {range_max}"
-    # A kernel reserves 2048 words for each class it draws.
+    # TensorFlow's kernels reserve 2048 random words, 512 blocks of four, for each class.
     seeds = seed_inputs(kernel, _I64, seed, 512 * num_sampled)
     results = stream.record(
         _sample_op, static(law=law, range_max=range_max, n=num_sampled, unique=bool(unique)), (*seeds, true, *weights)
@@ -179,23 +190,24 @@ def uniform_candidate_sampler(
     seed: Any = None,
     name: str | None = None,
 ) -> Sampled:
-    """Classes drawn with equal probabilities; TensorFlow's own for a given seed.
+    """Draws classes with equal probabilities. For a given seed they are the classes that TensorFlow draws.
 
     Args:
-      true_classes: int64 [batch, num_true], the classes whose expected counts are wanted too.
-      num_true: how many true classes an example has.
+      true_classes: int64 of shape [batch, num_true]: the classes for which expected counts are returned too.
+      num_true: the number of true classes of each example.
       num_sampled: how many classes to draw.
-      unique: draw again what was drawn before, so that all are different.
+      unique: whether all drawn classes are different.
       range_max: the number of classes.
-      seed: integer, the op's own seed.
-      name: of no effect.
+      seed: an integer, the op's own seed.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      ``(sampled_candidates, true_expected_count, sampled_expected_count)``: int64 [num_sampled], float32
-      [batch, num_true] and float32 [num_sampled]. None has a gradient.
+      A named tuple (sampled_candidates, true_expected_count, sampled_expected_count): int64 of shape [num_sampled],
+      float32 of shape [batch, num_true], and float32 of shape [num_sampled]. None of them has a gradient.
 
     Raises:
-      InvalidArgumentError: `true_classes` of another shape or dtype, or fewer classes than `num_sampled` if `unique`.
+      InvalidArgumentError: `true_classes` has a wrong shape or dtype, or `unique` is true and there are fewer classes
+        than `num_sampled`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/uniform_candidate_sampler
 
@@ -216,10 +228,12 @@ def log_uniform_candidate_sampler(
     seed: Any = None,
     name: str | None = None,
 ) -> Sampled:
-    """Classes drawn by Zipf's law, the lowest numbers most often; TensorFlow's own for a given seed.
+    """Draws classes by Zipf's law: the lower its number, the more often a class is drawn.
 
-    The probability of class k is ``(log(k + 2) - log(k + 1)) / log(range_max + 1)``: it suits words numbered by their
-    frequency. Arguments, result and errors as of `uniform_candidate_sampler`.
+    The probability of class k is ``(log(k + 2) - log(k + 1)) / log(range_max + 1)``. This suits words that are numbered
+    by their frequency. For a given seed the classes are those that TensorFlow draws.
+
+    Takes the arguments of `uniform_candidate_sampler`, and has the same result and errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/log_uniform_candidate_sampler
 
@@ -242,10 +256,11 @@ def learned_unigram_candidate_sampler(
     seed: Any = None,
     name: str | None = None,
 ) -> Sampled:
-    """Classes drawn as often as they were true in earlier calls, and once more.
+    """Draws classes with learned probabilities: each class counts 1, plus how often it was true in earlier calls.
 
-    All calls with the same arguments, but for `true_classes`, learn together, until `tf.random.set_seed`. Arguments,
-    result and errors as of `uniform_candidate_sampler`.
+    Calls that differ only in `true_classes` share their counts, until `tf.random.set_seed` is called.
+
+    Takes the arguments of `uniform_candidate_sampler`, and has the same result and errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/learned_unigram_candidate_sampler
 
@@ -288,22 +303,31 @@ def fixed_unigram_candidate_sampler(
     seed: Any = None,
     name: str | None = None,
 ) -> Sampled:
-    """Classes drawn with given probabilities.
+    """Draws classes with given probabilities.
+
+    For a given seed the classes are not those that TensorFlow draws, but they have the same distribution.
 
     Args:
-      true_classes, num_true, num_sampled, unique, range_max, seed, name: as of `uniform_candidate_sampler`.
-      vocab_file: path of a file whose lines end in a comma and the weight of a class.
-      distortion: power to which the weights are raised: 1 leaves them, 0 makes them equal.
-      num_reserved_ids: how many classes come before those with weights; they are never drawn.
-      num_shards, shard: take the weights number `shard`, ``shard + num_shards``, ... only.
+      true_classes: int64 of shape [batch, num_true], as in `uniform_candidate_sampler`.
+      num_true: the number of true classes of each example.
+      num_sampled: how many classes to draw.
+      unique: whether all drawn classes are different.
+      range_max: the number of classes.
+      vocab_file: the path of a file with one line for each class, which ends in a comma and the weight.
+      distortion: the power to which the weights are raised. 1 leaves them, 0 makes them equal.
+      num_reserved_ids: the number of classes that come before those with weights and are never drawn.
+      num_shards: if it is above 1, only each `num_shards`-th weight is used, from number `shard` on.
+      shard: see `num_shards`.
       unigrams: the weights, instead of a file.
+      seed: an integer, the op's own seed.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      As of `uniform_candidate_sampler`. The numbers are not TensorFlow's for a seed; their distribution is.
+      The named tuple of `uniform_candidate_sampler`.
 
     Raises:
-      InvalidArgumentError: none or both of `vocab_file` and `unigrams`; as many weights as `range_max` are needed, and
-        `num_sampled` that are not 0 if `unique`.
+      InvalidArgumentError: none or both of `vocab_file` and `unigrams` are given, the number of weights is not
+        `range_max`, or `unique` is true and fewer than `num_sampled` weights differ from 0.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/fixed_unigram_candidate_sampler
 
@@ -337,9 +361,9 @@ def _weights(
 def all_candidate_sampler(
     true_classes: Any, num_true: int, num_sampled: int, unique: bool, seed: Any = None, name: str | None = None
 ) -> Sampled:
-    """All classes, 0 to ``num_sampled - 1``: for tests of what uses samples.
+    """Returns all classes, 0 to ``num_sampled - 1``, instead of a sample. It is meant for tests of losses that sample.
 
-    Arguments, result and errors as of `uniform_candidate_sampler`.
+    Takes the arguments of `uniform_candidate_sampler`, and has the same result and errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/all_candidate_sampler
 

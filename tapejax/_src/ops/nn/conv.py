@@ -1,4 +1,4 @@
-"""Convolutions of `tf.nn`: signatures and checks. How they run is in `conv_lowering`."""
+"""Convolutions of `tf.nn`: signatures and checks. The computation is in `kernels.cpu.conv`."""
 
 from typing import Any
 
@@ -12,14 +12,20 @@ from tapejax._src.ops.registry import Same, op
 
 __all__ = ["atrous_conv2d", "conv1d", "conv2d", "conv3d", "convolution", "depthwise_conv2d", "separable_conv2d"]
 
-_NAMES = {1: "Conv2D", 2: "Conv2D", 3: "Conv3D"}  # TensorFlow's kernels
+_NAMES = {1: "Conv2D", 2: "Conv2D", 3: "Conv3D"}  # TensorFlow's kernels, by the number of spatial axes
 
 
 def check_filter(x: Any, w: Any, n: int, where: str) -> None:
-    """Refuses what TensorFlow's convolutions refuse: ranks, dtypes, empty filters.
+    """Checks the input and the filter of a convolution, as TensorFlow's kernels do.
+
+    Args:
+      x: the input, a JAX array.
+      w: the filter, a JAX array.
+      n: the number of spatial axes.
+      where: the op's name in TensorFlow, for the message.
 
     Raises:
-      InvalidArgumentError: as said.
+      InvalidArgumentError: a rank or dtype is not allowed, or the filter has no elements.
     """
     for what, t, least in (("input", x, n + 2), ("filter", w, n + 2)):
         if t.ndim < least or (what == "filter" and t.ndim != least):
@@ -56,23 +62,25 @@ def _convolve(x: Any, w: Any, strides: Any, padding: Any, data_format: Any, dila
 
 @op("nn.conv2d")
 def conv2d(input: Same, filters: Same, strides, padding, data_format="NHWC", dilations=None, name=None):
-    """2-D convolution (in fact correlation: the filters are not flipped).
+    """The convolution of images with filters. As in TensorFlow, the filters are not flipped, so it is a correlation.
 
     Args:
-      input: float or int32 [batch..., height, width, in], or [batch..., in, height, width] for "NCHW".
-      filters: [height, width, in / groups, out] of the same dtype. Fewer channels than the input's make groups.
-      strides: an int, or a list of 1, 2 or 4 ints.
-      padding: "SAME", "VALID", or [before, after] for each of the four axes.
-      data_format: "NHWC" or "NCHW"; both work on every device.
-      dilations: steps between the elements that a filter looks at; as `strides`.
-      name: of no effect.
+      input: float or int32 of shape [batch..., height, width, in], or [batch..., in, height, width] for "NCHW".
+      filters: a tensor of shape [height, width, in / groups, out] and of the same dtype. If it has fewer input channels
+        than `input`, the channels are convolved in groups.
+      strides: the distance between neighbouring positions of the filter: an int, or a list of 1, 2 or 4 ints.
+      padding: "SAME", "VALID", or a pair [before, after] for each of the four axes.
+      data_format: "NHWC" or "NCHW". Both work on every device.
+      dilations: the distance between neighbouring elements that the filter reads, in the forms of `strides`.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      A tensor of the input's dtype and layout, with `out` channels.
+      A tensor with the dtype and layout of `input` and `out` channels.
 
     Raises:
-      InvalidArgumentError: ranks, depths, paddings, a format or dtype that do not fit.
-      ValueError: a list of another length. UnimplementedError: strides along the batch or the channels.
+      InvalidArgumentError: the shapes, the padding, the format or the dtype are not allowed.
+      ValueError: a list has a wrong length.
+      UnimplementedError: there are strides along the batch or the channels.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/conv2d
 
@@ -85,22 +93,23 @@ def conv2d(input: Same, filters: Same, strides, padding, data_format="NHWC", dil
 
 @op("nn.conv1d")
 def conv1d(input: Same, filters: Same, stride, padding, data_format="NWC", dilations=None, name=None):
-    """1-D convolution of [batch..., width, in] by [width, in / groups, out].
+    """The convolution of sequences with filters.
 
     Args:
-      input: float or int32; [batch..., in, width] for "NCW".
-      filters: of the same dtype.
+      input: float or int32 of shape [batch..., width, in], or [batch..., in, width] for "NCW".
+      filters: a tensor of shape [width, in / groups, out] and of the same dtype.
       stride: an int, or a list of 1 or 3 ints.
       padding: "SAME" or "VALID".
       data_format: "NWC" or "NCW".
-      dilations: as `stride`.
-      name: of no effect.
+      dilations: an int, or a list of 1 or 3 ints.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      A tensor [batch..., width, out], or [batch..., out, width].
+      A tensor of shape [batch..., width, out], or [batch..., out, width] for "NCW".
 
     Raises:
-      As `conv2d`; ValueError for another format; TypeError for a list as padding.
+      ValueError: the format is unknown.
+      TypeError: `padding` is not a string. The other errors are those of `conv2d`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/conv1d
 
@@ -116,22 +125,23 @@ def conv1d(input: Same, filters: Same, stride, padding, data_format="NWC", dilat
 
 @op("nn.conv3d")
 def conv3d(input: Same, filters: Same, strides, padding, data_format="NDHWC", dilations=None, name=None):
-    """3-D convolution of [batch..., depth, height, width, in] by [depth, height, width, in / groups, out].
+    """The convolution of volumes with filters.
 
     Args:
-      input: floating; [batch..., in, depth, height, width] for "NCDHW".
-      filters: of the same dtype.
+      input: floating numbers of shape [batch..., depth, height, width, in], or [batch..., in, depth, height, width] for
+        "NCDHW".
+      filters: a tensor of shape [depth, height, width, in / groups, out] and of the same dtype.
       strides: a list of five ints.
       padding: "SAME" or "VALID".
       data_format: "NDHWC" or "NCDHW".
-      dilations: a list of five ints, on every device.
-      name: of no effect.
+      dilations: a list of five ints. They work on every device.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      A tensor of the input's dtype and layout, with `out` channels.
+      A tensor with the dtype and layout of `input` and `out` channels.
 
     Raises:
-      As `conv2d`; TypeError for a list as padding or a number as strides.
+      TypeError: `padding` is not a string, or `strides` is not a list. The other errors are those of `conv2d`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/conv3d
 
@@ -150,22 +160,23 @@ def conv3d(input: Same, filters: Same, strides, padding, data_format="NDHWC", di
 
 @op("nn.convolution")
 def convolution(input: Same, filters: Same, strides=None, padding="VALID", data_format=None, dilations=None, name=None):
-    """Convolution over one, two or three spatial axes, as many as `filters` has.
+    """A convolution over one, two or three spatial axes, according to the rank of `filters`.
 
     Args:
-      input: [batch..., *spatial, in], or channels before `spatial` for a format that starts with "NC".
-      filters: [*spatial, in / groups, out] of the same dtype.
-      strides: an int or a list, 1 by default.
+      input: numbers of shape [batch..., *spatial, in], or [batch..., in, *spatial] for a format that begins with "NC".
+      filters: a tensor of shape [*spatial, in / groups, out] and of the same dtype.
+      strides: an int or a list of ints, by default 1.
       padding: "SAME" or "VALID".
-      data_format: such as "NWC", "NCHW", "NDHWC".
-      dilations: an int or a list, 1 by default; with strides above 1, not above 1.
-      name: of no effect.
+      data_format: such as "NWC", "NCHW" or "NDHWC".
+      dilations: an int or a list of ints, by default 1. They may be above 1 only if the strides are 1.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      A tensor of the input's dtype and layout.
+      A tensor with the dtype and layout of `input` and `out` channels.
 
     Raises:
-      As `conv2d`; ValueError for both strides and dilations above 1.
+      ValueError: `filters` does not have 3, 4 or 5 axes, or both strides and dilations are above 1. The other errors
+        are those of `conv2d`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/convolution
 
@@ -198,10 +209,17 @@ def _numbers(value: Any) -> tuple:
 
 @op("nn.atrous_conv2d")
 def atrous_conv2d(value: Same, filters: Same, rate, padding, name=None):
-    """2-D convolution of "NHWC" images with `rate` as the dilation of both axes and no stride; see `conv2d`.
+    """The convolution of images with dilated filters, without strides.
+
+    Args:
+      value: float or int32 of shape [batch..., height, width, in].
+      filters: a tensor of shape [height, width, in / groups, out] and of the same dtype.
+      rate: the dilation along both axes, an int.
+      padding: "SAME" or "VALID".
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      ValueError: a rate below 1. Others as `conv2d`.
+      ValueError: `rate` is below 1. The other errors are those of `conv2d`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/atrous_conv2d
 
@@ -216,7 +234,7 @@ def atrous_conv2d(value: Same, filters: Same, rate, padding, name=None):
 
 
 def depthwise_window(x: Any, size: Any, strides: Any, padding: Any, dilations: Any, last: bool, where: str) -> Any:
-    """The `Window` of a depthwise convolution, whose strides are four numbers and equal."""
+    """The `Window` of a depthwise convolution. Its strides must be a list of four ints, equal for height and width."""
     if not isinstance(strides, tuple):
         raise final(TypeError(f"Expected list for 'strides' argument to 'depthwise_conv2d_native' Op, not {strides}."))
     if len(strides) != 4:
@@ -254,22 +272,24 @@ def _depthwise(x: Any, w: Any, strides: Any, padding: Any, data_format: Any, dil
 
 @op("nn.depthwise_conv2d")
 def depthwise_conv2d(input: Same, filter: Same, strides, padding, data_format=None, dilations=None, name=None):
-    """2-D convolution of each channel by filters of its own.
+    """The convolution of each channel of images with filters of its own.
 
     Args:
-      input: floating [batch, height, width, channels], or "NCHW".
-      filter: [height, width, channels, multiplier] of the same dtype.
+      input: floating numbers of shape [batch, height, width, channels], or [batch, channels, height, width] for "NCHW".
+      filter: a tensor of shape [height, width, channels, multiplier] and of the same dtype.
       strides: a list of four ints, equal for height and width.
-      padding: "SAME", "VALID", or [before, after] for each of the four axes.
+      padding: "SAME", "VALID", or a pair [before, after] for each of the four axes.
       data_format: "NHWC" (the default) or "NCHW".
-      dilations: a list of two ints; above 1 only where the strides are 1.
-      name: of no effect.
+      dilations: a list of two ints. They may be above 1 only if the strides are 1.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
       A tensor with ``channels * multiplier`` channels.
 
     Raises:
-      InvalidArgumentError: shapes or numbers that do not fit. TypeError: a number as strides.
+      InvalidArgumentError: the shapes, strides or dtypes do not fit.
+      ValueError: both strides and dilations are above 1.
+      TypeError: `strides` or `dilations` is not a list.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/depthwise_conv2d
 
@@ -284,20 +304,20 @@ def depthwise_conv2d(input: Same, filter: Same, strides, padding, data_format=No
 def separable_conv2d(
     input, depthwise_filter, pointwise_filter, strides, padding, data_format=None, dilations=None, name=None
 ):
-    """`depthwise_conv2d`, then `conv2d` by a 1x1 filter.
+    """A depthwise convolution of images, followed by a convolution with a 1x1 filter.
 
     Args:
-      input: floating [batch, height, width, channels], or "NCHW".
-      depthwise_filter: [height, width, channels, multiplier].
-      pointwise_filter: [1, 1, channels * multiplier, out].
-      strides: of the depthwise part, as are the other arguments; see `depthwise_conv2d`.
-      padding: see there.
-      data_format: see there.
-      dilations: see there.
-      name: of no effect.
+      input: floating numbers of shape [batch, height, width, channels], or [batch, channels, height, width] for "NCHW".
+      depthwise_filter: a tensor of shape [height, width, channels, multiplier].
+      pointwise_filter: a tensor of shape [1, 1, channels * multiplier, out].
+      strides: the argument of `depthwise_conv2d`, as the next three.
+      padding: "SAME", "VALID" or pairs.
+      data_format: "NHWC" (the default) or "NCHW".
+      dilations: a list of two ints.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      ValueError: the second filter is not 1x1. Others as `depthwise_conv2d`.
+      ValueError: `pointwise_filter` has another shape. The other errors are those of `depthwise_conv2d`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/separable_conv2d
 

@@ -1,7 +1,7 @@
-"""Transposed convolutions of `tf.nn`, and the gradients of depthwise ones under their own names.
+"""Transposed convolutions of `tf.nn`, and the gradients of depthwise convolutions as ops.
 
-Each is the transpose, in the sense of linear algebra, of the convolution from its output to its input, as JAX derives
-it.
+A transposed convolution is the transpose, in the sense of linear algebra, of the convolution that maps its output to
+its input. JAX derives it from that convolution.
 """
 
 from typing import Any
@@ -66,23 +66,24 @@ def conv2d_transpose(
     dilations=None,
     name=None,
 ):
-    """The transpose of `conv2d`: from a small image to the larger one that it would come from.
+    """The transpose of `conv2d`. It maps small images to larger ones; the convolution goes the opposite way.
 
     Args:
-      input: floating [batch, height, width, in], or "NCHW".
-      filters: [height, width, out, in] of the same dtype.
-      output_shape: of the result: four numbers, or two (height and width).
-      strides: an int, or a list of 1, 2 or 4 ints.
-      padding: that of the convolution from output to input: "SAME", "VALID" or explicit pairs.
-      data_format: "NHWC" or "NCHW", on every device.
-      dilations: as `strides`, on every device.
-      name: of no effect.
+      input: floating numbers of shape [batch, height, width, in], or [batch, in, height, width] for "NCHW".
+      filters: a tensor of shape [height, width, out, in] and of the same dtype.
+      output_shape: the shape of the result, four ints; or its height and width, two ints.
+      strides: the strides of the convolution: an int, or a list of 1, 2 or 4 ints.
+      padding: the padding of the convolution: "SAME", "VALID", or a pair [before, after] for each of the four axes.
+      data_format: "NHWC" or "NCHW". Both work on every device.
+      dilations: the dilations of the convolution, in the forms of `strides`. They work on every device.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      A tensor of `output_shape`.
+      A tensor of shape `output_shape`.
 
     Raises:
-      InvalidArgumentError: `output_shape` would not give `input`, or as `conv2d`.
+      InvalidArgumentError: the convolution would not map `output_shape` to the shape of `input`. The other errors are
+        those of `conv2d`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/conv2d_transpose
 
@@ -104,7 +105,9 @@ def conv1d_transpose(
     dilations=None,
     name=None,
 ):
-    """The transpose of `conv1d`: [batch, width, in] by [width, out, in]. Arguments as `conv2d_transpose`.
+    """The transpose of `conv1d`: `input` has shape [batch, width, in] and `filters` has shape [width, out, in].
+
+    Takes the arguments of `conv2d_transpose` and raises the same errors. The formats are "NWC" and "NCW".
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/conv1d_transpose
 
@@ -125,7 +128,9 @@ def conv3d_transpose(
     dilations=None,
     name=None,
 ):
-    """The transpose of `conv3d`, filters [depth, height, width, out, in]. Arguments as `conv2d_transpose`.
+    """The transpose of `conv3d`: `input` has 3 spatial axes and `filters` has shape [depth, height, width, out, in].
+
+    Takes the arguments of `conv2d_transpose` and raises the same errors. The formats are "NDHWC" and "NCDHW".
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/conv3d_transpose
 
@@ -147,10 +152,10 @@ def conv_transpose(
     dilations=None,
     name=None,
 ):
-    """`conv1d_transpose`, `conv2d_transpose` or `conv3d_transpose`, by the length of `output_shape`.
+    """Calls `conv1d_transpose`, `conv2d_transpose` or `conv3d_transpose`, according to the length of `output_shape`.
 
     Raises:
-      ValueError: `output_shape` has not 3, 4 or 5 elements.
+      ValueError: `output_shape` does not have 3, 4 or 5 elements.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/conv_transpose
 
@@ -170,10 +175,18 @@ def conv_transpose(
 
 @op("nn.atrous_conv2d_transpose")
 def atrous_conv2d_transpose(value: Same, filters: Same, output_shape: Shape, rate, padding, name=None):
-    """The transpose of `atrous_conv2d`, filters [height, width, out, in].
+    """The transpose of `atrous_conv2d`.
+
+    Args:
+      value: floating numbers of shape [batch, height, width, in].
+      filters: a tensor of shape [height, width, out, in] and of the same dtype.
+      output_shape: the shape of the result, four ints.
+      rate: the dilation along both axes, an int.
+      padding: "SAME" or "VALID".
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      ValueError: a rate below 1. Others as `conv2d_transpose`.
+      ValueError: `rate` is below 1. The other errors are those of `conv2d_transpose`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/atrous_conv2d_transpose
 
@@ -197,7 +210,23 @@ def depthwise_conv2d_backprop_input(
     dilations=(1, 1, 1, 1),
     name=None,
 ):
-    """The gradient of `depthwise_conv2d` by its input, of shape `input_sizes`, for an upstream gradient.
+    """The gradient of `depthwise_conv2d` with respect to its input.
+
+    Args:
+      input_sizes: the shape of the input.
+      filter: the filter of the convolution.
+      out_backprop: the gradient with respect to the convolution's result.
+      strides: the argument of the convolution, as the next three.
+      padding: "SAME", "VALID" or pairs.
+      data_format: "NHWC" or "NCHW".
+      dilations: a list of ints.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of shape `input_sizes`.
+
+    Raises:
+      InvalidArgumentError: the shapes do not fit.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/depthwise_conv2d_backprop_input
 
@@ -221,7 +250,23 @@ def depthwise_conv2d_backprop_filter(
     dilations=(1, 1, 1, 1),
     name=None,
 ):
-    """The gradient of `depthwise_conv2d` by its filter, of shape `filter_sizes`, for an upstream gradient.
+    """The gradient of `depthwise_conv2d` with respect to its filter.
+
+    Args:
+      input: the input of the convolution.
+      filter_sizes: the shape of the filter.
+      out_backprop: the gradient with respect to the convolution's result.
+      strides: the argument of the convolution, as the next three.
+      padding: "SAME", "VALID" or pairs.
+      data_format: "NHWC" or "NCHW".
+      dilations: a list of ints.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of shape `filter_sizes`.
+
+    Raises:
+      InvalidArgumentError: the shapes do not fit.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/depthwise_conv2d_backprop_filter
 

@@ -1,4 +1,4 @@
-"""Connectionist temporal classification: the loss of label sequences that no alignment to the input is known of."""
+"""Connectionist temporal classification (CTC): a loss for label sequences whose alignment to the input is unknown."""
 
 from typing import Any
 
@@ -14,12 +14,24 @@ from tapejax._src.ops.registry import Array, op
 
 __all__ = ["ctc_loss", "ctc_of_dense"]
 
-_LOG_0 = -1e30  # finite, so that differences of two are no nan
+_LOG_0 = -1e30  # the logarithm of 0. It is finite, so that the difference of two of them is not nan
 
 
 @op()
 def ctc_of_dense(labels: Array, logits: Array, label_length: Array, logit_length: Array, time_major, blank):
-    """The loss of dense labels [batch, longest], each as long as `label_length` says."""
+    """The CTC loss of dense labels.
+
+    Args:
+      labels: integers of shape [batch, longest].
+      logits: floating numbers of shape [time, batch, classes], or [batch, time, classes] unless `time_major`.
+      label_length: integers of shape [batch]: how many labels of each row count.
+      logit_length: integers of shape [batch]: how many time steps count.
+      time_major: which layout `logits` has.
+      blank: the class that stands for no label.
+
+    Returns:
+      A tensor of shape [batch].
+    """
     need("f", logits)
     dtype = logits.dtype
     logs = jax.nn.log_softmax(logits.astype(np.float32) if dtype.itemsize < 4 else logits)
@@ -28,7 +40,8 @@ def ctc_of_dense(labels: Array, logits: Array, label_length: Array, logit_length
     if labels.shape[0] != batch:
         raise invalid(f"labels are of {labels.shape[0]} examples, logits of {batch} [Op:ctc_loss]")
     blank %= classes
-    # The path visits blank, first label, blank, second label, ..., blank.
+    # An alignment passes through these states in order: blank, first label, blank, second label, ..., blank. It may
+    # skip a blank between two different labels.
     states = jnp.full((batch, 2 * labels.shape[1] + 1), blank, np.int32).at[:, 1::2].set(labels.astype(np.int32))
     before = jnp.pad(states, ((0, 0), (2, 0)), constant_values=blank)[:, :-2]
     may_skip = (states != blank) & (states != before)
@@ -62,20 +75,23 @@ def ctc_loss(
     """The negative log-probability of label sequences, summed over all their alignments to the logits.
 
     Args:
-      labels: integers [batch, longest]; no sparse tensors.
-      logits: floating [time, batch, classes], or [batch, time, classes].
-      label_length: integers [batch].
-      logit_length: integers [batch].
-      logits_time_major: which of the two layouts `logits` has.
-      unique: what `tf.nn.ctc_unique_labels` gives for `labels`, or None: the result is the same.
-      blank_index: the class that stands for no label, 0 by default; negative ones count from the end.
-      name: of no effect.
+      labels: integers of shape [batch, longest]. Sparse tensors are not supported.
+      logits: floating numbers of shape [time, batch, classes], or [batch, time, classes].
+      label_length: integers of shape [batch]: how many labels of each row count.
+      logit_length: integers of shape [batch]: how many time steps count.
+      logits_time_major: whether `logits` has the first of the two layouts.
+      unique: the result of `tf.nn.ctc_unique_labels` for `labels`, or None. It does not change the result.
+      blank_index: the class that stands for no label, 0 by default. Negative numbers count from the end.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      [batch], of the dtype of `logits`. A sequence that no alignment gives costs 1e30 (in TensorFlow about 707).
+      A tensor of shape [batch] and the dtype of `logits`. A sequence without any alignment costs 1e30; in TensorFlow it
+      costs about 707.
 
     Raises:
-      InvalidArgumentError: batches that differ. NotImplementedError: sparse labels.
+      InvalidArgumentError: the batches differ in size.
+      NotImplementedError: `labels` is a SparseTensor.
+      TypeError: `blank_index` is not an int.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/ctc_loss (Graves et al. 2006)
 
@@ -84,7 +100,7 @@ def ctc_loss(
     [1.6859999895095825]
     """
     if hasattr(labels, "indices"):
-        raise NotImplementedError("`labels` as a SparseTensor are not supported: pass dense ones and `label_length`")
+        raise NotImplementedError("`labels` must be dense, got a SparseTensor: pass dense labels and `label_length`")
     if unique is not None:
         labels = gather(unique[0], unique[1], batch_dims=1)
     blank = 0 if blank_index is None else blank_index

@@ -1,4 +1,4 @@
-"""Connectionist temporal classification: label sequences out of logits. Computed on the host, by search."""
+"""Connectionist temporal classification (CTC): decoding label sequences from logits, by search on the host."""
 
 import heapq
 from typing import Any
@@ -19,7 +19,11 @@ __all__ = ["collapse_repeated", "ctc_beam_search_decoder", "ctc_greedy_decoder",
 
 
 def _on_host(inputs: Any, sequence_length: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Logits as [batch, time, classes], and the length of each, checked."""
+    """Checks the arguments of a decoder and reads them.
+
+    Returns:
+      The logits as [batch, time, classes], and the number of time steps of each example.
+    """
     given, lengths = to_tensor(inputs), to_tensor(sequence_length, None, np.dtype(np.int32))
     if lengths.aval.dtype != np.int32:
         raise invalid(f"sequence_length was expected to be a int32 tensor but is a {lengths.dtype.name} tensor")
@@ -42,8 +46,8 @@ def _on_host(inputs: Any, sequence_length: Any) -> tuple[np.ndarray, np.ndarray]
 
 
 def _sparse(rows: list[Any]) -> Any:
-    """Label sequences as a sparse matrix."""
-    from tapejax._src.composite.sparse import SparseTensor  # a family of its own, that few programs need
+    """A list of label sequences as a sparse matrix."""
+    from tapejax._src.composite.sparse import SparseTensor  # imported late, since few programs use it
 
     indices = [(i, j) for i, row in enumerate(rows) for j in range(len(row))]
     values = np.concatenate([np.zeros(0, np.int64), *rows]).astype(np.int64)
@@ -55,21 +59,21 @@ def _sparse(rows: list[Any]) -> Any:
 def ctc_greedy_decoder(
     inputs: Any, sequence_length: Any, merge_repeated: bool = True, blank_index: int | None = None
 ) -> tuple[list[Any], Tensor]:
-    """The labels of the greatest logits, without blanks.
+    """Decodes the class of the greatest logit in each step, and leaves out blanks.
 
     Args:
-      inputs: float32 or float64 [time, batch, classes], the logits.
-      sequence_length: int32 [batch], how many steps of each example count.
-      merge_repeated: a label that directly follows itself counts once.
-      blank_index: the class that stands for no label, the last by default; negative ones count from the end.
+      inputs: the logits, float32 or float64 of shape [time, batch, classes].
+      sequence_length: int32 of shape [batch]: how many time steps of each example count.
+      merge_repeated: whether a label that directly follows itself counts once.
+      blank_index: the class that stands for no label, by default the last. Negative numbers count from the end.
 
     Returns:
-      A list of one int64 `tf.SparseTensor` [batch, longest]; and [batch, 1], the negated sum of the greatest logits.
-      Neither has a gradient.
+      A list of one int64 `tf.SparseTensor` of shape [batch, longest]; and a tensor of shape [batch, 1], the sums of the
+      greatest logits with a minus sign. Neither has a gradient.
 
     Raises:
-      InvalidArgumentError: inputs of another shape or dtype, or no such `blank_index`.
-      FailedPreconditionError: lengths that do not fit `inputs`.
+      InvalidArgumentError: `inputs` has a wrong shape or dtype, or `blank_index` is out of range.
+      FailedPreconditionError: `sequence_length` does not fit `inputs`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/ctc_greedy_decoder
 
@@ -99,21 +103,21 @@ def ctc_greedy_decoder(
 def ctc_beam_search_decoder(
     inputs: Any, sequence_length: Any, beam_width: int = 100, top_paths: int = 1
 ) -> tuple[list[Any], Tensor]:
-    """The most probable label sequences, searched with a beam: the last class is the blank.
+    """Decodes the most probable label sequences by a beam search. The last class is the blank.
 
     Args:
-      inputs: float32 or float64 [time, batch, classes], the logits.
-      sequence_length: int32 [batch], how many steps of each example count.
-      beam_width: how many sequences go on from one step to the next.
-      top_paths: how many are returned, at most `beam_width`.
+      inputs: the logits, float32 or float64 of shape [time, batch, classes].
+      sequence_length: int32 of shape [batch]: how many time steps of each example count.
+      beam_width: how many sequences are kept from one time step to the next.
+      top_paths: how many sequences are returned, at most `beam_width`.
 
     Returns:
-      A list of `top_paths` int64 `tf.SparseTensor` [batch, longest], the most probable first; and [batch, top_paths],
-      log-probabilities. None has a gradient.
+      A list of `top_paths` int64 `tf.SparseTensor` of shape [batch, longest], the most probable first; and their
+      log-probabilities, of shape [batch, top_paths]. None of them has a gradient.
 
     Raises:
-      InvalidArgumentError: inputs of another shape or dtype, or fewer sequences than `top_paths`.
-      FailedPreconditionError: lengths that do not fit `inputs`.
+      InvalidArgumentError: `inputs` has a wrong shape or dtype, or there are fewer sequences than `top_paths`.
+      FailedPreconditionError: `sequence_length` does not fit `inputs`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/ctc_beam_search_decoder (Graves 2012)
 
@@ -134,14 +138,14 @@ def ctc_beam_search_decoder(
 
 
 class _Tree:
-    """Label sequences as nodes: each has its parent's number and its last label; node 0 is the empty one."""
+    """Label sequences as the nodes of a tree. A node has its parent's number and the last label; node 0 is empty."""
 
     def __init__(self):
         self.parents, self.last = [-1], [-1]
         self.numbers: dict[tuple[int, int], int] = {}
 
     def child(self, node: int, label: int) -> int:
-        """The number of a sequence and one more label."""
+        """The number of the sequence that extends sequence `node` by one label."""
         number = self.numbers.setdefault((node, label), len(self.parents))
         if number == len(self.parents):
             self.parents.append(node)
@@ -160,25 +164,27 @@ class _Tree:
 def _search(logs: np.ndarray, width: int, wanted: int) -> tuple[list[np.ndarray], np.ndarray]:
     """The best label sequences of one example, and their log-probabilities.
 
-    `beam` is a list of nodes; `ends` holds for each the log-probabilities of its alignments that end in a blank, and
-    in its last label. As in TensorFlow, a sequence that others push out of the beam grows no more in this step if the
-    one it grew from is looked at after that.
+    `beam` is a list of nodes. For each node `ends` holds two log-probabilities: that of the alignments that end in a
+    blank, and that of the alignments that end in the sequence's last label.
+
+    As in TensorFlow, a sequence that is pushed out of the beam during a step is not extended in this step any more, if
+    the search comes to its parent after that.
     """
     tree = _Tree()
     beam, ends = [0], np.array([[0.0, -np.inf]], logs.dtype)
     for now in logs:
         total = np.logaddexp(*ends.T)
         tails = np.array([tree.last[n] for n in beam])
-        # A label that follows itself is a new one only after a blank.
+        # A label that directly follows itself only counts as a new label if a blank is between.
         longer = np.where(tails[:, None] == np.arange(len(now) - 1), ends[:, :1], total[:, None]) + now[:-1]
         same = np.stack([total + now[-1], np.where(tails < 0, -np.inf, ends[:, 1] + now[tails])], 1)
         place = {n: i for i, n in enumerate(beam)}
         for i, n in enumerate(beam):
             j = place.get(tree.parents[n])
-            if j is not None:  # both a sequence and the one it grew from: the two ways to it meet
+            if j is not None:  # the beam holds a sequence and its parent
                 same[i, 1] = np.logaddexp(same[i, 1], longer[j, tails[i]])
-                longer[j, tails[i]] = np.inf  # looked at, but no new sequence
-        # (log-probability, node, what `ends` will hold), the least probable first
+                longer[j, tails[i]] = np.inf  # marks an extension that is in the beam already
+        # Entries are (log-probability, node, new row of `ends`). The least probable one is the first.
         heap = [(float(t), n, tuple(e)) for t, n, e in zip(np.logaddexp(*same.T), beam, same, strict=True)]
         heapq.heapify(heap)
         out: set[int] = set()
@@ -208,7 +214,7 @@ def _unique_labels(labels: Array):
     if labels.ndim != 2:
         raise invalid("unique expects a 1D vector.")
     n = labels.shape[1]
-    first = jnp.argmax(labels[:, :, None] == labels[:, None, :], 2)  # where a label stands first in its row
+    first = jnp.argmax(labels[:, :, None] == labels[:, None, :], 2)  # where each label occurs first in its row
     is_first = first == jnp.arange(n)
     rank = jnp.cumsum(is_first, 1, dtype=np.int32) - 1
     places = jnp.where(is_first, rank, n)
@@ -220,17 +226,17 @@ def _unique_labels(labels: Array):
 
 @public("nn.ctc_unique_labels")
 def ctc_unique_labels(labels: Any, name: str | None = None) -> tuple[Tensor, Tensor]:
-    """The different labels of each row, and where each label of the row is among them: for `tf.nn.ctc_loss`.
+    """The distinct labels of each row, and for each label its position among them, for `tf.nn.ctc_loss`.
 
     Args:
-      labels: [batch, longest].
-      name: of no effect.
+      labels: integers of shape [batch, longest].
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      Unique labels, int64, padded with 0; and int32 indices into them; both of the shape of `labels`.
+      The distinct labels, int64 and padded with 0, and int32 positions in them. Both have the shape of `labels`.
 
     Raises:
-      InvalidArgumentError: `labels` is no matrix.
+      InvalidArgumentError: `labels` is not a matrix.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/ctc_unique_labels
 
@@ -242,18 +248,19 @@ def ctc_unique_labels(labels: Any, name: str | None = None) -> tuple[Tensor, Ten
 
 @public("nn.collapse_repeated")
 def collapse_repeated(labels: Any, seq_length: Any, name: str | None = None) -> tuple[Tensor, Tensor]:
-    """Label sequences in which a label that directly follows itself counts once.
+    """Label sequences in which a label that directly follows itself is kept once.
 
     Args:
-      labels: [batch, longest].
-      seq_length: integers [batch], how many labels of each row count.
-      name: of no effect.
+      labels: a tensor of shape [batch, longest].
+      seq_length: integers of shape [batch]: how many labels of each row count.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      [batch, longest of the results], padded with 0, and their lengths, int32 [batch].
+      The sequences, of shape [batch, longest of the results] and padded with 0, and their lengths, int32 of shape
+      [batch].
 
     Raises:
-      InvalidArgumentError: `labels` is no matrix.
+      InvalidArgumentError: `labels` is not a matrix.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/collapse_repeated
 

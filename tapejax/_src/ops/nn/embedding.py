@@ -20,20 +20,21 @@ __all__ = ["embedding_lookup", "joined_repeats"]
 
 @public("nn.embedding_lookup", composites=True)
 def embedding_lookup(params: Any, ids: Any, max_norm: Any = None, name: str | None = None) -> Tensor:
-    """The rows of `params` at `ids`.
+    """The rows of a table at given positions.
 
     Args:
-      params: a tensor or variable of shape ``[n, ...]``, or a list of them that together are the table, the first
-        rows in the first ("div" partitioning). The gradient of each is `tf.IndexedSlices`.
-      ids: int32 or int64, of any shape.
-      max_norm: the largest norm of a row; longer ones are scaled. None for no bound.
-      name: as in TensorFlow, of no effect when eager.
+      params: the table, a tensor or variable of shape [n, ...]. Or a list of tensors that together form the table: the
+        first rows are in the first one (TensorFlow's "div" partitioning). The gradient of each is `tf.IndexedSlices`.
+      ids: the positions, int32 or int64 of any shape.
+      max_norm: the largest norm of a row; longer rows are scaled down. None means no limit.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      A tensor of shape ``[*ids.shape, ...]``.
+      A tensor of shape [*ids.shape, ...].
 
     Raises:
-      ValueError: no `params`.
+      ValueError: `params` is None or empty.
+      InvalidArgumentError: the tensors of the list do not have the numbers of rows that the partitioning needs.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/embedding_lookup
 
@@ -54,26 +55,26 @@ def embedding_lookup(params: Any, ids: Any, max_norm: Any = None, name: str | No
 
 
 def _is_rows(params: Any) -> bool:
-    """Whether a list is one table in plain numbers."""
+    """Whether a list holds the rows of one table as plain numbers, and not several tables."""
     return bool(params) and not hasattr(params[0], "shape")
 
 
 @op()
 def _position(ids: Array, first: int, size: int):
-    """Where ids are in the shard that begins with row `first`; row 0 for those in another."""
+    """The positions of ids in the part of the table that begins with row `first`. Ids in other parts get position 0."""
     return jnp.where((ids >= first) & (ids < first + size), ids - first, 0)
 
 
 @op()
 def _choose(chosen: Array, other: Array, ids: Array, first: int):
-    """`chosen` for the ids from `first` on."""
+    """The rows of `chosen` for ids of at least `first`, those of `other` for smaller ids."""
     mine = (ids >= first).reshape(ids.shape + (1,) * (chosen.ndim - ids.ndim))
     return jnp.where(mine, chosen, other)
 
 
 def _in_shards(tables: list[Tensor], ids: Tensor) -> Tensor:
     rows = [t.aval.shape[0] for t in tables]
-    size = -(-sum(rows) // len(rows))  # the first shards may have one row more than the others
+    size = -(-sum(rows) // len(rows))  # the first parts may have one row more than the others
     extra = sum(rows) % len(rows)
     expected = [size if not extra or i < extra else size - 1 for i in range(len(rows))]
     if rows != expected:
@@ -89,13 +90,21 @@ def _in_shards(tables: list[Tensor], ids: Tensor) -> Tensor:
 
 @op()
 def joined_repeats(rows: Array, ids: Array):
-    """The rows found for ids, each taken from where its id comes first.
+    """Changes the gradient of looked-up rows: all gradients of a repeated id are summed into its first row.
 
-    So the gradients of a repeated id come together in one slice, as where TensorFlow looks up unique ids, and the
-    other slices are zero; the number of slices does not depend on the ids.
+    TensorFlow looks up unique ids and so gets one slice for each. Here the number of slices must not depend on the ids.
+    So every id keeps its slice, and those of repetitions are zero.
+
+    Args:
+      rows: the rows that were looked up, one for each id.
+      ids: the ids, a vector.
+
+    Returns:
+      The same rows: each is taken from the place where its id occurs first.
     """
     by_id = order.argsort(ids, 0)
     sorted_ids = order.take(ids, by_id)
-    # Where each run of equal ids begins; `by_id` holds there the first of them. (`jnp.unique` took twice as long.)
+    # For each sorted id the beginning of its run of equal ids. There `by_id` holds the place where the id occurs first.
+    # `jnp.unique` took twice as long.
     begin = lax.cummax(jnp.where(sorted_ids != jnp.roll(sorted_ids, 1), lax.iota(np.int32, ids.size), 0))
     return rows[jnp.zeros_like(by_id).at[by_id].set(by_id[begin], unique_indices=True)]

@@ -1,4 +1,4 @@
-"""Losses of `tf.nn` beyond those in `nn`, and the averages of distributed training."""
+"""Losses of `tf.nn` other than those in `activations` and `sampled_losses`, and averages for distributed training."""
 
 import math
 
@@ -19,13 +19,13 @@ __all__ = [
 
 @op("nn.log_poisson_loss")
 def log_poisson_loss(targets: Same, log_input: Same, compute_full_loss=False, name=None):
-    """Negative log-likelihood of Poisson counts ``targets`` for a log-rate: ``exp(c) - z * c``, elementwise.
+    """The negative log-likelihood of counts z of a Poisson distribution with log-rate c: ``exp(c) - z * c``.
 
     Args:
-      targets: floating, the counts z.
-      log_input: the same shape and dtype, c.
-      compute_full_loss: add Stirling's approximation of ``log(z!)``, 0 for z in [0, 1].
-      name: of no effect.
+      targets: floating numbers, the counts z.
+      log_input: the log-rates c, of the same shape and dtype.
+      compute_full_loss: whether Stirling's approximation of ``log(z!)`` is added. It is 0 for z in [0, 1].
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
       ValueError: the shapes differ.
@@ -46,7 +46,13 @@ def log_poisson_loss(targets: Same, log_input: Same, compute_full_loss=False, na
 
 @op("nn.weighted_cross_entropy_with_logits")
 def weighted_cross_entropy_with_logits(labels: Same, logits: Same, pos_weight: Same, name=None):
-    """Binary cross entropy of `labels` and ``sigmoid(logits)``, positive labels counting `pos_weight` times.
+    """The binary cross entropy of `labels` and ``sigmoid(logits)``, in which positive labels count `pos_weight` times.
+
+    Args:
+      labels: floating probabilities.
+      logits: a tensor of the same shape and dtype.
+      pos_weight: the weight, of the same dtype.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
       ValueError: the shapes of `labels` and `logits` differ.
@@ -75,25 +81,26 @@ def _average(losses: Array, weights: Array = None, count: Array = None):
     x = losses.astype(dtype)
     if weights is not None:
         w = weights.astype(dtype)
-        # One weight per example meets losses of more axes.
+        # If the losses have more axes than the weights, the weights are those of examples.
         x = x * (w.reshape(w.shape + (1,) * (x.ndim - w.ndim)) if 0 < w.ndim < x.ndim else w)
     return jnp.sum(x) / jnp.asarray(losses.shape[0] if count is None else count, dtype)
 
 
 @public("nn.compute_average_loss")
 def compute_average_loss(per_example_loss, sample_weight=None, global_batch_size=None):
-    """The sum of losses over the batch's size.
+    """The sum of losses, divided by the batch size.
 
     Args:
-      per_example_loss: [batch, ...].
-      sample_weight: a number, or [batch]; or None.
-      global_batch_size: integer, or None for that of `per_example_loss` (tapejax has one replica).
+      per_example_loss: a tensor of shape [batch, ...].
+      sample_weight: a number, a tensor of shape [batch], or None.
+      global_batch_size: an integer. By default it is the batch of `per_example_loss`, since tapejax has one replica.
 
     Returns:
       A scalar.
 
     Raises:
-      ValueError: a scalar as loss. TypeError: a batch size that is no integer.
+      ValueError: `per_example_loss` is a scalar.
+      TypeError: `global_batch_size` is not an integer.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/compute_average_loss
 
@@ -108,7 +115,7 @@ def compute_average_loss(per_example_loss, sample_weight=None, global_batch_size
 
 @op("nn.scale_regularization_loss")
 def scale_regularization_loss(regularization_loss: Array):
-    """The sum of a regularisation loss, divided by the number of replicas, which is 1.
+    """The sum of a floating regularisation loss, divided by the number of replicas, which is 1.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/scale_regularization_loss
 

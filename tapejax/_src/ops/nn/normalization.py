@@ -1,4 +1,4 @@
-"""Batch normalisation, statistics of data, and local response normalisation of `tf.nn`."""
+"""Batch normalisation, means and variances, and local response normalisation of `tf.nn`."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -21,7 +21,7 @@ def _normalize(x: Same, mean: Same, variance: Same, offset: Same = None, scale: 
     need("f", x)
     factor = lax.rsqrt(variance + jnp.asarray(epsilon, x.dtype))
     factor = factor if scale is None else factor * scale
-    # The large array meets one factor and one term, as in TensorFlow.
+    # As in TensorFlow, the small tensors are combined first, so that `x` is multiplied once and added to once.
     shift = -mean * factor if offset is None else offset - mean * factor
     return x * factor + shift
 
@@ -31,19 +31,19 @@ def batch_normalization(x, mean, variance, offset, scale, variance_epsilon, name
     """``(x - mean) / sqrt(variance + variance_epsilon) * scale + offset``.
 
     Args:
-      x: floating tensor.
-      mean: of the same dtype, as are the others; they broadcast.
-      variance: see `mean`.
-      offset: see `mean`, or None.
-      scale: see `mean`, or None.
-      variance_epsilon: a small number.
-      name: of no effect.
+      x: floating numbers.
+      mean: a tensor of the same dtype. The shapes of all tensors broadcast.
+      variance: a tensor of the same dtype.
+      offset: a tensor of the same dtype, or None.
+      scale: a tensor of the same dtype, or None.
+      variance_epsilon: a small number that prevents division by zero.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
       A tensor of the dtype of `x`.
 
     Raises:
-      InvalidArgumentError: dtypes that differ, or shapes that do not broadcast.
+      InvalidArgumentError: the dtypes differ, or the shapes do not broadcast.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/batch_normalization (Ioffe and Szegedy 2015)
 
@@ -57,17 +57,17 @@ def batch_normalization(x, mean, variance, offset, scale, variance_epsilon, name
 def batch_norm_with_global_normalization(
     input, mean, variance, beta, gamma, variance_epsilon, scale_after_normalization, name=None
 ):
-    """`batch_normalization` with the arguments' names of early TensorFlow.
+    """`batch_normalization` with the argument names of early TensorFlow.
 
     Args:
-      input: floating [batch, height, width, channels].
-      mean: [channels].
-      variance: [channels].
-      beta: [channels], the offset.
-      gamma: [channels], the scale, of effect only with `scale_after_normalization`.
-      variance_epsilon: a small number.
-      scale_after_normalization: whether to multiply by `gamma`.
-      name: of no effect.
+      input: floating numbers of shape [batch, height, width, channels].
+      mean: a tensor of shape [channels].
+      variance: a tensor of shape [channels].
+      beta: the offset, a tensor of shape [channels].
+      gamma: the scale, a tensor of shape [channels].
+      variance_epsilon: a small number that prevents division by zero.
+      scale_after_normalization: whether `gamma` is used.
+      name: has no effect, as in eager TensorFlow.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/batch_norm_with_global_normalization
 
@@ -89,17 +89,18 @@ def _sums(x: Array, shift: Array = None, axes: Axis = None, keepdims=False):
 
 @public("nn.sufficient_statistics")
 def sufficient_statistics(x, axes, shift=None, keepdims=False, name=None):
-    """What mean and variance over `axes` follow from; see `normalize_moments`.
+    """The sums from which the mean and the variance over axes can be computed, by `normalize_moments`.
 
     Args:
-      x: floating tensor.
+      x: floating numbers.
       axes: a list of ints.
-      shift: what is subtracted first, close to the mean, for accuracy; or None.
-      keepdims: keep reduced axes with size 1.
-      name: of no effect.
+      shift: a number close to the mean that is subtracted first, for accuracy, or None.
+      keepdims: whether the reduced axes stay, with size 1.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      The number of elements, their sum and sum of squares (both after the shift), and the shift or None.
+      The tuple (number of elements, sum, sum of squares, shift). The sums are those of ``x - shift``. The shift is a
+      tensor, or None.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/sufficient_statistics
 
@@ -125,30 +126,40 @@ def _variance_of_sums(counts: Same, mean_ss: Same, variance_ss: Same):
 
 @public("nn.normalize_moments")
 def normalize_moments(counts, mean_ss, variance_ss, shift, name=None):
-    """Mean and variance from what `sufficient_statistics` returns.
+    """The mean and the variance, computed from the results of `sufficient_statistics`.
+
+    Args:
+      counts: the number of elements.
+      mean_ss: the sum.
+      variance_ss: the sum of squares.
+      shift: the shift, or None.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      The tuple (mean, variance).
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/normalize_moments
 
     >>> [float(v) for v in normalize_moments(2.0, 4.0, 10.0, None)]
     [2.0, 1.0]
     """
-    mean_ss = convert.to_tensor(mean_ss)  # once: two ops use it
+    mean_ss = convert.to_tensor(mean_ss)  # converted once, since two ops use it
     return _mean_of_sums(counts, mean_ss, shift), _variance_of_sums(counts, mean_ss, variance_ss)
 
 
 @op("nn.weighted_moments")
 def weighted_moments(x: Same, axes: Axis, frequency_weights: Same, keepdims=False, name=None):
-    """Weighted mean and variance over `axes`.
+    """The weighted mean and variance over axes.
 
     Args:
-      x: floating tensor. float16 is summed in float32.
+      x: floating numbers. float16 is summed in float32.
       axes: an int or a list of ints.
-      frequency_weights: of the same dtype; broadcasts with `x`.
-      keepdims: keep reduced axes with size 1.
-      name: of no effect.
+      frequency_weights: the weights, of the same dtype and a shape that broadcasts with that of `x`.
+      keepdims: whether the reduced axes stay, with size 1.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      Two tensors of the dtype of `x`.
+      The tuple (mean, variance) of tensors of the dtype of `x`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/weighted_moments
 
@@ -161,7 +172,7 @@ def weighted_moments(x: Same, axes: Axis, frequency_weights: Same, keepdims=Fals
     kept = nn.axes_of(axes, x.ndim)
     total = jnp.sum(jnp.broadcast_to(w, jnp.broadcast_shapes(w.shape, wide.shape)), kept, keepdims=True)
     mean = jnp.sum(w * wide, kept, keepdims=True) / total
-    # As in `moments`, TensorFlow's gradient of the variance does not go through the mean.
+    # As in `moments`, the gradient of the variance does not flow through the mean.
     variance = jnp.sum(w * jnp.square(wide - lax.stop_gradient(mean)), kept, keepdims=True) / total
     if not keepdims:
         mean, variance = jnp.squeeze(mean, kept), jnp.squeeze(variance, kept)
@@ -173,15 +184,16 @@ def local_response_normalization(input: Array, depth_radius=5, bias=1, alpha=1, 
     """``input / (bias + alpha * s) ** beta``, where `s` sums the squares of the channels up to `depth_radius` away.
 
     Args:
-      input: float16, bfloat16 or float32 [batch, height, width, channels].
+      input: float16, bfloat16 or float32 of shape [batch, height, width, channels].
       depth_radius: an int.
       bias: a number, usually positive.
       alpha: a number.
       beta: a number.
-      name: of no effect.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: another rank or dtype.
+      InvalidArgumentError: the rank or dtype of `input` is not allowed.
+      TypeError: `depth_radius` is not an int.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/local_response_normalization (Krizhevsky et al. 2012)
 
@@ -207,6 +219,6 @@ def local_response_normalization(input: Array, depth_radius=5, bias=1, alpha=1, 
         ((0, 0), (0, 0), (0, 0), (depth_radius, depth_radius)),
     )
     size = bias + alpha * around
-    # A power takes longer than all the rest; roots a third of it.
+    # A power takes longer than the rest of the op. Roots take a third of that time.
     root = lax.rsqrt(size) if beta in (0.5, 0.75) else size**-beta
     return (x * (root * jnp.sqrt(root) if beta == 0.75 else root)).astype(input.dtype)

@@ -1,4 +1,4 @@
-"""Pooling of `tf.nn`."""
+"""Pooling of `tf.nn`: signatures and checks. The computation is in `kernels.cpu.pool`."""
 
 from collections import namedtuple
 from typing import Any
@@ -19,7 +19,11 @@ __all__ = [
 
 
 def _checked(x: Any, ksize: Any, strides: Any, padding: Any, data_format: Any, n: int, where: str) -> tuple:
-    """`x` with its channels last, the window, and whether they were last."""
+    """Checks the arguments of a pooling op.
+
+    Returns:
+      `x` with its channels in the last axis, the `Window`, and whether the channels were in the last axis before.
+    """
     if x.ndim != n + 2:
         raise invalid(f"tensor_in must be {n + 2}-dimensional: {list(x.shape)}", where)
     last = channels_last(data_format, n, where)
@@ -61,22 +65,24 @@ def _spatial_axes(x: Any) -> int:
 
 @op("nn.max_pool2d", flat=True)
 def max_pool2d(input: Array, ksize, strides, padding, data_format="NHWC", name=None):
-    """The maximum over windows of an image. Of equal maxima, the first gets the gradient.
+    """The maxima over windows of images. Of equal maxima, the first gets the gradient.
 
     Args:
-      input: real [batch, height, width, channels], or "NCHW".
-      ksize: the window's size: an int, or a list of 1, 2 or 4 ints.
-      strides: as `ksize`.
-      padding: "SAME", "VALID", or [before, after] for each of the four axes; padding never is the maximum.
-      data_format: "NHWC" or "NCHW", on every device.
-      name: of no effect.
+      input: real numbers of shape [batch, height, width, channels], or [batch, channels, height, width] for "NCHW".
+      ksize: the size of a window: an int, or a list of 1, 2 or 4 ints.
+      strides: the distance between neighbouring windows, in the forms of `ksize`.
+      padding: "SAME", "VALID", or a pair [before, after] for each of the four axes. Padded positions do not take part
+        in the maximum.
+      data_format: "NHWC" or "NCHW". Both work on every device.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      A tensor of the input's dtype and layout.
+      A tensor with the dtype and layout of `input`.
 
     Raises:
-      InvalidArgumentError: a rank, size, padding or format that does not fit. ValueError: a list of another length.
-      UnimplementedError: a window along the batch or the channels.
+      InvalidArgumentError: the rank, dtype, window, padding or format is not allowed.
+      ValueError: a list has a wrong length.
+      UnimplementedError: the window extends along the batch or the channels.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/max_pool2d
 
@@ -88,7 +94,9 @@ def max_pool2d(input: Array, ksize, strides, padding, data_format="NHWC", name=N
 
 @op("nn.max_pool1d", flat=True)
 def max_pool1d(input: Array, ksize, strides, padding, data_format="NWC", name=None):
-    """`max_pool2d` of [batch, width, channels].
+    """The maxima over windows of sequences, of shape [batch, width, channels] or [batch, channels, width] for "NCW".
+
+    Takes the arguments of `max_pool2d` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/max_pool1d
 
@@ -100,9 +108,10 @@ def max_pool1d(input: Array, ksize, strides, padding, data_format="NWC", name=No
 
 @op("nn.max_pool3d", flat=True)
 def max_pool3d(input: Array, ksize, strides, padding, data_format="NDHWC", name=None):
-    """`max_pool2d` of floating [batch, depth, height, width, channels]; `padding` is a word.
+    """The maxima over windows of floating volumes, of shape [batch, depth, height, width, channels].
 
-    On a CPU each of several equal maxima gets the whole gradient, as in TensorFlow.
+    Takes the arguments of `max_pool2d` and raises the same errors; `padding` is "SAME" or "VALID", and the formats are
+    "NDHWC" and "NCDHW". On a CPU each of several equal maxima gets the whole gradient, as in TensorFlow.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/max_pool3d
 
@@ -115,10 +124,10 @@ def max_pool3d(input: Array, ksize, strides, padding, data_format="NDHWC", name=
 
 @op("nn.max_pool", flat=True)
 def max_pool(input: Array, ksize, strides, padding, data_format=None, name=None):
-    """`max_pool1d`, `max_pool2d` or `max_pool3d`, by the input's rank.
+    """Calls `max_pool1d`, `max_pool2d` or `max_pool3d`, according to the rank of `input`.
 
     Raises:
-      ValueError: a rank other than 3, 4, 5.
+      ValueError: the rank is not 3, 4 or 5.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/max_pool
 
@@ -130,21 +139,21 @@ def max_pool(input: Array, ksize, strides, padding, data_format=None, name=None)
 
 @op("nn.avg_pool2d")
 def avg_pool2d(input: Array, ksize, strides, padding, data_format="NHWC", name=None):
-    """The mean over windows of an image; padding does not count.
+    """The means over windows of images. Padded positions do not count.
 
     Args:
-      input: floating [batch, height, width, channels], or "NCHW".
-      ksize: the window's size: an int, or a list of 1, 2 or 4 ints.
-      strides: as `ksize`.
+      input: floating numbers of shape [batch, height, width, channels], or [batch, channels, height, width] for "NCHW".
+      ksize: the size of a window: an int, or a list of 1, 2 or 4 ints.
+      strides: the distance between neighbouring windows, in the forms of `ksize`.
       padding: "SAME" or "VALID".
-      data_format: "NHWC" or "NCHW", on every device.
-      name: of no effect.
+      data_format: "NHWC" or "NCHW". Both work on every device.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      A tensor of the input's dtype and layout. 16-bit types are summed in float32.
+      A tensor with the dtype and layout of `input`. 16-bit numbers are summed in float32.
 
     Raises:
-      As `max_pool2d`; TypeError for a list as padding.
+      TypeError: `padding` is not a string. The other errors are those of `max_pool2d`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/avg_pool2d
 
@@ -156,7 +165,9 @@ def avg_pool2d(input: Array, ksize, strides, padding, data_format="NHWC", name=N
 
 @op("nn.avg_pool1d")
 def avg_pool1d(input: Array, ksize, strides, padding, data_format="NWC", name=None):
-    """`avg_pool2d` of [batch, width, channels].
+    """The means over windows of sequences, of shape [batch, width, channels] or [batch, channels, width] for "NCW".
+
+    Takes the arguments of `avg_pool2d` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/avg_pool1d
 
@@ -168,7 +179,9 @@ def avg_pool1d(input: Array, ksize, strides, padding, data_format="NWC", name=No
 
 @op("nn.avg_pool3d")
 def avg_pool3d(input: Array, ksize, strides, padding, data_format="NDHWC", name=None):
-    """`avg_pool2d` of [batch, depth, height, width, channels].
+    """The means over windows of volumes, of shape [batch, depth, height, width, channels].
+
+    Takes the arguments of `avg_pool2d` and raises the same errors. The formats are "NDHWC" and "NCDHW".
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/avg_pool3d
 
@@ -181,10 +194,10 @@ def avg_pool3d(input: Array, ksize, strides, padding, data_format="NDHWC", name=
 
 @op("nn.avg_pool")
 def avg_pool(input: Array, ksize, strides, padding, data_format=None, name=None):
-    """`avg_pool1d`, `avg_pool2d` or `avg_pool3d`, by the input's rank.
+    """Calls `avg_pool1d`, `avg_pool2d` or `avg_pool3d`, according to the rank of `input`.
 
     Raises:
-      ValueError: a rank other than 3, 4, 5.
+      ValueError: the rank is not 3, 4 or 5.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/avg_pool
 
@@ -201,20 +214,23 @@ def pool(
     """Pooling over one, two or three spatial axes, with dilations.
 
     Args:
-      input: [batch, *spatial, channels], or channels before `spatial` for a format that starts with "NC".
-      window_shape: a list of ints, one per spatial axis.
+      input: numbers of shape [batch, *spatial, channels], or [batch, channels, *spatial] for a format that begins with
+        "NC". They are floating for "AVG" and real for "MAX".
+      window_shape: a list of ints, one for each spatial axis.
       pooling_type: "MAX" or "AVG".
-      strides: a list, all 1 by default.
-      padding: "SAME", "VALID", or (for "MAX") [before, after] for each axis.
-      data_format: such as "NWC", "NCHW", "NDHWC".
-      dilations: a list, all 1 by default; above 1 only where the strides are 1 and `padding` is not "SAME".
-      name: of no effect.
+      strides: a list of ints, by default all 1.
+      padding: "SAME" or "VALID". For "MAX" also a list of pairs [before, after], one for each axis.
+      data_format: such as "NWC", "NCHW" or "NDHWC".
+      dilations: a list of ints, by default all 1. They may be above 1 only if the strides are 1 and `padding` is not
+        "SAME".
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      A tensor of the input's dtype and layout.
+      A tensor with the dtype and layout of `input`.
 
     Raises:
-      ValueError: another rank or `pooling_type`, or arguments that exclude each other.
+      ValueError: the rank or `pooling_type` is not allowed, or the strides, dilations and padding cannot be combined.
+      TypeError: `window_shape` is not a list.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/pool
 
@@ -282,23 +298,23 @@ def max_pool_with_argmax(
     include_batch_in_index=False,
     name=None,
 ):
-    """`max_pool2d`, and where in the image each maximum is.
+    """The maxima over windows of images, as `max_pool2d` computes them, and the positions of the maxima.
 
     Args:
-      input: real [batch, height, width, channels].
-      ksize: as in `max_pool2d`.
-      strides: as in `max_pool2d`.
+      input: real numbers of shape [batch, height, width, channels].
+      ksize: the size of a window, as in `max_pool2d`.
+      strides: the distance between neighbouring windows, as in `max_pool2d`.
       padding: "SAME" or "VALID".
-      data_format: "NHWC".
-      output_dtype: int64 or int32.
-      include_batch_in_index: count on from image to image, instead of starting each at 0.
-      name: of no effect.
+      data_format: must be "NHWC".
+      output_dtype: the dtype of the positions, int64 or int32.
+      include_batch_in_index: whether positions count on from image to image. Otherwise they start at 0 in each image.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      A named tuple: `output`, and `argmax`, positions ``(y * width + x) * channels + channel`` (not differentiable).
+      A named tuple (output, argmax). A position is ``(y * width + x) * channels + channel`` and has no gradient.
 
     Raises:
-      ValueError: another `data_format`. Others as `max_pool2d`.
+      ValueError: `data_format` is not "NHWC". The other errors are those of `max_pool2d`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/max_pool_with_argmax
 

@@ -1,4 +1,4 @@
-"""Losses of classifiers with many classes, which look at the true ones and at a sample of the others."""
+"""Losses of classifiers with many classes, which compare the true classes with a sample of the others."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ _I64 = np.dtype(np.int64)
 
 @op(differentiable=False)
 def _is_last(sampled: Array):
-    """Which classes of a sample do not come again in it: of equal ones TensorFlow looks at the last."""
+    """Whether each class of a sample does not occur again later in it. Of equal classes, TensorFlow uses the last."""
     order = jnp.argsort(sampled, stable=True)
     ends = jnp.pad(sampled[order][1:] != sampled[order][:-1], (0, 1), constant_values=True)
     return jnp.zeros(sampled.shape, bool).at[order].set(ends)
@@ -35,20 +35,21 @@ def _is_last(sampled: Array):
 def compute_accidental_hits(
     true_classes: Any, sampled_candidates: Any, num_true: int, seed: Any = None, name: str | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Where a sample holds an example's true class.
+    """Finds the places where a sample contains a true class of an example.
 
     Args:
-      true_classes: int64 [batch, num_true].
-      sampled_candidates: int64 [num_sampled].
-      num_true: how many true classes an example has.
-      seed, name: of no effect.
+      true_classes: int64 of shape [batch, num_true].
+      sampled_candidates: int64 of shape [num_sampled].
+      num_true: the number of true classes of each example.
+      seed: has no effect, as in eager TensorFlow.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      Three tensors with an element for each hit: the example (int32), the place in the sample (int64), and the
-      lowest float32, which added to a logit removes it.
+      Three vectors with an element for each hit: the example (int32), the place in the sample (int64), and the lowest
+      float32 number. Added to a logit, this number removes the class.
 
     Raises:
-      InvalidArgumentError: `true_classes` of another shape.
+      InvalidArgumentError: `true_classes` has a wrong shape.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/compute_accidental_hits
 
@@ -143,23 +144,23 @@ def nce_loss(
     remove_accidental_hits: bool = False,
     name: str = "nce_loss",
 ) -> Tensor:
-    """Noise-contrastive estimation: each example's true classes against classes that are drawn.
+    """Noise-contrastive estimation: a loss that compares the true classes of each example with classes drawn at random.
 
     Args:
-      weights: [num_classes, dim], a row for each class; or a list of tables that are one table together. The gradient
-        is `tf.IndexedSlices`.
-      biases: [num_classes].
-      labels: integers [batch, num_true].
-      inputs: [batch, dim].
+      weights: a tensor of shape [num_classes, dim], or a list of tensors that together form it. The gradient is
+        `tf.IndexedSlices`.
+      biases: a tensor of shape [num_classes].
+      labels: integers of shape [batch, num_true].
+      inputs: a tensor of shape [batch, dim].
       num_sampled: how many classes to draw for the batch.
-      num_classes: how many there are.
-      num_true: how many are true for an example.
-      sampled_values: what a candidate sampler gave; by default `log_uniform_candidate_sampler` draws.
-      remove_accidental_hits: leave out the drawn classes that are true ones.
-      name: of no effect.
+      num_classes: the number of classes.
+      num_true: the number of true classes of each example.
+      sampled_values: the result of a candidate sampler. By default `log_uniform_candidate_sampler` is called.
+      remove_accidental_hits: whether drawn classes that are true classes of an example are left out.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      [batch].
+      A tensor of shape [batch].
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/nce_loss (Gutmann and Hyvärinen 2010)
 
@@ -197,16 +198,23 @@ def sampled_softmax_loss(
     seed: Any = None,
     name: str = "sampled_softmax_loss",
 ) -> Tensor:
-    """Cross entropy of a softmax over the true classes and classes that are drawn: for training with many classes.
+    """The cross entropy of a softmax over the true classes and classes drawn at random, for training with many classes.
 
     Args:
-      weights, biases, labels, inputs, num_sampled, num_classes, num_true, sampled_values: as of `nce_loss`.
-      remove_accidental_hits: leave out the drawn classes that are true ones.
-      seed: integer, of the sampler.
-      name: of no effect.
+      weights: a tensor of shape [num_classes, dim], or a list of tensors, as in `nce_loss`.
+      biases: a tensor of shape [num_classes].
+      labels: integers of shape [batch, num_true].
+      inputs: a tensor of shape [batch, dim].
+      num_sampled: how many classes to draw for the batch.
+      num_classes: the number of classes.
+      num_true: the number of true classes of each example.
+      sampled_values: the result of a candidate sampler. By default `log_uniform_candidate_sampler` is called.
+      remove_accidental_hits: whether drawn classes that are true classes of an example are left out.
+      seed: an integer, the sampler's seed.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      [batch].
+      A tensor of shape [batch].
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/sampled_softmax_loss (Jean et al. 2014)
 
