@@ -1,4 +1,4 @@
-"""`tf.random`: seeds made of seeds, and draws whose distribution has parameters: gamma, Poisson, categorical."""
+"""`tf.random`: seeds made from seeds, and numbers of distributions with parameters: gamma, Poisson, categorical."""
 
 import math
 from typing import Any
@@ -30,7 +30,7 @@ __all__ = ["fold_in", "gamma", "poisson", "split", "stateless_categorical", "sta
 
 
 def _scaled(start: Any, alpha: Any, beta: Any, shape: tuple, dtype: Any) -> Any:
-    """Gamma numbers of `shape`, which ends with the shape of the parameters."""
+    """Gamma-distributed numbers of the shape `shape`, which ends with the broadcast shape of `alpha` and `beta`."""
     own = np.broadcast_shapes(alpha.shape, beta.shape)
     flat = jnp.broadcast_to(alpha, own).astype(dtype).ravel()
     drawn = philox_rejection.gamma(start, flat, math.prod(shape[: len(shape) - len(own)])).reshape(shape)
@@ -86,18 +86,21 @@ def _parameters(alpha: Any, beta: Any, dtype: Any) -> tuple[Tensor, Tensor, np.d
 def gamma(
     shape: Any, alpha: Any, beta: Any = None, dtype: Any = dtypes.float32, seed: Any = None, name: str | None = None
 ) -> Tensor:
-    """Gamma numbers, with gradients by the parameters.
+    """Gamma-distributed numbers. They have gradients with respect to the parameters.
 
     Args:
-      shape: how many for each pair of parameters.
-      alpha: tensor of shapes, > 0.
-      beta: tensor of inverse scales, 1 by default; it broadcasts with `alpha`.
+      shape: how many numbers to draw for each pair of parameters: integers.
+      alpha: the shape parameters, a tensor of numbers > 0.
+      beta: the inverse scales, a tensor that broadcasts with `alpha`. 1 by default.
       dtype: float16, float32 or float64.
-      seed: integer, the op's own seed.
-      name: as in TensorFlow, of no effect when eager.
+      seed: an integer, the op's own seed.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      Of shape ``shape + broadcast(alpha, beta)``.
+      A tensor of shape ``shape + broadcast(alpha, beta)``.
+
+    Raises:
+      InvalidArgumentError: `dtype` is another one.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/gamma
 
@@ -114,12 +117,18 @@ def gamma(
 def stateless_gamma(
     shape: Any, seed: Any, alpha: Any, beta: Any = None, dtype: Any = dtypes.float32, name: str | None = None
 ) -> Tensor:
-    """`gamma` numbers that depend on nothing but `seed`, two integers.
+    """Gamma-distributed numbers that depend on nothing but the arguments.
 
-    Here `shape` is that of the result: it ends with the shape of the parameters.
+    Args:
+      shape: the shape of the result. It ends with the broadcast shape of the parameters.
+      seed: two integers.
+      alpha: the shape parameters, a tensor of numbers > 0.
+      beta: the inverse scales, a tensor that broadcasts with `alpha`. 1 by default.
+      dtype: float16, float32 or float64.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: it does not.
+      InvalidArgumentError: `shape` ends otherwise, or `seed` does not consist of two integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/stateless_gamma
 
@@ -139,17 +148,17 @@ def _check_end(shape: tuple, own: tuple) -> None:
 
 @public("random.poisson")
 def poisson(shape: Any, lam: Any, dtype: Any = dtypes.float32, seed: Any = None, name: str | None = None) -> Tensor:
-    """Poisson numbers.
+    """Poisson-distributed numbers.
 
     Args:
-      shape: how many for each rate.
-      lam: tensor of rates, >= 0.
-      dtype: floating, int32 or int64.
-      seed: integer, the op's own seed.
-      name: as in TensorFlow, of no effect when eager.
+      shape: how many numbers to draw for each rate: integers.
+      lam: the rates, a tensor of numbers >= 0.
+      dtype: a floating `DType`, int32 or int64.
+      seed: an integer, the op's own seed.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      Of shape ``shape + lam.shape``.
+      A tensor of shape ``shape + lam.shape``.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/poisson
 
@@ -164,12 +173,17 @@ def poisson(shape: Any, lam: Any, dtype: Any = dtypes.float32, seed: Any = None,
 
 @public("random.stateless_poisson")
 def stateless_poisson(shape: Any, seed: Any, lam: Any, dtype: Any = dtypes.int32, name: str | None = None) -> Tensor:
-    """`poisson` numbers that depend on nothing but `seed`, two integers.
+    """Poisson-distributed numbers that depend on nothing but the arguments.
 
-    Here `shape` is that of the result: it ends with the shape of the rates.
+    Args:
+      shape: the shape of the result. It ends with the shape of the rates.
+      seed: two integers.
+      lam: the rates, a tensor of numbers >= 0.
+      dtype: a floating `DType`, int32 or int64.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: it does not.
+      InvalidArgumentError: `shape` ends otherwise, or `seed` does not consist of two integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/stateless_poisson
 
@@ -184,15 +198,19 @@ def stateless_poisson(shape: Any, seed: Any, lam: Any, dtype: Any = dtypes.int32
 
 @public("random.split", "random.experimental.stateless_split")
 def split(seed: Any, num: int = 2, alg: str = "auto_select") -> Tensor:
-    """`num` new seeds for stateless ops from one.
+    """Makes new seeds for stateless ops from one seed.
 
     Args:
       seed: two integers.
-      num: how many.
+      num: how many seeds to make.
       alg: "auto_select" or "philox".
 
     Returns:
       Integers of shape (num, 2).
+
+    Raises:
+      InvalidArgumentError: `seed` does not consist of two integers.
+      ValueError: `alg` is unknown.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/split
 
@@ -205,15 +223,19 @@ def split(seed: Any, num: int = 2, alg: str = "auto_select") -> Tensor:
 
 @public("random.fold_in", "random.experimental.stateless_fold_in")
 def fold_in(seed: Any, data: Any, alg: str = "auto_select") -> Tensor:
-    """A new seed for stateless ops from one and an integer.
+    """Makes a new seed for stateless ops from a seed and an integer.
 
     Args:
       seed: two integers.
-      data: int32 or int64 scalar.
+      data: a scalar of int32 or int64.
       alg: "auto_select" or "philox".
 
     Returns:
       Integers of shape (2,).
+
+    Raises:
+      InvalidArgumentError: `seed` does not consist of two integers.
+      ValueError: `alg` is unknown.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/fold_in
 
@@ -226,7 +248,17 @@ def fold_in(seed: Any, data: Any, alg: str = "auto_select") -> Tensor:
 
 @public("random.experimental.stateless_shuffle")
 def stateless_shuffle(value: Any, seed: Any, alg: str = "auto_select", name: str | None = None) -> Tensor:
-    """The rows of `value` in an order that depends on nothing but `seed`, two integers.
+    """The rows of a tensor in an order that depends on nothing but the arguments.
+
+    Args:
+      value: a tensor of at least one axis.
+      seed: two integers.
+      alg: "auto_select" or "philox".
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: `seed` does not consist of two integers.
+      ValueError: `alg` is unknown.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/experimental/stateless_shuffle
 
@@ -241,17 +273,20 @@ def stateless_shuffle(value: Any, seed: Any, alg: str = "auto_select", name: str
 def stateless_categorical(
     logits: Any, num_samples: Any, seed: Any, dtype: Any = dtypes.int64, name: str | None = None
 ) -> Tensor:
-    """Class numbers drawn by unnormalised log-probabilities, which depend on nothing but `seed`, two integers.
+    """Draws classes according to unnormalised log-probabilities. They depend on nothing but the arguments.
 
     Args:
-      logits: floating (batch, classes).
-      num_samples: how many for each row.
+      logits: floating numbers of shape (batch, classes).
+      num_samples: how many classes to draw for each row, an integer, which is read.
       seed: two integers.
       dtype: int32 or int64.
-      name: as in TensorFlow, of no effect when eager.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of shape (batch, num_samples).
 
     Raises:
-      InvalidArgumentError: `logits` is no matrix.
+      InvalidArgumentError: `logits` is not a matrix, or `seed` does not consist of two integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/stateless_categorical
 
@@ -272,18 +307,19 @@ _drop_op = Op("stateless_dropout", dropped)
 def stateless_dropout(
     x: Any, rate: Any, seed: Any, rng_alg: Any = None, noise_shape: Any = None, name: str | None = None
 ) -> Tensor:
-    """Sets elements to 0 with a probability, and scales up the others; the choice depends on nothing but the seed.
+    """Sets elements to zero with a probability, and scales up the others. Depends on nothing but the arguments.
 
     Args:
-      x: floating.
-      rate: the probability, in [0, 1): number or tensor.
+      x: floating numbers.
+      rate: the probability, a number in [0, 1) or a scalar tensor.
       seed: two integers.
       rng_alg: "auto_select" or "philox", the default.
-      noise_shape: of the choices, which broadcast with `x`; by default one for each element.
-      name: of no effect.
+      noise_shape: the shape of the choices, which are broadcast to the shape of `x`. By default each element has its
+        own.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      ValueError: another rate, dtype or algorithm.
+      ValueError: `x` is not floating, `rate` is out of range, or `rng_alg` is unknown.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/experimental/stateless_dropout
 

@@ -1,4 +1,7 @@
-"""`tf.random`: TensorFlow's own numbers for a given seed. Seeds enter programs as numbers, so draws never recompile."""
+"""`tf.random`: random numbers that are TensorFlow's own for a given seed.
+
+Seeds are inputs of the compiled programs, so a new seed compiles nothing.
+"""
 
 import math
 from collections.abc import Sequence
@@ -35,10 +38,13 @@ DRAWS = {
 
 @public("random.set_seed")
 def set_seed(seed: Any) -> None:
-    """Sets the global seed: what random ops draw from here on is TensorFlow's sequence for that seed.
+    """Sets the global seed. From here on, random ops draw TensorFlow's numbers for that seed.
 
     Args:
-      seed: integer, or None for unpredictable numbers.
+      seed: an integer, or None for unpredictable numbers.
+
+    Raises:
+      TypeError: `seed` is neither an integer nor None.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/set_seed
 
@@ -52,12 +58,12 @@ def set_seed(seed: Any) -> None:
 
 
 def epoch() -> int:
-    """How often the global seed was set: captured random ops then start over."""
+    """How often the global seed has been set. When this changes, captured random ops start over."""
     return _seeds.epoch
 
 
 def seeds_of(trace: Any) -> Any:
-    """What numbers the random ops recorded in `trace`."""
+    """The object that gives seeds to random ops recorded in `trace`: the captured graph's own, or the global one."""
     if not trace.symbolic:
         return _seeds
     if trace.seeds is None:
@@ -66,7 +72,18 @@ def seeds_of(trace: Any) -> Any:
 
 
 def seed_inputs(kernel: str, dtype: Any, seed: Any, calls: int) -> tuple:
-    """The seed pair and the place in its sequence, as number inputs of a program."""
+    """The inputs that tell a random op which numbers to draw.
+
+    Args:
+      kernel: the name of TensorFlow's kernel. Kernels of the same name, dtype and seeds continue one sequence.
+      dtype: the dtype of the kernel.
+      seed: the op's own seed, or None.
+      calls: how many calls of the random generator the op uses.
+
+    Returns:
+      Three int64 numbers as inputs of a program: the pair of seeds, and how many calls of the sequence are used
+      already.
+    """
     seed = None if seed is None else int(seed)
     trace = stream.current()
     if trace.symbolic:
@@ -87,7 +104,16 @@ def _draw_int(first: Any, second: Any, skip: Any, low: Any, high: Any, *, shape:
 
 
 def draw_from(start: Any, *bounds: Any, kind: str, shape: tuple, dtype: Any) -> Any:
-    """Numbers of any kind of a Philox stream: those of `DRAWS`, "int" between bounds, "full" for every integer."""
+    """Draws numbers from a Philox stream.
+
+    Args:
+      start: the stream.
+      *bounds: two numbers: mean and standard deviation, or the bounds.
+      kind: the name of a distribution in `DRAWS`; "int" for integers between bounds; "full" for integers over their
+        whole type.
+      shape: the shape of the result.
+      dtype: the dtype of the result.
+    """
     if kind == "full":
         return philox.uniform_full_int(start, shape, dtype)
     if kind == "int":
@@ -109,7 +135,7 @@ def _categorical(first: Any, second: Any, skip: Any, logits: Any, *, num_samples
 
 
 def dropped(x: Any, rate: Any, noise: Any) -> Any:
-    """`x` with zeros where uniform `noise` is below `rate`, and scaled up elsewhere: arrays of JAX."""
+    """Dropout: `x` with zeros where `noise` is below `rate`, and scaled up elsewhere. A function of JAX arrays."""
     rate = rate.astype(x.dtype)
     return jnp.where(noise >= rate, x * (1 / (1 - rate)), jnp.zeros((), x.dtype))
 
@@ -127,7 +153,7 @@ _dropout_op = Op("dropout", _dropout)
 
 
 def bounds_of(dtype: np.dtype, first: Any, second: Any, default: tuple) -> tuple:
-    """Two numbers or tensors as inputs; nothing where they are the defaults, which then cost nothing."""
+    """Two numbers or tensors as inputs of an op. Nothing if they are the defaults, so that the op need not use them."""
     if type(first) in (int, float) and type(second) in (int, float) and (first, second) == default:
         return ()
     return tuple(
@@ -153,12 +179,15 @@ def normal(
     """Normally distributed numbers.
 
     Args:
-      shape: of the result; ``mean`` and ``stddev`` (numbers or tensors) broadcast with it.
-      mean: the mean.
-      stddev: the standard deviation.
-      dtype: floating.
-      seed: integer, the op's own seed.
-      name: of no effect.
+      shape: integers.
+      mean: the mean, a number or a tensor that broadcasts with `shape`.
+      stddev: the standard deviation, a number or a tensor that broadcasts with `shape`.
+      dtype: a floating `DType`.
+      seed: an integer, the op's own seed.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: `dtype` is not floating.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/normal
 
@@ -180,7 +209,9 @@ def _random(kind: str, shape: Any, first: Any, second: Any, default: tuple, dtyp
 def truncated_normal(
     shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = _F32, seed: Any = None, name: Any = None
 ) -> Any:
-    """Normally distributed numbers, drawn again where they lie more than two deviations off. Arguments as `normal`.
+    """Normally distributed numbers within two standard deviations of the mean. Others are drawn again.
+
+    Takes the arguments of `normal` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/truncated_normal
 
@@ -202,18 +233,19 @@ def int_bounds(minval: Any, maxval: Any, dtype: np.dtype) -> tuple:
 def uniform(
     shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = _F32, seed: Any = None, name: Any = None
 ) -> Any:
-    """Numbers uniform in ``[minval, maxval)``.
+    """Uniformly distributed numbers in ``[minval, maxval)``.
 
     Args:
-      shape: of the result.
-      minval: number or tensor.
-      maxval: number or tensor; 1 by default, required for integers.
-      dtype: floating, int32 or int64.
-      seed: integer, the op's own seed.
-      name: of no effect.
+      shape: integers.
+      minval: the lower bound, a number or a tensor.
+      maxval: the upper bound, a number or a tensor. By default it is 1; integers need one.
+      dtype: a floating `DType`, int32 or int64.
+      seed: an integer, the op's own seed.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      ValueError: no ``maxval`` for integers, or another dtype. InvalidArgumentError: an empty range of integers.
+      ValueError: `dtype` is another one, or there is no `maxval` for integers.
+      InvalidArgumentError: the range of integers is empty.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/uniform
 
@@ -236,7 +268,8 @@ def uniform(
 
 
 def seed_tensor(seed: Any) -> Any:
-    # Two numbers are no batch of data: they must not count as a loop's next turn.
+    # A host array that enters a program marks the next turn of a training loop (see `engine.policy`). A seed of two
+    # numbers is not a batch of data, so it is made a tensor in a way that does not count.
     tensor = (
         from_value(np.array(seed))
         if isinstance(seed, (list, tuple, np.ndarray)) and all(isinstance(s, (int, np.integer)) for s in seed)
@@ -257,7 +290,20 @@ def stateless_normal(
     name: Any = None,
     alg: str = "auto_select",
 ) -> Any:
-    """Normal numbers that depend on nothing but ``seed``, two integers.
+    """Normally distributed numbers that depend on nothing but the arguments.
+
+    Args:
+      shape: integers.
+      seed: two integers.
+      mean: the mean, a number or a tensor that broadcasts with `shape`.
+      stddev: the standard deviation, a number or a tensor that broadcasts with `shape`.
+      dtype: a floating `DType`.
+      name: has no effect, as in eager TensorFlow.
+      alg: "auto_select" or "philox".
+
+    Raises:
+      InvalidArgumentError: `seed` does not consist of two integers, or `dtype` is not floating.
+      ValueError: `alg` is unknown.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/stateless_normal
 
@@ -277,7 +323,9 @@ def stateless_truncated_normal(
     name: Any = None,
     alg: str = "auto_select",
 ) -> Any:
-    """`truncated_normal` numbers that depend on nothing but ``seed``, two integers.
+    """Normally distributed numbers within two standard deviations that depend on nothing but the arguments.
+
+    Takes the arguments of `stateless_normal` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/stateless_truncated_normal
 
@@ -297,12 +345,20 @@ def stateless_uniform(
     name: Any = None,
     alg: str = "auto_select",
 ) -> Any:
-    """`uniform` numbers that depend on nothing but ``seed``, two integers.
+    """Uniformly distributed numbers in ``[minval, maxval)`` that depend on nothing but the arguments.
 
-    With ``minval=None, maxval=None`` integers are uniform over their whole type (uint32 and uint64 too).
+    Args:
+      shape: integers.
+      seed: two integers.
+      minval: the lower bound, a number or a tensor. If both bounds are None, integers are drawn from their whole type.
+      maxval: the upper bound, a number or a tensor. By default it is 1 for floats.
+      dtype: a floating `DType`, int32 or int64. Without bounds also uint32 or uint64.
+      name: has no effect, as in eager TensorFlow.
+      alg: "auto_select" or "philox".
 
     Raises:
-      ValueError: no ``maxval`` for integers.
+      ValueError: only one bound is None for integers, or `alg` is unknown.
+      InvalidArgumentError: `seed` does not consist of two integers, or the range of integers is empty.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/stateless_uniform
 
@@ -341,7 +397,12 @@ def _stateless_draw(kind: str, shape: Any, seed: Any, first: Any, second: Any, d
 
 @public("random.shuffle")
 def shuffle(value: Any, seed: Any = None, name: Any = None) -> Any:
-    """The rows (first axis) of ``value`` in random order.
+    """The rows of a tensor in random order.
+
+    Args:
+      value: a tensor. A scalar is returned as it is.
+      seed: an integer, the op's own seed.
+      name: has no effect, as in eager TensorFlow.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/shuffle
 
@@ -357,20 +418,20 @@ def shuffle(value: Any, seed: Any = None, name: Any = None) -> Any:
 
 @public("random.categorical")
 def categorical(logits: Any, num_samples: Any, dtype: Any = None, seed: Any = None, name: Any = None) -> Any:
-    """Class numbers drawn by unnormalised log-probabilities.
+    """Draws classes according to unnormalised log-probabilities.
 
     Args:
-      logits: floating [batch, classes].
-      num_samples: how many for each row.
+      logits: floating numbers of shape [batch, classes].
+      num_samples: how many classes to draw for each row, an integer, which is read.
       dtype: int32 or int64 (the default).
-      seed: integer, the op's own seed.
-      name: of no effect.
+      seed: an integer, the op's own seed.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      [batch, num_samples].
+      A tensor of shape [batch, num_samples].
 
     Raises:
-      InvalidArgumentError: ``logits`` is no matrix.
+      InvalidArgumentError: `logits` is not a matrix.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/categorical
 
@@ -387,7 +448,7 @@ def categorical(logits: Any, num_samples: Any, dtype: Any = None, seed: Any = No
 
 
 def dropout(x: Any, rate: Any, noise_shape: Sequence[Any] | None, seed: Any) -> Any:
-    """`tf.nn.dropout`; see there."""
+    """The implementation of `tf.nn.dropout`, which documents the arguments."""
     tensor = convert.to_tensor(x)
     level = rate_of(tensor, rate)
     if level is None:
@@ -398,7 +459,15 @@ def dropout(x: Any, rate: Any, noise_shape: Sequence[Any] | None, seed: Any) -> 
 
 
 def rate_of(tensor: Any, rate: Any) -> Any:
-    """The rate of dropout as an input of a program; None for 0."""
+    """The rate of a dropout as an input of a program. None if it is 0.
+
+    Args:
+      tensor: the tensor that is dropped out.
+      rate: a number in [0, 1), or a scalar tensor.
+
+    Raises:
+      ValueError: `tensor` is not floating, or `rate` is out of range.
+    """
     if tensor.aval.dtype.kind not in "fV":
         raise ValueError(
             f"`x.dtype` must be a floating point tensor as `x` will be scaled. Received: x.dtype={tensor.dtype}"
@@ -411,10 +480,14 @@ def rate_of(tensor: Any, rate: Any) -> Any:
 
 
 def shape_of_noise(noise_shape: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The `noise_shape` of a dropout for inputs of `shape`: as many ints, of which None stands for the input's own.
+    """The shape of the noise of a dropout.
+
+    Args:
+      noise_shape: None, or one int for each axis of the input. An entry that is None stands for the input's size.
+      shape: the shape of the input.
 
     Raises:
-      ValueError: the two have not the same number of axes.
+      ValueError: `noise_shape` and `shape` differ in length.
     """
     if noise_shape is None:
         return shape
@@ -434,12 +507,12 @@ _stateless_dropout_op = Op(
 
 
 def stateless_seed(seed: Any, modulus: int) -> Any:
-    """An int64 seed [2] as an int32 one, element by element modulo `modulus`, as Keras makes it."""
+    """An int64 seed of two numbers as an int32 seed: each number modulo `modulus`. Keras makes seeds in this way."""
     return stream.record(_fold_op, static(modulus=modulus), (seed,))
 
 
 def stateless_dropout(x: Any, rate: float, seed: Any, noise_shape: Any = None) -> Any:
-    """`tf.nn.experimental.stateless_dropout` of a tensor, `rate` being a number above 0 and below 1."""
+    """`tf.nn.experimental.stateless_dropout` of a tensor for a rate that is a Python number above 0 and below 1."""
     shape = shape_of_noise(noise_shape, x.aval.shape)
     level = (float(rate), scalar_kind(x.aval.dtype))
     return stream.record(_stateless_dropout_op, static(shape=shape), (x, seed, level))

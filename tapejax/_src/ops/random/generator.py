@@ -1,4 +1,4 @@
-"""`tf.random.Generator`: random numbers from a state that the object holds, TensorFlow's own for a given seed."""
+"""`tf.random.Generator`: random numbers from a state that the object holds; TensorFlow's own for a given seed."""
 
 import enum
 import math
@@ -26,7 +26,7 @@ _I64 = np.dtype(np.int64)
 
 
 class Algorithm(enum.Enum):
-    """How random bits are made. tapejax has Philox, which TensorFlow selects on CPU and GPU.
+    """The algorithms that make random bits. tapejax has Philox, which TensorFlow selects on CPUs and GPUs.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/Algorithm
 
@@ -48,14 +48,14 @@ def _check(alg: Any) -> None:
 
 @public("random.create_rng_state", "random.experimental.create_rng_state")
 def create_rng_state(seed: Any, alg: Any) -> Tensor:
-    """The state that a `Generator` starts with: int64 (counter low, counter high, key).
+    """The state with which a `Generator` starts, an int64 vector: the lower and upper half of its counter, and its key.
 
     Args:
-      seed: an integer, or up to three of them.
+      seed: an integer, or a sequence of up to three integers.
       alg: "philox" or "auto_select".
 
     Raises:
-      ValueError: another algorithm, or more than three integers.
+      ValueError: the algorithm is unknown, or there are more than three integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/create_rng_state
 
@@ -86,15 +86,15 @@ _advance_op = Op("RngReadAndSkip", _advance, differentiable=False)
 
 
 class Generator:
-    """Random numbers from a state in a variable.
+    """A generator of random numbers, whose state is a variable.
 
     Args:
       copy_from: a generator whose state is copied.
-      state: an int64 tensor (counter low, counter high, key).
+      state: an int64 vector: the lower and upper half of the counter, and the key.
       alg: "philox" or "auto_select".
 
     Raises:
-      ValueError: neither a generator nor a state, or another algorithm.
+      ValueError: neither `copy_from` nor both of `state` and `alg` are given, or the algorithm is unknown.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/Generator
 
@@ -106,7 +106,7 @@ class Generator:
     def __init__(self, copy_from: "Generator | None" = None, state: Any = None, alg: Any = None):
         if copy_from is not None:
             if state is not None or alg is not None:
-                raise ValueError("When `copy_from` is given, `state` and `alg` must be left out")
+                raise ValueError("`state` and `alg` must be left out if `copy_from` is given")
             state = copy_from.state.read_value()
         elif state is None or alg is None:
             raise ValueError("`state` and `alg` must both be given, or `copy_from`")
@@ -116,54 +116,54 @@ class Generator:
 
     @classmethod
     def from_state(cls, state: Any, alg: Any) -> "Generator":
-        """A generator with this state."""
+        """Makes a generator with the given state."""
         return cls(state=state, alg=alg)
 
     @classmethod
     def from_seed(cls, seed: Any, alg: Any = None) -> "Generator":
-        """A generator whose numbers follow from an integer, or from up to three of them."""
+        """Makes a generator from an integer, or from a sequence of up to three integers."""
         return cls(state=create_rng_state(seed, alg), alg=alg or "auto_select")
 
     @classmethod
     def from_non_deterministic_state(cls, alg: Any = None) -> "Generator":
-        """A generator whose numbers nobody can foretell."""
+        """Makes a generator whose numbers are unpredictable."""
         return cls(state=create_rng_state(secrets.randbits(192), alg), alg=alg or "auto_select")
 
     @classmethod
     def from_key_counter(cls, key: Any, counter: Any, alg: Any) -> "Generator":
-        """A generator with this key, an integer, and counter, two of them."""
+        """Makes a generator from a key, an integer, and a counter, two integers: its lower and upper half."""
         return cls(state=_state_of(key, counter), alg=alg)
 
     @property
     def state(self) -> Variable:
-        """The state: int64 (counter low, counter high, key)."""
+        """The variable that holds the state: the lower and upper half of the counter, and the key."""
         return self._state
 
     @property
     def algorithm(self) -> int:
-        """The number of the algorithm: 1 for Philox."""
+        """The number of the algorithm, which is 1 for Philox."""
         return Algorithm.PHILOX.value
 
     @property
     def key(self) -> Tensor:
-        """The key, the last number of the state."""
+        """The key, which is the last number of the state."""
         state: Any = self._state.read_value()
         return state[2]
 
     def reset(self, state: Any) -> None:
-        """Sets the state."""
+        """Sets the state to an int64 vector of three numbers."""
         self._state.assign(convert.to_tensor(state, _I64))
 
     def reset_from_seed(self, seed: Any) -> None:
-        """Sets the state as `from_seed` does."""
+        """Sets the state to that of `from_seed`."""
         self._state.assign(create_rng_state(seed, None))
 
     def reset_from_key_counter(self, key: Any, counter: Any) -> None:
-        """Sets the state as `from_key_counter` does."""
+        """Sets the state to that of `from_key_counter`."""
         self._state.assign(_state_of(key, counter))
 
     def skip(self, delta: Any) -> Tensor:
-        """Moves on as if `delta` numbers had been drawn, and returns the state before that."""
+        """Advances as if `delta` numbers had been drawn, and returns the state before that."""
         before = self._state.read_value()
         calls = 256 * delta
         calls = calls if isinstance(delta, Tensor) else from_value(np.array(calls, _I64))
@@ -178,24 +178,26 @@ class Generator:
     def normal(
         self, shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32, name: str | None = None
     ) -> Tensor:
-        """Normal numbers, as `tf.random.normal`."""
+        """Draws normally distributed numbers; see `tf.random.normal`."""
         wanted = float_dtype(dtype)
         return self._record("normal", shape, wanted, bounds_of(wanted, mean, stddev, (0, 1)))
 
     def truncated_normal(
         self, shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32, name: str | None = None
     ) -> Tensor:
-        """Normal numbers within two deviations, as `tf.random.truncated_normal`."""
+        """Draws normally distributed numbers within two standard deviations; see `tf.random.truncated_normal`."""
         wanted = float_dtype(dtype)
         return self._record("truncated_normal", shape, wanted, bounds_of(wanted, mean, stddev, (0, 1)))
 
     def uniform(
         self, shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = dtypes.float32, name: str | None = None
     ) -> Tensor:
-        """Uniform numbers, as `tf.random.uniform`; integers of the whole type without both bounds.
+        """Draws uniformly distributed numbers; see `tf.random.uniform`.
+
+        If both bounds are None, integers are drawn from their whole type.
 
         Raises:
-          ValueError: only one bound for integers.
+          ValueError: only one bound is None for integers.
         """
         wanted = dtypes.to_numpy(dtype)
         if wanted.kind in "fV":
@@ -209,16 +211,16 @@ class Generator:
         return self._record("int", shape, wanted, int_bounds(minval, maxval, wanted))
 
     def uniform_full_int(self, shape: Any, dtype: Any = dtypes.uint64, name: str | None = None) -> Tensor:
-        """Integers uniform over their whole type: int32, uint32, int64 or uint64."""
+        """Draws integers that are uniform over their whole type: int32, uint32, int64 or uint64."""
         return self._record("full", shape, dtypes.to_numpy(dtype))
 
     def make_seeds(self, count: int = 1) -> Tensor:
-        """Seeds for stateless ops, one in each column: int64 (2, count)."""
+        """Draws seeds for stateless ops: an int64 tensor of shape (2, count) with a seed in each column."""
         keys = self.uniform_full_int([count], dtypes.int64)
         return stack([keys, from_value(np.zeros(count, _I64))])
 
     def split(self, count: int = 1) -> list["Generator"]:
-        """`count` generators whose keys are drawn from this one."""
+        """Makes `count` generators whose keys are drawn from this one."""
         keys: Any = self.uniform_full_int([count], dtypes.int64)
         return [Generator.from_key_counter(keys[i], [0, 0], "philox") for i in range(count)]
 
@@ -237,7 +239,7 @@ _global: Generator | None = None
 
 @public("random.get_global_generator", "random.experimental.get_global_generator")
 def get_global_generator() -> Generator:
-    """The generator that programs share. Made at the first call, with a state that nobody can foretell.
+    """The global generator. It is made at the first call, with an unpredictable state.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/get_global_generator
 
@@ -253,7 +255,7 @@ def get_global_generator() -> Generator:
 
 @public("random.set_global_generator", "random.experimental.set_global_generator")
 def set_global_generator(generator: Generator) -> None:
-    """Sets the generator that programs share.
+    """Sets the global generator.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/set_global_generator
 

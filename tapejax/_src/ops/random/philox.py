@@ -1,17 +1,19 @@
-"""TensorFlow's random bits as pure JAX functions; `philox_draws` makes distributions of them.
+"""TensorFlow's random bits as pure JAX functions. `philox_draws` makes distributions of them.
 
-TensorFlow's CPU kernels draw from the counter-based generator Philox4x32-10. A `Stream` says where drawing
-starts (a 64-bit key and a 128-bit counter) and every distribution is a function of a stream: block ``g`` of
-four 32-bit words is the hash of ``counter + g``. The three ways in which TensorFlow finds a stream are
-`stateful_stream` (``tf.random.normal``; the seed pair comes from `tapejax._src.ops.random.philox_seeds.SeedState`),
-`stateless_stream` (``tf.random.stateless_normal``, Keras) and `generator_stream` (``tf.random.Generator``).
+TensorFlow's CPU kernels draw from the counter-based generator Philox4x32-10. A `Stream` is a position in its numbers: a
+64-bit key and a 128-bit counter. Block ``g`` of a stream consists of four 32-bit words, which are the hash of
+``counter + g``. Every distribution is a function of a stream. TensorFlow finds a stream in three ways:
 
-Streams are data: one compiled program serves every seed. All functions need 64-bit types turned on, and work
-under `jax.jit` and `jax.vmap` (over streams or seeds).
+* `stateful_stream` for ``tf.random.normal`` and the like. The pair of seeds comes from `philox_seeds.SeedState`.
+* `stateless_stream` for ``tf.random.stateless_normal`` and the like, and for Keras.
+* `generator_stream` for ``tf.random.Generator``.
 
-The layout is one output *pair* per lane of the loop: each block is hashed twice, once for each of its halves,
-and the two results leave packed in one wider integer. That keeps hashing, transforming and storing in one
-vectorised loop: 4 ms for 4 million uniform numbers on two cores, where stacking the four words took 14 ms.
+Streams are inputs of compiled programs, so one program serves every seed. All functions need 64-bit types turned on.
+They work under `jax.jit` and `jax.vmap` (over streams or seeds).
+
+Each step of the vectorised loop makes one *pair* of words: a block is hashed twice, once for each of its halves, and
+the two words are packed in one wider integer. So hashing, transforming and storing stay in one loop. It takes 4 ms for
+4 million uniform numbers on two cores; stacking the four words of a block took 14 ms.
 
 Reference: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3";
 https://tensorflow.org/guide/random_numbers
@@ -52,9 +54,14 @@ Words = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
 
 
 class Stream(NamedTuple):
-    """Where drawing starts: uint64 scalars ``key``, ``low`` and ``high`` (the halves of the 128-bit counter).
+    """A position from which numbers are drawn.
 
-    A pytree: pass it through `jax.jit` and `jax.vmap` like an array.
+    It is a pytree, so it can be passed through `jax.jit` and `jax.vmap` like an array.
+
+    Attributes:
+      key: a uint64 scalar.
+      low: the lower half of the 128-bit counter, a uint64 scalar.
+      high: the upper half of the counter, a uint64 scalar.
     """
 
     key: jax.Array
@@ -62,13 +69,13 @@ class Stream(NamedTuple):
     high: jax.Array
 
     def at(self, calls: jax.Array) -> "Stream":
-        """The stream (or array of streams) that many Philox calls further on; ``calls`` is uint64."""
+        """The stream that begins `calls` blocks later. `calls` is uint64; an array gives an array of streams."""
         low = self.low + calls
         return Stream(self.key, low, self.high + (low < calls).astype(jnp.uint64))
 
 
 def _uint64(x: Any) -> jax.Array:
-    """Two's complement of any integer as uint64; a uint32 vector [2] is taken as (low word, high word)."""
+    """Any integer as uint64, negative ones as two's complement. A uint32 vector [2] is a pair (low word, high word)."""
     if jax.dtypes.canonicalize_dtype(np.uint64) != np.uint64:
         raise RuntimeError("Philox needs 64-bit types: call inside `with jax.enable_x64(True):`")
     if isinstance(x, int):
@@ -83,7 +90,7 @@ def _uint64(x: Any) -> jax.Array:
 
 
 def join_words(low: jax.Array, high: jax.Array) -> jax.Array:
-    """The uint64 with these two words."""
+    """The uint64 that consists of a low and a high 32-bit word."""
     return low.astype(jnp.uint64) | (high.astype(jnp.uint64) << 32)
 
 
@@ -93,7 +100,8 @@ def _halves(x: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 def _round(state: Any) -> Any:
     c0, c1, c2, c3, key0, key1 = state
-    # Widening to 64 bit compiles to one vector multiply; four 16-bit products took six times as long.
+    # A product of numbers widened to 64 bits compiles to one vector instruction. Four products of 16-bit halves took
+    # six times as long.
     low0, high0 = _halves(c0.astype(jnp.uint64) * jnp.uint64(_MULTIPLIERS[0]))
     low1, high1 = _halves(c2.astype(jnp.uint64) * jnp.uint64(_MULTIPLIERS[1]))
     c0, c1, c2, c3 = high1 ^ c1 ^ key0, low1, high0 ^ c3 ^ key1, low0
@@ -105,7 +113,7 @@ def _state(stream: Stream) -> Any:
 
 
 def blocks(stream: Stream) -> Words:
-    """Ten rounds of Philox on every counter of the stream: four uint32 words each."""
+    """The blocks of a stream, or of an array of streams: four uint32 words each, after ten rounds of Philox."""
     state = _state(stream)
     for _ in range(10):
         state = _round(state)
@@ -113,25 +121,22 @@ def blocks(stream: Stream) -> Words:
 
 
 def blocks_in_loop(stream: Stream) -> Words:
-    """The same, with the rounds as a loop: where they stand several times in a program, it compiles twice as fast."""
+    """The same as `blocks`, with a loop of ten rounds. A program that calls it several times compiles twice as fast."""
     state = tuple(jnp.broadcast_arrays(*_state(stream)))
     return lax.fori_loop(0, 10, lambda _, state: _round(state), state)[:4]
 
 
 def stateful_stream(seed: Any, seed2: Any, skip: Any = 0) -> Stream:
-    """The stream of TensorFlow's stateful random ops.
+    """The stream of a stateful random op of TensorFlow, such as ``tf.random.normal``.
 
     Args:
-        seed: integer (or uint32 words [2]), the first of the kernel's two seeds: the key.
-        seed2: integer (or uint32 words [2]), the second: the upper half of the counter.
-        skip: integer, how many Philox calls the kernel has reserved before (see `SeedState.reserve`).
-
-    Returns:
-        The stream.
+      seed: the first of the op's two seeds, which is the key: an integer, or uint32 words [2].
+      seed2: the second seed, which is the upper half of the counter: an integer, or uint32 words [2].
+      skip: how many Philox calls the op's kernel has reserved before (see `SeedState.reserve`), an integer.
 
     Raises:
-        RuntimeError: 64-bit types are off.
-        TypeError: a seed is not an integer.
+      RuntimeError: 64-bit types are off.
+      TypeError: a seed is not an integer.
 
     >>> with jax.enable_x64(True):
     ...     print(uniform_bits(stateful_stream(87654321, 1), 2))
@@ -141,17 +146,17 @@ def stateful_stream(seed: Any, seed2: Any, skip: Any = 0) -> Stream:
 
 
 def stateless_stream(seed: Any) -> Stream:
-    """The stream of TensorFlow's stateless random ops (algorithm "philox", which CPU and GPU select).
+    """The stream of a stateless random op of TensorFlow, with the algorithm "philox", which CPUs and GPUs select.
 
     Args:
-        seed: integers [2], int32 or int64.
+      seed: two integers, int32 or int64.
 
     Returns:
-        The stream: key and upper counter are one Philox hash of the seed.
+      The stream whose key and upper half of the counter are the Philox hash of the seed.
 
     Raises:
-        RuntimeError: 64-bit types are off.
-        TypeError: ``seed`` is not integer.
+      RuntimeError: 64-bit types are off.
+      TypeError: `seed` does not consist of integers.
 
     >>> with jax.enable_x64(True):
     ...     print(uniform_bits(stateless_stream([1, 2]), 2))
@@ -163,19 +168,17 @@ def stateless_stream(seed: Any) -> Stream:
 
 
 def generator_stream(state: Any) -> Stream:
-    """The stream of a ``tf.random.Generator`` whose state is ``state``.
+    """The stream of a ``tf.random.Generator``.
 
-    After drawing ``n`` numbers, of whatever kind, TensorFlow adds ``256 * n`` to the 128-bit counter.
+    After drawing ``n`` numbers of any kind, TensorFlow adds ``256 * n`` to the 128-bit counter.
 
     Args:
-        state: int64 [3]: counter (low, high), key. ``Generator.from_seed(s)`` starts at the three 64-bit
-            digits of ``s``, lowest first: ``[s, 0, 0]`` for a small seed.
-
-    Returns:
-        The stream.
+      state: the generator's state, int64 of shape [3]: the lower and upper half of the counter, and the key.
+        ``Generator.from_seed(s)`` starts with the three 64-bit digits of ``s``, the lowest first: ``[s, 0, 0]`` for a
+        small seed.
 
     Raises:
-        RuntimeError: 64-bit types are off.
+      RuntimeError: 64-bit types are off.
 
     >>> with jax.enable_x64(True):
     ...     print(uniform_bits(generator_stream(np.array([7, 0, 0])), 2))
@@ -186,7 +189,15 @@ def generator_stream(state: Any) -> Stream:
 
 
 def word_pairs(stream: Stream, pairs: jax.Array | int) -> tuple[jax.Array, jax.Array]:
-    """Words (2p, 2p + 1) of the stream for each p of a uint64 array (or below a number), as uint32 arrays."""
+    """The words ``2 * p`` and ``2 * p + 1`` of a stream, for each p.
+
+    Args:
+      stream: the stream.
+      pairs: the numbers p: a uint64 array, or an int n for all numbers below n.
+
+    Returns:
+      Two uint32 arrays.
+    """
     if isinstance(pairs, int):
         pairs = lax.iota(jnp.uint64, pairs)
     words = blocks(stream.at(pairs >> 1))
@@ -195,10 +206,14 @@ def word_pairs(stream: Stream, pairs: jax.Array | int) -> tuple[jax.Array, jax.A
 
 
 def interleave(parts: Sequence[jax.Array], shape: Sequence[int]) -> jax.Array:
-    """``parts[0][0], parts[1][0], ..., parts[0][1], ...``, as many as ``shape`` holds.
+    """Arrays joined element by element: ``parts[0][0], parts[1][0], .., parts[0][1], parts[1][1], ..``.
 
-    Narrow types are packed into wider integers and re-read: an elementwise operation, where a stack is a
-    copy.
+    Narrow dtypes are packed into wider integers and reinterpreted. This is an elementwise operation, while stacking is
+    a copy.
+
+    Args:
+      parts: arrays of one shape and dtype.
+      shape: the shape of the result, which takes as many elements as it holds.
     """
     dtype = parts[0].dtype
     width = 8 * dtype.itemsize
@@ -213,20 +228,20 @@ def interleave(parts: Sequence[jax.Array], shape: Sequence[int]) -> jax.Array:
 
 
 def from_words(stream: Stream, shape: Sequence[int], convert: Callable[[jax.Array], jax.Array]) -> jax.Array:
-    """One 32-bit word per output."""
+    """An array of the shape `shape`, each element of which is `convert` of one 32-bit word of the stream."""
     first, second = word_pairs(stream, -(-math.prod(shape) // 2))
     return interleave([convert(first), convert(second)], shape)
 
 
 def uniform_bits(stream: Stream, n: int) -> jax.Array:
-    """The first ``n`` 32-bit words of a stream.
+    """The first `n` 32-bit words of a stream.
 
     Args:
-        stream: where to start.
-        n: how many, static.
+      stream: the stream.
+      n: how many words, an int.
 
     Returns:
-        uint32 [n].
+      uint32 of shape [n].
 
     >>> with jax.enable_x64(True):
     ...     print(uniform_bits(Stream(*[jnp.uint64(0)] * 3), 2))
@@ -236,18 +251,15 @@ def uniform_bits(stream: Stream, n: int) -> jax.Array:
 
 
 def uniform_full_int(stream: Stream, shape: Sequence[int], dtype: Any) -> jax.Array:
-    """Integers uniform over their whole type, as ``tf.random.stateless_uniform`` without bounds draws them.
+    """Integers that are uniform over their whole type, as ``tf.random.stateless_uniform`` without bounds draws them.
 
     Args:
-        stream: where to start.
-        shape: static.
-        dtype: int32, uint32, int64 or uint64.
-
-    Returns:
-        Array of ``shape`` and ``dtype``.
+      stream: the stream.
+      shape: a sequence of ints.
+      dtype: int32, uint32, int64 or uint64.
 
     Raises:
-        ValueError: another ``dtype``.
+      ValueError: `dtype` is another one.
 
     >>> with jax.enable_x64(True):
     ...     print(uniform_full_int(stateless_stream([1, 2]), (2,), np.int32))
@@ -262,14 +274,14 @@ def uniform_full_int(stream: Stream, shape: Sequence[int], dtype: Any) -> jax.Ar
 
 
 def split(seed: Any, num: int = 2) -> jax.Array:
-    """``num`` new stateless seeds from one, as ``tf.random.split``.
+    """New stateless seeds from one, as ``tf.random.split`` makes them.
 
     Args:
-        seed: int32 or int64 [2].
-        num: static.
+      seed: int32 or int64 of shape [2].
+      num: how many, an int.
 
     Returns:
-        Array [num, 2] of the seed's dtype.
+      An array of shape [num, 2] and the dtype of `seed`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/split
 
@@ -282,14 +294,14 @@ def split(seed: Any, num: int = 2) -> jax.Array:
 
 
 def fold_in(seed: Any, data: Any) -> jax.Array:
-    """A new stateless seed from a seed and an integer, as ``tf.random.fold_in``.
+    """A new stateless seed from a seed and an integer, as ``tf.random.fold_in`` makes it.
 
     Args:
-        seed: int32 or int64 [2].
-        data: int32 or int64 scalar.
+      seed: int32 or int64 of shape [2].
+      data: an int32 or int64 scalar.
 
     Returns:
-        [2] of the dtype of ``data``.
+      An array of shape [2] and the dtype of `data`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/fold_in
 

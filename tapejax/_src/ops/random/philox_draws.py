@@ -1,7 +1,7 @@
 """The distributions of TensorFlow's CPU kernels, bit for bit, as pure JAX functions of a Philox `Stream`.
 
-Shapes and dtypes are static, everything else (streams, bounds, means) is data. All need 64-bit types turned
-on, and work under `jax.jit`, `jax.vmap` and `jax.grad` (with respect to mean, stddev and bounds).
+Shapes and dtypes are static. Everything else (streams, bounds, means) may be traced. All functions need 64-bit types
+turned on. They work under `jax.jit`, `jax.vmap` and `jax.grad` (with respect to mean, stddev and bounds).
 """
 
 import math
@@ -28,7 +28,7 @@ from tapejax._src.ops.random.philox import (
 
 __all__ = ["categorical", "normal", "permutation", "truncated_normal", "uniform", "uniform_int"]
 
-# Rejection gives each output this many Philox calls of its own.
+# TensorFlow's rejection samplers give each output this many Philox calls of its own.
 _CALLS_PER_OUTPUT: Final = 64
 
 
@@ -40,22 +40,22 @@ def _float_dtype(dtype: Any) -> np.dtype:
 
 
 def _rounded(x: jax.Array, floor: Any = None) -> jax.Array:
-    """Keeps a product or difference rounded to its own dtype.
+    """`x` as it is, in a form that makes XLA round it to its own dtype.
 
-    XLA contracts ``a * b + c`` to a fused multiply-add and drops float16 roundings; TensorFlow rounds each
-    op. A maximum with the lowest finite number cannot be moved through (a barrier can: it is gone before LLVM
-    runs).
+    XLA contracts ``a * b + c`` to a fused multiply-add and leaves out float16 roundings, while TensorFlow rounds the
+    result of each op. The maximum with the lowest finite number stops both. An optimization barrier does not, because
+    it is removed before LLVM runs.
     """
     lowest = jnp.finfo(x.dtype).min if floor is None else floor
     return lax.max(x, jnp.broadcast_to(jnp.asarray(lowest, x.dtype), x.shape))
 
 
 def _affine(x: jax.Array, scale: Any, shift: Any) -> jax.Array:
-    """``x * scale + shift``, both rounded; Python's 1 and 0 cost nothing."""
+    """``x * scale + shift``, rounded twice. Nothing is computed if they are Python's numbers 1 and 0."""
     if _is_number(scale, 1) and _is_number(shift, 0):
         return x
     scale = jnp.asarray(scale, x.dtype)
-    # An infinite scale gives infinities of both signs.
+    # An infinite scale gives infinities of both signs, which must not be replaced by the lowest finite number.
     floor = jnp.where(jnp.isinf(scale), -jnp.inf, jnp.finfo(x.dtype).min)
     return _rounded(x * scale, floor) + jnp.asarray(shift, x.dtype)
 
@@ -67,20 +67,20 @@ def _is_number(x: Any, value: int) -> bool:
 def uniform(
     stream: Stream, shape: Sequence[int], dtype: Any = np.float32, minval: Any = 0, maxval: Any = 1
 ) -> jax.Array:
-    """Uniform floats in ``[minval, maxval)``, as ``tf.random.uniform`` draws them.
+    """Uniformly distributed floats in ``[minval, maxval)``, as ``tf.random.uniform`` draws them.
 
     Args:
-        stream: where to start.
-        shape: static.
-        dtype: float16, bfloat16, float32 or float64.
-        minval: scalar or array that broadcasts with ``shape``.
-        maxval: likewise.
+      stream: the stream.
+      shape: a sequence of ints.
+      dtype: float16, bfloat16, float32 or float64.
+      minval: a scalar, or an array that broadcasts with `shape`.
+      maxval: a scalar, or an array that broadcasts with `shape`.
 
     Returns:
-        Array of ``dtype``; the shape is ``shape`` broadcast with the bounds.
+      An array of `dtype`. Its shape is `shape`, broadcast with the bounds.
 
     Raises:
-        ValueError: ``dtype`` is not floating.
+      ValueError: `dtype` is not floating.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/uniform
 
@@ -93,7 +93,7 @@ def uniform(
     if dtype == np.float64:
         unit = double(*word_pairs(stream, math.prod(shape))).reshape(shape)
     else:
-        # As many low bits as the type has in its mantissa, so the multiple is exact.
+        # As many low bits as the dtype's mantissa holds, so that the product is exact.
         bits = jnp.finfo(dtype).nmant
         mask, step = jnp.uint32(2**bits - 1), jnp.float32(2.0**-bits)
         unit = from_words(stream, shape, lambda w: ((w & mask).astype(jnp.float32) * step).astype(dtype))
@@ -104,13 +104,13 @@ def uniform(
 
 
 def double(high: jax.Array, low: jax.Array) -> jax.Array:
-    """Float64 in [0, 1) from the low 20 bits of one word and all of the next."""
+    """A float64 number in [0, 1), made from the low 20 bits of one word and all bits of another."""
     mantissa = join_words(low, high & jnp.uint32(0xFFFFF)) | jnp.uint64(1023 << 52)
     return lax.bitcast_convert_type(mantissa, jnp.float64) - 1.0
 
 
 def _box_muller(word0: jax.Array, word1: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Two float32 normals from two words."""
+    """Two normally distributed float32 numbers from two words."""
     mask, step = jnp.uint32(2**23 - 1), jnp.float32(2.0**-23)
     distance = jnp.maximum((word0 & mask).astype(jnp.float32) * step, jnp.float32(1e-7))
     angle = ((word1 & mask).astype(jnp.float64) * (2.0 * np.pi * 2.0**-23)).astype(jnp.float32)
@@ -120,7 +120,10 @@ def _box_muller(word0: jax.Array, word1: jax.Array) -> tuple[jax.Array, jax.Arra
 
 
 def box_muller_double(words: Words) -> tuple[jax.Array, jax.Array]:
-    """Two float64 normals from a block. XLA's float64 functions have the C library's bits on a CPU."""
+    """Two normally distributed float64 numbers from a block.
+
+    On a CPU, XLA's float64 functions have the same bits as those of the C library, which TensorFlow calls.
+    """
     radius = jnp.sqrt(-2.0 * jnp.log(jnp.maximum(double(words[0], words[1]), 1e-7)))
     angle = 2.0 * np.pi * double(words[2], words[3])
     return jnp.sin(angle) * radius, jnp.cos(angle) * radius
@@ -129,21 +132,21 @@ def box_muller_double(words: Words) -> tuple[jax.Array, jax.Array]:
 def normal(
     stream: Stream, shape: Sequence[int], dtype: Any = np.float32, mean: Any = 0.0, stddev: Any = 1.0
 ) -> jax.Array:
-    """Normal numbers, as ``tf.random.normal`` and ``tf.random.stateless_normal`` draw them.
+    """Normally distributed numbers, as ``tf.random.normal`` and ``tf.random.stateless_normal`` draw them.
 
     Args:
-        stream: where to start.
-        shape: static.
-        dtype: float16, bfloat16, float32 or float64.
-        mean: scalar or array that broadcasts with ``shape``.
-        stddev: likewise.
+      stream: the stream.
+      shape: a sequence of ints.
+      dtype: float16, bfloat16, float32 or float64.
+      mean: a scalar, or an array that broadcasts with `shape`.
+      stddev: a scalar, or an array that broadcasts with `shape`.
 
     Returns:
-        Array of ``dtype``; the shape is ``shape`` broadcast with ``mean`` and ``stddev``. On CPU it has
-        TensorFlow's bits (with glibc 2.28 or later); elsewhere float64 may differ in the last one.
+      An array of `dtype`. Its shape is `shape`, broadcast with `mean` and `stddev`. On a CPU it has TensorFlow's bits
+      (with glibc 2.28 or later); elsewhere float64 numbers may differ in the last bit.
 
     Raises:
-        ValueError: ``dtype`` is not floating.
+      ValueError: `dtype` is not floating.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/normal
 
@@ -164,26 +167,28 @@ def normal(
 def truncated_normal(
     stream: Stream, shape: Sequence[int], dtype: Any = np.float32, mean: Any = 0.0, stddev: Any = 1.0
 ) -> jax.Array:
-    """Normal numbers within two standard deviations, as ``tf.random.truncated_normal`` draws them.
+    """Normally distributed numbers within two standard deviations, as ``tf.random.truncated_normal`` draws them.
 
-    TensorFlow fills the output in blocks of four numbers (two for float64), each with a region of the stream
-    of its own from which it takes candidates until enough are accepted. Here every block gets 14 candidates
-    (12) at once: that fewer than four (two) of them are accepted has a probability of 5e-13 (2e-14), and then
-    a number is a wrong candidate of its block. A loop that goes on until all are full was three times as slow, and
-    compiled twice as long; so did 10 candidates and a second pass for the blocks that need more, twice as fast.
+    TensorFlow makes the output in groups of four numbers (two for float64). Each group has its own part of the stream,
+    from which it takes candidates until enough are accepted. Here every group gets 14 candidates (12 for float64) at
+    once. The probability that fewer than four (two) of them are accepted is 5e-13 (2e-14). Then a rejected candidate of
+    the group is returned.
+
+    A loop until all groups are complete was three times as slow, and compiled twice as long. 10 candidates, and a
+    second pass for the groups that need more, ran twice as fast but compiled twice as long too.
 
     Args:
-        stream: where to start.
-        shape: static.
-        dtype: float16, bfloat16, float32 or float64.
-        mean: scalar or array that broadcasts with ``shape``.
-        stddev: likewise.
+      stream: the stream.
+      shape: a sequence of ints.
+      dtype: float16, bfloat16, float32 or float64.
+      mean: a scalar, or an array that broadcasts with `shape`.
+      stddev: a scalar, or an array that broadcasts with `shape`.
 
     Returns:
-        Array of ``dtype``, as `normal`'s.
+      An array of `dtype`, as for `normal`.
 
     Raises:
-        ValueError: ``dtype`` is not floating.
+      ValueError: `dtype` is not floating.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/truncated_normal
 
@@ -194,7 +199,7 @@ def truncated_normal(
     """
     dtype = _float_dtype(dtype)
     is_double = dtype == np.float64
-    # Candidates come two by two, from a hash in float64, from half of one otherwise.
+    # Candidates are made in pairs: from a whole block for float64, from half a block otherwise.
     wanted, tries = (2, 6) if is_double else (4, 7)
     groups = -(-math.prod(shape) // wanted)
     start = lax.iota(jnp.uint64, groups) * jnp.uint64(wanted * _CALLS_PER_OUTPUT)
@@ -205,7 +210,7 @@ def truncated_normal(
         pair = _box_muller(*word_pairs(stream, 2 * start + nth))
     draws = interleave(pair, (tries, groups, 2))
     inside = (jnp.abs(draws) < 2.0).astype(jnp.uint32)
-    # One bit for each accepted candidate, in their order: the lowest bit set names the next output.
+    # Bit i is set if candidate i is accepted. So the lowest bit that is set names the next output.
     accepted = sum((inside[i, :, j] << (2 * i + j) for i in range(tries) for j in (0, 1)), jnp.uint32(0))
     picks = []
     for _ in range(wanted):
@@ -218,22 +223,21 @@ def truncated_normal(
 
 
 def uniform_int(stream: Stream, shape: Sequence[int], minval: Any, maxval: Any, dtype: Any = np.int32) -> jax.Array:
-    """Integers in ``[minval, maxval)``, as ``tf.random.uniform`` with an integer dtype draws them.
+    """Uniformly distributed integers in ``[minval, maxval)``, as ``tf.random.uniform`` draws them for an integer dtype.
+
+    As in TensorFlow, they are remainders of random words. So they are slightly biased unless the range is a power of
+    two.
 
     Args:
-        stream: where to start.
-        shape: static.
-        minval: integer scalar.
-        maxval: integer scalar, larger than ``minval`` (TensorFlow's op raises otherwise: check where it is
-            known).
-        dtype: int32 or int64.
-
-    Returns:
-        Array of ``shape`` and ``dtype``. TensorFlow takes the remainder of a random word, slightly biased
-        where the range is no power of two; so does this.
+      stream: the stream.
+      shape: a sequence of ints.
+      minval: an integer scalar.
+      maxval: an integer scalar, larger than `minval`. TensorFlow's op raises otherwise; this function does not check
+        it.
+      dtype: int32 or int64.
 
     Raises:
-        ValueError: another ``dtype``.
+      ValueError: `dtype` is another one.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/uniform
 
@@ -252,8 +256,8 @@ def uniform_int(stream: Stream, shape: Sequence[int], minval: Any, maxval: Any, 
         words = uniform_full_int(stream, shape, unsigned)
         return (low + lax.rem(words, jnp.broadcast_to(span, words.shape))).astype(dtype)
 
-    # Processors have no vector division of integers. A factor a little too small never gives a quotient too
-    # large, and at most one too small.
+    # Processors have no vector instruction that divides integers, so this multiplies by the reciprocal as a float. The
+    # reciprocal is made a little too small, so the quotient is never too large, and too small by at most 1.
     factor = (1.0 - 2.0**-50) / span.astype(jnp.float64)
 
     def convert(word: jax.Array) -> jax.Array:
@@ -264,14 +268,14 @@ def uniform_int(stream: Stream, shape: Sequence[int], minval: Any, maxval: Any, 
 
 
 def permutation(stream: Stream, n: int) -> jax.Array:
-    """The order in which ``tf.random.shuffle`` puts ``n`` rows: its result is ``value[permutation(...)]``.
+    """The order in which ``tf.random.shuffle`` puts `n` rows. The result of the op is ``value[permutation(..)]``.
 
     Args:
-        stream: where to start (a `stateful_stream`).
-        n: static.
+      stream: a `stateful_stream`.
+      n: the number of rows, an int.
 
     Returns:
-        int32 [n].
+      int32 of shape [n].
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/shuffle
 
@@ -283,12 +287,12 @@ def permutation(stream: Stream, n: int) -> jax.Array:
     order = lax.iota(jnp.int32, n)
     if n < 2:
         return order
-    # Step i swaps places i and i + (a word modulo the n - i places left).
+    # Step i swaps the rows i and i + r, where r is a random word modulo n - i, the number of rows that are left.
     left = (n - order[:-1]).astype(jnp.uint32)
     chosen = order[:-1] + lax.rem(uniform_bits(stream, n - 1), left).astype(jnp.int32)
 
     def swap(i: jax.Array, order: jax.Array) -> jax.Array:
-        # One write to two places works in place; two writes copy the array each time (100 times slower).
+        # One write to two places changes the array in place. Two writes copy it each time, which is 100 times slower.
         places = jnp.stack([i, chosen[i]])
         return order.at[places].set(order[places[::-1]], mode="promise_in_bounds")
 
@@ -296,20 +300,20 @@ def permutation(stream: Stream, n: int) -> jax.Array:
 
 
 def categorical(stream: Stream, logits: jax.Array, num_samples: int, dtype: Any = np.int64) -> jax.Array:
-    """Class numbers drawn by unnormalised log-probabilities, as ``tf.random.categorical`` draws them.
+    """Classes drawn according to unnormalised log-probabilities, as ``tf.random.categorical`` draws them.
 
-    TensorFlow splits a large batch between its threads and gives each thread's rows an overlapping part of
-    the stream, so its own numbers depend on the machine. These are the numbers of a single thread:
-    TensorFlow's own for small batches (tens of rows), equally good ones beyond.
+    TensorFlow distributes the rows of a large batch over threads and gives each thread an overlapping part of the
+    stream. So its numbers depend on the machine. This function draws the numbers of a single thread: they are
+    TensorFlow's for small batches (tens of rows), and equally good for larger ones.
 
     Args:
-        stream: where to start.
-        logits: float [batch, classes]; a class with an infinite or nan logit is never drawn.
-        num_samples: per row, static.
-        dtype: int32 or int64.
+      stream: the stream.
+      logits: floating numbers of shape [batch, classes]. A class with an infinite or nan logit is never drawn.
+      num_samples: how many classes to draw for each row, an int.
+      dtype: int32 or int64.
 
     Returns:
-        Array [batch, num_samples] of ``dtype``.
+      An array of shape [batch, num_samples].
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/categorical
 

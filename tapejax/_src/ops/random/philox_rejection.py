@@ -1,9 +1,9 @@
-"""Gamma and Poisson numbers with TensorFlow's own bits: rejection samplers on `tapejax._src.ops.random.philox` streams.
+"""Gamma- and Poisson-distributed numbers with TensorFlow's bits: rejection samplers on streams of `philox`.
 
-Each output has a part of the stream to itself, 256 blocks, from which it takes uniform and normal numbers one by one
-until a proposal is accepted. What most outputs need, their first proposal, is computed for all of
-them in one vectorised pass; the rest are collected and go through a loop, each with its own place. That
-takes a tenth of the time of a loop over all.
+Each output has 256 blocks of the stream to itself. It takes uniform and normal numbers from them, one by one, until a
+proposal is accepted. Most outputs only need their first proposal, which is computed for all outputs in one vectorised
+pass. The other outputs are collected and go through a loop, each at its own position of the stream. This takes a tenth
+of the time of a loop over all outputs.
 
 References: Marsaglia and Tsang 2000, "A simple method for generating gamma variables"; Knuth, "The Art of Computer
 Programming", volume 2; Hoermann 1993, "The transformed rejection method for generating Poisson random variables".
@@ -25,7 +25,7 @@ from tapejax._src.ops.random.philox_draws import double
 __all__ = ["gamma", "poisson"]
 
 _PER_OUTPUT: Final = 256
-# At least so many outputs go through the loop at once: the first pass saves nothing for fewer.
+# At least this many outputs go through the loop at once. For fewer outputs the first pass would save no time.
 _TOGETHER: Final = 4096
 
 
@@ -36,7 +36,13 @@ def _normals(words: Words) -> tuple[jax.Array, jax.Array]:
 
 
 class _Pairs(NamedTuple):
-    """Numbers that come in pairs, the second one first: how many are left, and the pair."""
+    """Numbers that are made in pairs and used one by one, the second one first.
+
+    Attributes:
+      left: how many of the pair are left.
+      first: the first number.
+      second: the second number.
+    """
 
     left: jax.Array
     first: jax.Array
@@ -44,7 +50,14 @@ class _Pairs(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """Where each output is in its part of the stream, in Philox calls from the start."""
+    """The position of each output in its part of the stream.
+
+    Attributes:
+      base: the stream.
+      used: how many blocks from the stream's beginning.
+      uniforms: the uniform numbers that were made and not used yet.
+      normals: the normal numbers that were made and not used yet.
+    """
 
     base: Stream
     used: jax.Array
@@ -62,16 +75,19 @@ class _Place(NamedTuple):
         return place, jnp.where(left == 1, second, first)
 
     def uniform(self, wanted: jax.Array) -> tuple["_Place", jax.Array]:
-        """The next uniform number of the outputs for which `wanted` holds."""
+        """Takes the next uniform number for each output for which `wanted` is true."""
         return self._take("uniforms", wanted)
 
     def normal(self, wanted: jax.Array) -> tuple["_Place", jax.Array]:
-        """The next normal number of the outputs for which `wanted` holds."""
+        """Takes the next normal number for each output for which `wanted` is true."""
         return self._take("normals", wanted)
 
 
 def _parts(samples: int, parameters: int) -> jax.Array:
-    """Where the parts of outputs (samples, parameters) begin, in one row; those of one parameter follow each other."""
+    """Where the parts of the stream begin, for outputs of shape (samples, parameters), as one vector.
+
+    The parts of one parameter follow each other in the stream.
+    """
     number = jnp.arange(parameters, dtype=jnp.uint64) * samples + jnp.arange(samples, dtype=jnp.uint64)[:, None]
     return number.ravel() * _PER_OUTPUT
 
@@ -83,14 +99,14 @@ def _row(parameter: jax.Array, samples: int) -> jax.Array:
 def _completed(
     first: Callable[[], Any], loop: Callable[..., Any], *lanes: Any, skipped: jax.Array, share: int
 ) -> jax.Array:
-    """All outputs, or any numbers for those that are skipped.
+    """Computes all outputs: each by its first proposal if that is accepted, and otherwise in a loop.
 
     Args:
-      first: computes them all, or nan for those that take longer.
-      loop: computes them from `lanes` and which ones to skip.
-      lanes: arrays, an element for each output.
-      skipped: booleans.
-      share: of how many outputs one takes longer, at most; so many go through `loop` at once.
+      first: computes all outputs by their first proposals. It gives nan for those that need more.
+      loop: computes outputs from elements of `lanes` and from booleans that say which ones to skip.
+      *lanes: arrays with an element for each output.
+      skipped: booleans: outputs that are not needed. They may get any value.
+      share: at most one of this many outputs is expected to need the loop. So many go through it at once.
     """
     n = skipped.size
     if n <= _TOGETHER:
@@ -104,7 +120,7 @@ def _completed(
 
 
 def _any(x: jax.Array) -> jax.Array:
-    """Whether one of many holds. XLA's CPU kernels reduce only floats by vector instructions."""
+    """Whether any boolean is true. Computed with floats: XLA for CPUs reduces only them by vector instructions."""
     return jnp.max(x.astype(np.float32), initial=0) > 0
 
 
@@ -112,7 +128,7 @@ def _any(x: jax.Array) -> jax.Array:
 
 
 class _Shape(NamedTuple):
-    """Marsaglia and Tsang's numbers of a gamma distribution."""
+    """The constants of Marsaglia and Tsang's method for a gamma distribution with shape parameter `a`."""
 
     a: jax.Array
     d: jax.Array
@@ -124,7 +140,7 @@ class _Shape(NamedTuple):
         return cls(a, d, 1 / 3 / jnp.sqrt(d))
 
     def proposal(self, x: jax.Array) -> jax.Array:
-        """For a normal number; invalid below 0."""
+        """The proposal for a normal number. If it is negative, it is invalid."""
         root = 1 + self.c * x
         return jnp.where(root > 0, root * root * root, -1)
 
@@ -133,12 +149,15 @@ class _Shape(NamedTuple):
         return (u < 1 - 0.0331 * square * square) | (log(u) < 0.5 * square + self.d * (1 - v + log(v)))
 
     def value(self, v: jax.Array, u: jax.Array) -> jax.Array:
-        """What comes of an accepted proposal. Below 1, that of ``a + 1`` is shrunk by another uniform number."""
+        """The gamma number for an accepted proposal.
+
+        If ``a < 1``, the proposal is that of ``a + 1``, and the uniform number `u` is used to scale it down.
+        """
         return self.d * v * jnp.where(self.a < 1, jnp.exp(log(u) / self.a), 1)
 
 
 def _gamma_first(stream: Stream, start: jax.Array, a: jax.Array) -> jax.Array:
-    """The first proposals if they are accepted, else nan."""
+    """The outputs whose first proposals are accepted, and nan for the others."""
     shape = _Shape.of(a)
     x = _normals(blocks(stream.at(start)))[1]
     v, words = shape.proposal(x), blocks(stream.at(start + 1))
@@ -180,15 +199,15 @@ def _gamma(stream: Stream, alpha: jax.Array, samples: int) -> jax.Array:
 
 
 def gamma(stream: Stream, alpha: jax.Array, samples: int) -> jax.Array:
-    """Gamma numbers with scale 1, with a gradient by `alpha` (implicit reparameterisation).
+    """Gamma-distributed numbers with scale 1, with a gradient with respect to `alpha` (implicit reparameterisation).
 
     Args:
-      stream: where to start.
-      alpha: floating, shape (n,).
-      samples: how many for each, static.
+      stream: the stream.
+      alpha: floating numbers of shape (n,).
+      samples: how many numbers to draw for each, an int.
 
     Returns:
-      Array (samples, n) of the dtype of `alpha`.
+      An array of shape (samples, n) and the dtype of `alpha`.
     """
     found = lax.stop_gradient(_gamma(stream, lax.stop_gradient(alpha), samples).astype(alpha.dtype))
     return _with_slope(jnp.broadcast_to(alpha, found.shape), found)
@@ -202,7 +221,7 @@ def _with_slope(alpha: jax.Array, sample: jax.Array) -> jax.Array:
 @_with_slope.defjvp
 def _with_slope_jvp(primals: Any, tangents: Any) -> Any:
     alpha, sample = primals
-    slope: Any = lax.random_gamma_grad  # its declared signature is another
+    slope: Any = lax.random_gamma_grad  # its declared signature is wrong
     return sample, slope(alpha, sample) * tangents[0]
 
 
@@ -210,10 +229,16 @@ def _with_slope_jvp(primals: Any, tangents: Any) -> Any:
 
 
 def _count_factors(stream: Stream, start: jax.Array, limit: jax.Array) -> jax.Array:
-    """Knuth: how many uniform factors keep a product above a limit of at least 2**-15; 0 where that is infinite.
+    """Knuth's method: counts how many uniform numbers can be multiplied before the product falls to a limit.
 
-    A turn takes eight factors. Product and count travel in one integer: XLA would hash the blocks again for each
-    array that comes out. A product between 2**-15 and 1 has 56 bits that are not the same for all; 0 is the end.
+    Each turn of the loop takes eight numbers. The product and the count are kept in one integer, because XLA would hash
+    the blocks again for each array that leaves the loop. The bits of a product between 2**-15 and 1, minus those of
+    2**-15, fit into the lower 56 bits. These are 0 when the product has fallen to the limit.
+
+    Args:
+      stream: the stream.
+      start: where the part of each output begins.
+      limit: the limits, each at least 2**-15. For an infinite limit the count is 0.
     """
     u64 = np.uint64
     low, least = u64((1 << 56) - 1), u64((1023 - 15) << 52)
@@ -235,7 +260,7 @@ def _count_factors(stream: Stream, start: jax.Array, limit: jax.Array) -> jax.Ar
 
 
 class _Hat(NamedTuple):
-    """Hoermann's numbers of a Poisson distribution with a rate of 10 or more."""
+    """The constants of Hoermann's method for a Poisson distribution with a rate of at least 10."""
 
     rate: jax.Array
     a: jax.Array
@@ -247,7 +272,7 @@ class _Hat(NamedTuple):
         return cls(rate, -0.059 + 0.02483 * b, b)
 
     def proposal(self, words: Words) -> tuple[jax.Array, jax.Array]:
-        """A number, and whether it is accepted."""
+        """The number that a block of the stream proposes, and whether it is accepted."""
         half, v = double(words[2], words[3]) - 0.5, double(words[0], words[1])
         us = 0.5 - jnp.abs(half)
         k = jnp.floor((2 * self.a / us + self.b) * half + self.rate + 0.43)
@@ -260,7 +285,7 @@ class _Hat(NamedTuple):
 
 
 def _poisson_first(stream: Stream, start: jax.Array, rate: jax.Array) -> jax.Array:
-    """The first proposals if they are accepted, else nan."""
+    """The outputs whose first proposals are accepted, and nan for the others."""
     k, fits = _Hat.of(rate).proposal(blocks(stream.at(start)))
     return jnp.where(fits, k, jnp.nan)
 
@@ -277,15 +302,15 @@ def _poisson_loop(stream: Stream, start: jax.Array, rate: jax.Array, done: jax.A
 
 
 def poisson(stream: Stream, rate: jax.Array, samples: int) -> jax.Array:
-    """Poisson numbers.
+    """Poisson-distributed numbers.
 
     Args:
-      stream: where to start.
-      rate: floating, shape (n,).
-      samples: how many for each, static.
+      stream: the stream.
+      rate: floating numbers of shape (n,).
+      samples: how many numbers to draw for each, an int.
 
     Returns:
-      float64 array (samples, n); nan for a rate that is not a number or infinite, 0 for a negative one.
+      A float64 array of shape (samples, n). It is nan if a rate is nan or infinite, and 0 if it is negative.
     """
     start, row = _parts(samples, rate.shape[0]), _row(rate, samples)
     good = row < jnp.inf

@@ -1,6 +1,6 @@
-"""Which seeds TensorFlow's stateful random ops draw from: the bookkeeping around `tapejax._src.ops.random.philox`.
+"""The seeds from which TensorFlow's stateful random ops draw, and how far each op has advanced in its numbers.
 
-Plain Python, no arrays: seeds enter compiled programs as numbers.
+Everything here is plain Python without arrays. Seeds enter compiled programs as numbers.
 """
 
 import operator
@@ -17,7 +17,7 @@ _MAX_KERNELS: Final = 65536
 
 
 def draw_calls(outputs: int) -> int:
-    """Philox calls that a kernel with this many outputs reserves (any distribution but the two below).
+    """The number of Philox calls that a kernel with this many outputs reserves, for all ops except the two below.
 
     >>> draw_calls(3)
     768
@@ -26,7 +26,7 @@ def draw_calls(outputs: int) -> int:
 
 
 def shuffle_calls(n: int) -> int:
-    """Philox calls that ``tf.random.shuffle`` of ``n`` rows reserves.
+    """The number of Philox calls that ``tf.random.shuffle`` of `n` rows reserves.
 
     >>> shuffle_calls(10)
     3
@@ -35,7 +35,7 @@ def shuffle_calls(n: int) -> int:
 
 
 def categorical_calls(batch: int, num_samples: int) -> int:
-    """Philox calls that ``tf.random.categorical`` reserves.
+    """The number of Philox calls that ``tf.random.categorical`` reserves.
 
     >>> categorical_calls(3, 5)
     12288
@@ -44,13 +44,14 @@ def categorical_calls(batch: int, num_samples: int) -> int:
 
 
 def generator_state(seed: SupportsIndex) -> tuple[int, int, int]:
-    """The int64 state that ``tf.random.Generator.from_seed`` starts with.
+    """The int64 state with which ``tf.random.Generator.from_seed`` starts.
 
     Args:
-        seed: an integer of up to 192 bits; higher bits are dropped, as TensorFlow does.
+      seed: an integer of up to 192 bits. As in TensorFlow, higher bits are dropped.
 
     Returns:
-        Counter (low, high) and key: the 64-bit digits of the seed, lowest first, as signed numbers.
+      The lower and upper half of the counter, and the key. They are the 64-bit digits of the seed, the lowest first, as
+      signed numbers.
 
     >>> generator_state(7)
     (7, 0, 0)
@@ -61,25 +62,25 @@ def generator_state(seed: SupportsIndex) -> tuple[int, int, int]:
 
 
 def _signed(number: int) -> int:
-    """The lowest 64 bits as int64."""
+    """The lowest 64 bits of a number, as a signed integer."""
     return (number & (2**64 - 1) ^ 2**63) - 2**63
 
 
 def _pair(seed: int, op_seed: int) -> tuple[int, int]:
     pair = seed % _MODULUS, op_seed % _MODULUS
-    # Two zeros mean "unseeded" to the kernels.
+    # TensorFlow's kernels take two zeros to mean that there is no seed.
     return (0, _MODULUS) if pair == (0, 0) else pair
 
 
 class SeedState:
-    """The global seed of eager execution, as set by ``tf.random.set_seed``.
+    """The global seed of eager execution, which ``tf.random.set_seed`` sets.
 
     Args:
-        seed: the global seed, or None (TensorFlow's start): ops without a seed of their own are
-            unpredictable.
+      seed: the global seed. With None, which is TensorFlow's initial state, ops without a seed of their own draw
+        unpredictable numbers.
 
     Raises:
-        TypeError: ``seed`` is neither an integer nor None.
+      TypeError: `seed` is neither an integer nor None.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/random/set_seed
 
@@ -91,19 +92,19 @@ class SeedState:
     """
 
     seed: int | None
-    epoch = 0  # how often the seed was set
+    epoch = 0  # how often the seed has been set
 
     def __init__(self, seed: SupportsIndex | None = None):
         self.set_seed(seed)
 
     def set_seed(self, seed: SupportsIndex | None) -> None:
-        """Sets the global seed and forgets every kernel's progress.
+        """Sets the global seed, and makes all kernels start over.
 
         Args:
-            seed: integer, or None for unpredictable numbers.
+          seed: an integer, or None for unpredictable numbers.
 
         Raises:
-            TypeError: ``seed`` is neither an integer nor None.
+          TypeError: `seed` is neither an integer nor None.
         """
         self.seed = None if seed is None else operator.index(seed)
         self.epoch += 1
@@ -111,17 +112,17 @@ class SeedState:
         self._reserved: dict[Hashable, int] = {}
 
     def next_pair(self, op_seed: SupportsIndex | None = None) -> tuple[int, int]:
-        """The seed pair of the next eager op.
+        """The pair of seeds of the next eager op.
 
         Args:
-            op_seed: the op's own ``seed`` argument. Without one, the next of a sequence that the global seed
-                fixes.
+          op_seed: the op's own `seed` argument. Without it, the next number of a sequence is taken, which the global
+            seed determines.
 
         Returns:
-            (seed, seed2), each an int64 number; random ones where neither seed is set.
+          The pair (seed, seed2) of int64 numbers. They are random if neither seed is set.
 
         Raises:
-            TypeError: ``op_seed`` is neither an integer nor None.
+          TypeError: `op_seed` is neither an integer nor None.
         """
         if op_seed is not None:
             return _pair(_DEFAULT_SEED if self.seed is None else self.seed, operator.index(op_seed))
@@ -130,18 +131,18 @@ class SeedState:
         return _pair(self.seed, self._op_seeds.randint(0, _MODULUS))
 
     def reserve(self, kernel: Hashable, calls: int) -> int:
-        """Advances a kernel's place in its stream.
+        """Advances a kernel in its random numbers.
 
-        Repeating an eager op with the same ``seed`` argument does not repeat its numbers: TensorFlow keeps
-        one kernel for each op name, dtype and seed pair until `set_seed`, and it goes on where it stopped.
-        Ask only for ops with a ``seed`` argument: others get a new pair, so a new kernel, each time.
+        Repeating an eager op with the same `seed` argument does not repeat its numbers. TensorFlow keeps one kernel for
+        each op name, dtype and pair of seeds until `set_seed` is called, and the kernel goes on where it stopped. Ops
+        without a `seed` argument get a new pair each time, so a new kernel. They need not call this.
 
         Args:
-            kernel: what tells kernels apart: op name, dtype, seed, seed2. (Shapes and bounds do not.)
-            calls: how much this op uses: `draw_calls`, `shuffle_calls` or `categorical_calls`.
+          kernel: what distinguishes kernels: op name, dtype, seed, seed2. Shapes and bounds do not.
+          calls: how many Philox calls the op uses: `draw_calls`, `shuffle_calls` or `categorical_calls`.
 
         Returns:
-            The ``skip`` for `stateful_stream`: how many Philox calls were reserved before.
+          The number of calls that were reserved before, which is the argument `skip` of `stateful_stream`.
 
         >>> state = SeedState(5)
         >>> kernel = ("RandomUniform", "float32", *state.next_pair(9))
@@ -151,20 +152,20 @@ class SeedState:
         skip = self._reserved.pop(kernel, 0)
         self._reserved[kernel] = skip + calls
         if len(self._reserved) > _MAX_KERNELS:
-            # The one used longest ago goes: a loop over ever new seeds must not grow the table for ever.
+            # Forget the kernel that was used longest ago. Otherwise a loop with new seeds would grow the table forever.
             del self._reserved[next(iter(self._reserved))]
         return skip
 
 
 class GraphSeeds:
-    """The seeds of one ``tf.function`` graph: op seeds count up from 0 as ops are traced.
+    """The seeds of the graph of one ``tf.function``. The seeds of its ops count up from 0 as they are traced.
 
-    Each op node is a kernel of its own, so its progress is kept per node: every call of the function advances
-    it by what it uses, and ``tf.random.set_seed`` takes it back to 0 without changing the pairs traced
-    before.
+    Each op of the graph is a kernel of its own, so each has its own position in its numbers. Every call of the function
+    advances the ops by what they use. ``tf.random.set_seed`` sets the positions back to 0, but does not change the
+    seeds of ops that have been traced.
 
     Args:
-        seed: the global seed when tracing began, or None.
+      seed: the global seed when tracing began, or None.
 
     >>> graph = GraphSeeds(5)
     >>> graph.next_pair(), graph.next_pair(op_seed=4), graph.next_pair()
@@ -176,7 +177,7 @@ class GraphSeeds:
         self._next = 0
 
     def next_pair(self, op_seed: SupportsIndex | None = None) -> tuple[int, int]:
-        """The seed pair of the next op traced; as `SeedState.next_pair`, but op seeds count from 0."""
+        """The pair of seeds of the next op that is traced. See `SeedState.next_pair`; here op seeds count up from 0."""
         if self._seed is None:
             return SeedState().next_pair(op_seed)
         if op_seed is None:
