@@ -1,4 +1,4 @@
-"""How far sequences of labels are from one another. Computed on the host."""
+"""The edit distance of sequences, computed on the host."""
 
 from typing import Any
 
@@ -24,12 +24,13 @@ def _sequences(value: Any, what: str) -> tuple[dict[tuple, list], list[int], np.
 
 
 def _distance(first: list, second: list) -> int:
-    """Levenshtein's distance, a row of the table after the other."""
+    """Levenshtein's distance of two lists. It computes one row of the table of distances after the other."""
     other = np.array(second, object)
     row = np.arange(len(second) + 1)
     for i, label in enumerate(first, 1):
         new = np.minimum(row[1:] + 1, row[:-1] + (other != label))
-        # An insertion costs 1 more than what stands to the left: a running minimum on a slope.
+        # An insertion costs 1 more than the entry to the left. After subtracting the position from each entry, this is
+        # a running minimum.
         steps = np.arange(len(second) + 1)
         row = np.minimum.accumulate(np.concatenate([[i], new]) - steps) + steps
     return int(row[-1])
@@ -37,19 +38,21 @@ def _distance(first: list, second: list) -> int:
 
 @public("edit_distance")
 def edit_distance(hypothesis: Any, truth: Any, normalize: bool = True, name: str = "edit_distance") -> Tensor:
-    """The least number of insertions, deletions and substitutions that make one sequence of the other.
+    """The least number of insertions, deletions and substitutions that turn one sequence into another.
 
     Args:
-      hypothesis: `tf.SparseTensor` whose last axis holds sequences.
-      truth: the same rank and dtype.
-      normalize: divide by the length of the true sequence; infinite if it is empty and the other is not.
-      name: of no effect.
+      hypothesis: a `tf.SparseTensor`, whose last axis holds the sequences.
+      truth: a `tf.SparseTensor` of the same rank and dtype.
+      normalize: whether the number is divided by the length of the true sequence. It is infinite if that is empty and
+        the other is not.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      float32, of the shape without the last axis. It has no gradient.
+      float32 numbers, of the shape without the last axis. They have no gradient.
 
     Raises:
-      TypeError: no sparse tensors. InvalidArgumentError: other dtypes or shapes.
+      TypeError: an argument is not a SparseTensor.
+      InvalidArgumentError: the dtypes or ranks differ.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/edit_distance
 

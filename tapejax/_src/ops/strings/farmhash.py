@@ -1,7 +1,7 @@
-"""FarmHash's 64-bit fingerprint of a byte string: the number that `tf.strings.to_hash_bucket_fast` takes modulo.
+"""FarmHash's 64-bit fingerprint of a byte string, which `tf.strings.to_hash_bucket_fast` uses.
 
-Plain Python integers, one string at a time. Reference: G. Pike, FarmHash, https://github.com/google/farmhash
-(the function ``Fingerprint64``).
+It is computed with Python's integers, one string at a time. Reference: G. Pike, FarmHash,
+https://github.com/google/farmhash (the function ``Fingerprint64``).
 """
 
 from typing import Final
@@ -48,7 +48,7 @@ def _short(data: bytes) -> int:
 
 
 def _middle(data: bytes) -> int:
-    """17 to 64 bytes."""
+    """The fingerprint of 17 to 64 bytes."""
     size = len(data)
     factor = _K2 + 2 * size
     a = _read(data, 0) * (_K1 if size <= 32 else _K2) & _MASK
@@ -72,7 +72,7 @@ def _block(data: bytes, at: int, a: int, b: int) -> tuple[int, int]:
 
 
 def _turn(data: bytes, at: int, state: tuple, factor: int, nine: int) -> tuple:
-    """64 bytes into the state."""
+    """The state after mixing in the 64 bytes at position `at`."""
     x, y, z, (v0, v1), (w0, w1) = state
     x = _rotate(x + y + v0 + _read(data, at + 8), 37) * factor & _MASK
     y = _rotate(y + v1 + _read(data, at + 48), 42) * factor & _MASK
@@ -85,7 +85,7 @@ def _turn(data: bytes, at: int, state: tuple, factor: int, nine: int) -> tuple:
 
 
 def fingerprint64(data: bytes) -> int:
-    """The fingerprint, an unsigned number of 64 bits.
+    """The fingerprint of a byte string, an unsigned 64-bit number.
 
     >>> fingerprint64(b"hello") % 1000
     296

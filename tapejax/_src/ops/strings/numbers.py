@@ -1,4 +1,4 @@
-"""Between strings and numbers: as_string, to_number, format."""
+"""Conversions between strings and numbers: `as_string`, `to_number`, `format`."""
 
 import re
 from typing import Any
@@ -28,19 +28,20 @@ def as_string(
     fill: str = "",
     name: str | None = None,
 ) -> Tensor:
-    """Numbers as text, as C's ``printf`` writes them.
+    """Writes numbers as strings, in the way of C's ``printf``.
 
     Args:
-      input: tensor of any dtype.
-      precision: digits after the point, of floating numbers; 6 by default.
-      scientific: with an exponent.
-      shortest: with an exponent only where that is shorter.
-      width: the least length.
-      fill: how to fill up to `width`: "" or " " spaces before, "0" zeros, "-" spaces behind, "+" a sign.
-      name: as in TensorFlow, of no effect when eager.
+      input: a tensor of any dtype.
+      precision: the number of digits after the decimal point of floating numbers; 6 by default.
+      scientific: whether they are written with an exponent.
+      shortest: whether they are written with an exponent if that is shorter.
+      width: the least length of a string.
+      fill: how shorter strings are filled up: "" or " " with spaces in front, "0" with zeros, "-" with spaces behind.
+        "+" writes a sign in front of positive numbers.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: what does not go together.
+      InvalidArgumentError: the arguments cannot be combined with each other or with the dtype.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/as_string
 
@@ -76,15 +77,15 @@ def as_string(
 
 @public("strings.to_number", composites=True)
 def to_number(input: Any, out_type: Any = dtypes.float32, name: str | None = None) -> Tensor:
-    """The numbers that strings hold. White space around them is left out.
+    """Reads numbers from strings. White space around them is ignored.
 
     Args:
-      input: string tensor.
+      input: a string tensor.
       out_type: float32, float64, int32, int64, uint32 or uint64.
-      name: as in TensorFlow, of no effect when eager.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: a string that is no number, or one out of range; another `out_type`.
+      InvalidArgumentError: a string is not a number or is out of range, or `out_type` is another one.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/to_number
 
@@ -121,7 +122,7 @@ def summary(value: Any, summarize: int = 3) -> str:
     """A tensor's value as TensorFlow prints it: ``[1 2 3 ... 8 9 10]``.
 
     Args:
-      value: tensor.
+      value: a tensor.
       summarize: how many elements at the beginning and the end of each axis are shown; -1 for all.
 
     >>> summary([[1.0, 2.5], [3.0, 4.0]])
@@ -132,17 +133,18 @@ def summary(value: Any, summarize: int = 3) -> str:
 
 @public("strings.format")
 def format(template: str, inputs: Any, placeholder: str = "{}", summarize: int = 3, name: str | None = None) -> Tensor:
-    """A text with tensors in it.
+    """A string in which tensors replace placeholders.
 
     Args:
-      template: the text, with a placeholder for each tensor.
-      inputs: a tensor, or a list of them.
-      placeholder: what stands for a tensor.
+      template: the string, with a placeholder for each tensor.
+      inputs: a tensor, or a list of tensors.
+      placeholder: the placeholder.
       summarize: how many elements at the beginning and the end of each axis are shown; -1 for all.
-      name: as in TensorFlow, of no effect when eager.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      ValueError: more or fewer placeholders than tensors.
+      ValueError: the number of placeholders is not the number of tensors.
+      TypeError: `inputs` is something else.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/format
 

@@ -1,4 +1,7 @@
-"""Regular expressions on strings. TensorFlow's are RE2's, which are Python's but for what `_python_pattern` changes."""
+"""Regular expressions of `tf.strings`.
+
+TensorFlow uses the syntax of the library RE2. `_python_pattern` translates its patterns to those of Python's `re`.
+"""
 
 import functools
 import re
@@ -45,7 +48,7 @@ def _python_pattern(pattern: str) -> str:
         elif token.startswith("["):
             inside = True
         elif token == "$" and not lines:
-            token = r"\Z"  # Python's $ also matches before a line's end
+            token = r"\Z"  # Python's $ also matches before a newline at the end
         out.append(token)
     return "".join(out)
 
@@ -54,7 +57,7 @@ def _python_pattern(pattern: str) -> str:
 def _compiled(pattern: bytes) -> re.Pattern:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # about sets within sets, which RE2 has not either
+            warnings.simplefilter("ignore", FutureWarning)  # about nested sets, which RE2 does not have either
             return re.compile(_python_pattern(characters(pattern)), re.ASCII)
     except re.error as e:
         raise invalid(f"Invalid pattern: {pattern.decode(errors='replace')}, error: {e}") from None
@@ -69,15 +72,16 @@ def _scalar(value: Any, what: str) -> bytes:
 
 @public("strings.regex_full_match", composites=True)
 def regex_full_match(input: Any, pattern: Any, name: str | None = None) -> Tensor:
-    """Whether strings match a regular expression from end to end.
+    """Whether a regular expression matches strings from beginning to end.
 
     Args:
-      input: string tensor.
-      pattern: a regular expression of RE2 (without its classes ``\\\\p``).
-      name: as in TensorFlow, of no effect when eager.
+      input: a string tensor.
+      pattern: a regular expression in the syntax of RE2, without its classes ``\\\\p``.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: no regular expression.
+      InvalidArgumentError: `pattern` is not a regular expression, or not a scalar.
+      UnsupportedError: `pattern` contains something that Python's regular expressions do not have.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/regex_full_match
 
@@ -92,17 +96,18 @@ def regex_full_match(input: Any, pattern: Any, name: str | None = None) -> Tenso
 def regex_replace(
     input: Any, pattern: Any, rewrite: Any, replace_global: bool = True, name: str | None = None
 ) -> Tensor:
-    r"""Replaces what matches a regular expression.
+    r"""Replaces the matches of a regular expression.
 
     Args:
-      input: string tensor.
-      pattern: a regular expression of RE2.
-      rewrite: what to put there; ``\1`` stands for the first group, ``\0`` for the whole match.
-      replace_global: every match, not only the first.
-      name: as in TensorFlow, of no effect when eager.
+      input: a string tensor.
+      pattern: a regular expression in the syntax of RE2.
+      rewrite: the replacement, in which ``\1`` stands for the first group, and ``\0`` for the whole match.
+      replace_global: whether all matches are replaced, and not only the first.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: no regular expression.
+      InvalidArgumentError: `pattern` is not a regular expression, or not a scalar.
+      UnsupportedError: `pattern` contains something that Python's regular expressions do not have.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/regex_replace
 
@@ -117,11 +122,11 @@ def regex_replace(
     def replaced(s: bytes) -> bytes:
         whole = characters(s)
         if wrong:
-            return s  # RE2 then replaces nothing
+            return s  # RE2 replaces nothing if `rewrite` is not valid
         out, end = [], 0
         for i, m in enumerate(compiled.finditer(whole)):
             if i and m.start() == m.end() == end:
-                continue  # RE2 has no empty match right behind another match
+                continue  # RE2 does not count an empty match directly after another match
             out.append(whole[end : m.start()])
             out += [
                 (m[int(p[1])] or "") if p[0] == "\\" and p[1:].isdigit() else p.replace("\\\\", "\\") for p in pieces

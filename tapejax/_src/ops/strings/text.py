@@ -1,4 +1,7 @@
-"""Strings: join, split, cut, replace, hash. They live on the host, as NumPy arrays of bytes; nothing is recorded."""
+"""String functions of `tf.strings`: join, split, substrings, letter case, hashes.
+
+String tensors are NumPy arrays of `bytes` objects on the host. So these functions compute at once and record nothing.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,19 +27,34 @@ _STRING = np.dtype(object)
 
 
 def each(fn: Callable[[bytes], Any], value: Any, dtype: Any = None) -> Tensor:
-    """`fn` of every string: a string tensor, or numbers of `dtype`."""
+    """Applies a function to every string of a tensor.
+
+    Args:
+      fn: a function of `bytes`.
+      value: a string tensor.
+      dtype: the dtype of the results, or None if they are strings.
+    """
     array = texts(value)
     found = [fn(s) for s in array.ravel().tolist()]
     return objects(found, array.shape) if dtype is None else from_value(np.array(found, dtype).reshape(array.shape))
 
 
 def rows(parts: list[list[Any]], shape: Sequence[int], dtype: Any = None) -> Any:
-    """A list of values for each element of a tensor of this shape: a vector for a scalar, else a RaggedTensor."""
+    """A tensor that holds a list of values for each element of another tensor.
+
+    Args:
+      parts: the lists.
+      shape: the shape of the other tensor.
+      dtype: the dtype of the values, or None if they are strings.
+
+    Returns:
+      A vector if `shape` is that of a scalar, else a RaggedTensor.
+    """
     flat = [v for part in parts for v in part]
     values = objects(flat, [len(flat)]) if dtype is None else from_value(np.array(flat, dtype))
     if not len(shape):
         return values
-    from tapejax._src.composite.ragged import RaggedTensor  # a family of its own, that few programs need
+    from tapejax._src.composite.ragged import RaggedTensor  # imported late, since few programs use it
 
     found = RaggedTensor.from_row_lengths(values, np.array([len(part) for part in parts], np.int64))
     for size in reversed(shape[1:]):
@@ -46,15 +64,15 @@ def rows(parts: list[list[Any]], shape: Sequence[int], dtype: Any = None) -> Any
 
 @public("strings.join", composites=True)
 def join(inputs: Any, separator: str = "", name: str | None = None) -> Tensor:
-    """Joins lists of strings element by element.
+    """Joins the strings of several tensors, element by element.
 
     Args:
-      inputs: a list of string tensors of one shape; scalars go with every element.
-      separator: what stands between.
-      name: as in TensorFlow, of no effect when eager.
+      inputs: a list of string tensors of one shape. A scalar is joined with every element.
+      separator: the string between two elements.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: shapes that differ.
+      InvalidArgumentError: the shapes differ.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/join
 
@@ -78,14 +96,16 @@ def reduce_join(
     """Joins all strings along axes.
 
     Args:
-      inputs: string tensor.
-      axis: an int, or a list of ints: the first one varies fastest. All of them by default, in order.
-      keepdims: keep the axes, with length 1.
-      separator: what stands between.
-      name: as in TensorFlow, of no effect when eager.
+      inputs: a string tensor.
+      axis: an int, or a list of ints, of which the first varies fastest in the joined string. By default all axes are
+        joined in row-major order.
+      keepdims: whether the reduced axes stay, with size 1.
+      separator: the string between two elements.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      OutOfRangeError: no such axis.
+      OutOfRangeError: an axis is out of range.
+      InvalidArgumentError: an axis is given twice, or `inputs` are not strings.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/reduce_join
 
@@ -120,10 +140,15 @@ def reduce_join(
 
 @public("strings.length", composites=True)
 def length(input: Any, unit: str = "BYTE", name: str | None = None) -> Tensor:
-    """The int32 lengths of strings in bytes, or in characters for the unit "UTF8_CHAR".
+    """The lengths of strings, as int32.
+
+    Args:
+      input: a string tensor.
+      unit: "BYTE" to count bytes, "UTF8_CHAR" to count characters.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: another unit.
+      InvalidArgumentError: `unit` is unknown.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/length
 
@@ -140,12 +165,12 @@ def _check_unit(unit: str) -> None:
 
 
 def characters(s: bytes) -> str:
-    """Bytes as text; what is no UTF-8 survives."""
+    """Decodes UTF-8. Invalid bytes are kept in a form that `from_characters` restores."""
     return s.decode("utf-8", "surrogateescape")
 
 
 def from_characters(s: str) -> bytes:
-    """The bytes that `characters` made text of."""
+    """The bytes that `characters` decoded."""
     return s.encode("utf-8", "surrogateescape")
 
 
@@ -159,10 +184,15 @@ def _cased(input: Any, encoding: str, how: str) -> Tensor:
 
 @public("strings.lower", composites=True)
 def lower(input: Any, encoding: str = "", name: str | None = None) -> Tensor:
-    """Lower case: of ASCII letters, or of all letters for the encoding "utf-8".
+    """Converts letters to lower case.
+
+    Args:
+      input: a string tensor.
+      encoding: "" converts only ASCII letters, "utf-8" all letters.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: another encoding.
+      InvalidArgumentError: `encoding` is unknown.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/lower
 
@@ -174,7 +204,7 @@ def lower(input: Any, encoding: str = "", name: str | None = None) -> Tensor:
 
 @public("strings.upper", composites=True)
 def upper(input: Any, encoding: str = "", name: str | None = None) -> Tensor:
-    """Upper case. Arguments and errors as of `lower`.
+    """Converts letters to upper case. Takes the arguments of `lower` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/upper
 
@@ -186,7 +216,7 @@ def upper(input: Any, encoding: str = "", name: str | None = None) -> Tensor:
 
 @public("strings.strip", composites=True)
 def strip(input: Any, name: str | None = None) -> Tensor:
-    """Strings without white space at their ends.
+    """Removes white space at the beginning and the end of strings.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/strip
 
@@ -198,16 +228,16 @@ def strip(input: Any, name: str | None = None) -> Tensor:
 
 @public("strings.split", composites=True)
 def split(input: Any, sep: Any = None, maxsplit: int = -1, name: str | None = None) -> Any:
-    """Cuts strings into parts.
+    """Splits strings into parts.
 
     Args:
-      input: string tensor.
-      sep: what stands between the parts; white space by default, of which any amount counts as one.
-      maxsplit: how many cuts at most; -1 for any number.
-      name: as in TensorFlow, of no effect when eager.
+      input: a string tensor.
+      sep: the string between two parts. By default it is white space, of which any amount separates two parts.
+      maxsplit: the largest number of cuts; -1 for any number.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      For a scalar a vector; for a tensor of shape (..) a RaggedTensor of shape (.., None).
+      A vector for a scalar, and a RaggedTensor of shape (.., None) for a tensor of shape (..).
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/split
 
@@ -221,7 +251,7 @@ def split(input: Any, sep: Any = None, maxsplit: int = -1, name: str | None = No
 
 @public("strings.bytes_split", composites=True)
 def bytes_split(input: Any, name: str | None = None) -> Any:
-    """Cuts strings into single bytes. The result is as of `split`.
+    """Splits strings into single bytes. The result has the form of that of `split`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/bytes_split
 
@@ -234,17 +264,18 @@ def bytes_split(input: Any, name: str | None = None) -> Any:
 
 @public("strings.substr", composites=True)
 def substr(input: Any, pos: Any, len: Any, unit: str = "BYTE", name: str | None = None) -> Tensor:
-    """The part of each string from `pos` on, at most `len` long.
+    """Substrings that begin at position `pos` and are `len` long.
 
     Args:
-      input: string tensor.
-      pos: where to start; negative ones count from the end. Broadcasts with `input`.
-      len: how long; a negative one reaches to the end. Of the shape of `pos`.
-      unit: "BYTE" or "UTF8_CHAR".
-      name: as in TensorFlow, of no effect when eager.
+      input: a string tensor.
+      pos: int32 or int64 positions, whose shape broadcasts with that of `input`. Negative ones count from the end.
+      len: the lengths, of the shape of `pos`. A negative one reaches to the end. A substring ends at the end of its
+        string.
+      unit: "BYTE" to count bytes, "UTF8_CHAR" to count characters.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: `pos` beyond a string's end, shapes that differ, another unit.
+      InvalidArgumentError: a position is out of range, the shapes do not fit, or `unit` is unknown.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/substr
 
@@ -272,12 +303,20 @@ def substr(input: Any, pos: Any, len: Any, unit: str = "BYTE", name: str | None 
     return objects(found, array.shape)
 
 
-# Hashes and segments.
+# Hashes, and joining by segment.
 
 
 @public("strings.to_hash_bucket_fast", composites=True)
 def to_hash_bucket_fast(input: Any, num_buckets: int, name: str | None = None) -> Tensor:
-    """An int64 in [0, num_buckets) for each string: its 64-bit fingerprint (FarmHash) modulo the number.
+    """Maps each string to an integer in [0, num_buckets): its 64-bit fingerprint (FarmHash) modulo `num_buckets`.
+
+    Args:
+      input: a string tensor.
+      num_buckets: at least 1.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      int64 numbers of the shape of `input`.
 
     Raises:
       InvalidArgumentError: `num_buckets` is less than 1.
@@ -294,18 +333,19 @@ def to_hash_bucket_fast(input: Any, num_buckets: int, name: str | None = None) -
 
 @public("fingerprint")
 def fingerprint(data: Any, method: Any = "farmhash64", name: str | None = None) -> Tensor:
-    """The 64-bit fingerprint (FarmHash) of the bytes of each row, as 8 bytes.
+    """The 64-bit fingerprints (FarmHash) of the bytes of each row of a tensor.
 
     Args:
-      data: tensor of at least one axis; strings have one axis.
+      data: a tensor of at least one axis. Strings must have one axis.
       method: must be "farmhash64".
-      name: as in TensorFlow, of no effect when eager.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      uint8 of shape (rows, 8).
+      uint8 of shape (rows, 8): the bytes of the fingerprints.
 
     Raises:
-      InvalidArgumentError: another method, or a scalar. ValueError: strings of several axes.
+      InvalidArgumentError: `method` is unknown, or `data` is a scalar.
+      ValueError: `data` holds strings and has several axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/fingerprint
 
@@ -327,10 +367,17 @@ def fingerprint(data: Any, method: Any = "farmhash64", name: str | None = None) 
 def unsorted_segment_join(
     inputs: Any, segment_ids: Any, num_segments: Any, separator: str = "", name: str | None = None
 ) -> Tensor:
-    """Joins the strings with equal ids: row i of the result holds those with id i.
+    """Joins the strings with equal ids: element i of the result joins the strings with the id i.
+
+    Args:
+      inputs: a string tensor.
+      segment_ids: integers of the same shape, less than `num_segments`. Strings with negative ids are left out.
+      num_segments: the length of the result.
+      separator: the string between two elements.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: an id out of range, or shapes that differ.
+      InvalidArgumentError: an id is too large, or the shapes differ.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/unsorted_segment_join
 

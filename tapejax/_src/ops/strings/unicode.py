@@ -1,4 +1,4 @@
-"""Strings and Unicode: characters, code points and encodings."""
+"""Unicode functions of `tf.strings`: characters, code points and encodings."""
 
 import codecs
 from typing import Any
@@ -48,7 +48,10 @@ def _check(errors: str, replacement_char: int) -> None:
 
 
 def _decoded(data: bytes, codec: str, errors: str, replacement: int, control: bool) -> list[tuple[int, int]]:
-    """(code point, byte offset) pairs; what is no text is replaced or left out."""
+    """The code points of a string and the byte offsets where they begin, as pairs.
+
+    Invalid bytes are replaced or left out, as `errors` says.
+    """
     found: list[tuple[int, int]] = []
     at = 0
     while at < len(data):
@@ -89,18 +92,18 @@ def unicode_decode(
     """The code points of strings.
 
     Args:
-      input: string tensor.
+      input: a string tensor.
       input_encoding: "UTF-8", or another encoding that Python knows.
-      errors: what to do with bytes that are no text: "replace", "ignore" or "strict".
+      errors: what to do with invalid bytes: "replace", "ignore" or "strict".
       replacement_char: the code point that replaces them.
-      replace_control_characters: it also replaces control characters.
-      name: as in TensorFlow, of no effect when eager.
+      replace_control_characters: whether control characters are replaced too.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      int32: for a scalar a vector; for a tensor of shape (..) a RaggedTensor of shape (.., None).
+      int32 numbers: a vector for a scalar, and a RaggedTensor of shape (.., None) for a tensor of shape (..).
 
     Raises:
-      InvalidArgumentError: an unknown encoding; bytes that are no text, if `errors` is "strict".
+      InvalidArgumentError: the encoding is unknown; or `errors` is "strict" and there are invalid bytes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/unicode_decode
 
@@ -120,7 +123,12 @@ def unicode_decode_with_offsets(
     replace_control_characters: bool = False,
     name: str | None = None,
 ) -> tuple[Any, Any]:
-    """`unicode_decode`, and the int64 byte offsets at which the characters begin.
+    """The code points of strings, and the byte offsets where the characters begin.
+
+    Takes the arguments of `unicode_decode` and raises the same errors.
+
+    Returns:
+      The code points as int32 and the offsets as int64, both in the form that `unicode_decode` returns.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/unicode_decode_with_offsets
 
@@ -138,7 +146,12 @@ def unicode_decode_with_offsets(
 def unicode_split(
     input: Any, input_encoding: str, errors: str = "replace", replacement_char: int = 65533, name: str | None = None
 ) -> Any:
-    """The characters of strings, each a string of its own. Arguments and errors as of `unicode_decode`.
+    """Splits strings into characters.
+
+    Takes the arguments of `unicode_decode` and raises the same errors.
+
+    Returns:
+      Strings: a vector for a scalar, and a RaggedTensor of shape (.., None) for a tensor of shape (..).
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/unicode_split
 
@@ -152,7 +165,12 @@ def unicode_split(
 def unicode_split_with_offsets(
     input: Any, input_encoding: str, errors: str = "replace", replacement_char: int = 65533, name: str | None = None
 ) -> tuple[Any, Any]:
-    """`unicode_split`, and the int64 byte offsets at which the characters begin.
+    """Splits strings into characters, and returns the byte offsets where they begin.
+
+    Takes the arguments of `unicode_split` and raises the same errors.
+
+    Returns:
+      The characters, and the offsets as int64, both in the form that `unicode_split` returns.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/unicode_split_with_offsets
 
@@ -184,17 +202,18 @@ def _encoded(codes: list[int], codec: str, errors: str, replacement: int) -> byt
 def unicode_encode(
     input: Any, output_encoding: str, errors: str = "replace", replacement_char: int = 65533, name: str | None = None
 ) -> Tensor:
-    """Strings with these code points.
+    """Strings that consist of given code points.
 
     Args:
-      input: int32 of shape (.., n), or ragged in the last axis: one row for each string.
+      input: int32 numbers of shape (.., n), or ragged along the last axis. Each row becomes a string.
       output_encoding: "UTF-8", "UTF-16-BE" or "UTF-32-BE".
-      errors: what to do with numbers that are no code points: "replace", "ignore" or "strict".
+      errors: what to do with numbers that are not code points: "replace", "ignore" or "strict".
       replacement_char: the code point that replaces them.
-      name: as in TensorFlow, of no effect when eager.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      ValueError: a scalar. InvalidArgumentError: another encoding; no code point, if `errors` is "strict".
+      ValueError: `input` is a scalar.
+      InvalidArgumentError: the encoding is unknown; or `errors` is "strict" and a number is not a code point.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/unicode_encode
 
@@ -226,7 +245,19 @@ def unicode_transcode(
     replace_control_characters: bool = False,
     name: str | None = None,
 ) -> Tensor:
-    """Strings in another encoding. Arguments and errors as of `unicode_decode` and `unicode_encode`.
+    """Strings in another encoding.
+
+    Args:
+      input: a string tensor.
+      input_encoding: "UTF-8", or another encoding that Python knows.
+      output_encoding: "UTF-8", "UTF-16-BE" or "UTF-32-BE".
+      errors: what to do with invalid bytes: "replace", "ignore" or "strict".
+      replacement_char: the code point that replaces them.
+      replace_control_characters: whether control characters are replaced too.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: an encoding is unknown; or `errors` is "strict" and there are invalid bytes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/strings/unicode_transcode
 
