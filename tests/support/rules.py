@@ -7,12 +7,12 @@ import tapejax as tf
 from tapejax._src.ops.registry import Array, Same, op
 
 
-@op("testing.scale")
+@op()
 def scale(x: Array, by=1, name=None):
     return x * by
 
 
-@op("testing.fails_if_negative", may_fail=True)
+@op(may_fail=True)
 def fails_if_negative(x: Same, y: Same, name=None):
     def check(a):
         if (np.asarray(a) < 0).any():

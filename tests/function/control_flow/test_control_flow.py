@@ -524,7 +524,7 @@ def test_vectorized_map_falls_back(caplog: pytest.LogCaptureFixture) -> None:
     v = tf.Variable(0.0)
     with pytest.raises(tf.errors.UnsupportedError):
         tf.vectorized_map(lambda x: v.assign(x) * 1.0, tf.constant([1.0, 2.0]))
-    with pytest.raises(ValueError, match="same size, or size 1"):
+    with pytest.raises(ValueError, match="must be equal, or 1"):
         tf.vectorized_map(lambda x: x[0], (tf.zeros([3]), tf.zeros([2])))
 
 

@@ -45,7 +45,9 @@ def relu6(features: Array, name=None):
     [0.0, 3.0, 6.0]
     """
     six = jnp.asarray(6, features.dtype)
-    return jnp.where(features <= 0, jnp.zeros_like(features), jnp.where(features >= 6, six, features))
+    # The gradient at nan is 0, as in TensorFlow.
+    inner = jnp.where(features != features, lax.stop_gradient(features), features)
+    return jnp.where(features <= 0, jnp.zeros_like(features), jnp.where(features >= 6, six, inner))
 
 
 @op("nn.leaky_relu", flat=True)
@@ -132,6 +134,22 @@ def silu(features: Same, beta: Same = 1.0):
     return features * jax.nn.sigmoid(beta * features)
 
 
+@jax.custom_jvp
+def _softsign(x: Any) -> Any:
+    return x / _one_more(x)
+
+
+@_softsign.defjvp
+def _softsign_jvp(primals: tuple, tangents: tuple) -> tuple:
+    # JAX's own rule for the quotient gives nan at infinities, where TensorFlow gives 0.
+    return _softsign(*primals), tangents[0] / jnp.square(_one_more(*primals))
+
+
+def _one_more(x: Any) -> Any:
+    # This form of the absolute value makes the second derivative at 0 that of positive numbers.
+    return jnp.where(x < 0, -x, x) + 1
+
+
 @op("nn.softsign", "math.softsign")
 def softsign(features: Array, name=None):
     """``features / (abs(features) + 1)`` of floating numbers.
@@ -141,10 +159,8 @@ def softsign(features: Array, name=None):
     >>> softsign([-1.0, 3.0]).numpy().tolist()
     [-0.5, 0.75]
     """
-    x = features
-    need("f", x)
-    # This form of the absolute value makes the gradient at 0 equal to 1.
-    return x / (jnp.where(x < 0, -x, x) + 1)
+    need("f", features)
+    return _softsign(features)
 
 
 @op("nn.crelu", flat=True)
