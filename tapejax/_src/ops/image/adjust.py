@@ -1,4 +1,4 @@
-"""Images' dtypes, brightness, contrast, hue, saturation, and their standardisation."""
+"""Changes of images: dtype, brightness, contrast, gamma, hue, saturation, and standardisation."""
 
 from typing import Any
 
@@ -20,18 +20,18 @@ _FLOATS = ("float16", "float32")
 
 @op()
 def _to_float(image: Array, dtype: DType = None):
-    """Integers as numbers from 0 to 1."""
+    """Converts integers to floats: the highest integer becomes 1."""
     top = dtypes.from_numpy(np.dtype(image.dtype)).max
     return image.astype(dtype) * jnp.asarray(1.0 / top, dtype)
 
 
 @op()
 def _to_integer(image: Array, dtype: DType = None, saturate=False):
-    """Numbers from 0 to 1 as integers. (TensorFlow's gradient of this is None.)"""
+    """Converts floats to integers: 1 becomes the highest integer. The gradient in TensorFlow is None."""
     scaled = image * jnp.asarray(np.iinfo(dtype).max + 0.5, image.dtype)
     if saturate:
         info = np.iinfo(dtype)
-        # The highest float that fits: the integer limit itself may round up.
+        # The highest float that the integer dtype can hold. Its own limit may be rounded up as a float.
         high = np.asarray(info.max, image.dtype)
         if float(high) > info.max:
             high = np.nextafter(high, np.asarray(0, image.dtype))
@@ -41,7 +41,7 @@ def _to_integer(image: Array, dtype: DType = None, saturate=False):
 
 @op(differentiable=False)
 def _rescale(image: Array, dtype: DType = None, saturate=False):
-    """Integers as integers of another dtype."""
+    """Converts integers to another integer dtype, scaled to its range."""
     before, after = np.iinfo(image.dtype).max, np.iinfo(dtype).max
     if before > after:
         image = image // np.asarray((before + 1) // (after + 1), image.dtype)
@@ -54,16 +54,16 @@ def _rescale(image: Array, dtype: DType = None, saturate=False):
 
 @public("image.convert_image_dtype")
 def convert_image_dtype(image: Any, dtype: Any, saturate: bool = False, name: Any = None) -> Any:
-    """An image in another dtype, its values scaled: integers use their whole range, floating ones 0 to 1.
+    """Converts an image to another dtype and scales its values. Integers use their whole range, floats 0 to 1.
 
     Args:
-      image: tensor.
-      dtype: floating or integer.
-      saturate: whether values that do not fit an integer dtype become the nearest that do.
-      name: of no effect.
+      image: a tensor of a floating or integer dtype.
+      dtype: a floating or integer `DType`.
+      saturate: whether values that an integer dtype cannot hold become the nearest one that it can.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      AttributeError: `dtype` is neither floating nor integer.
+      AttributeError: a dtype is neither floating nor integer.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/convert_image_dtype
 
@@ -92,7 +92,7 @@ def _cast(image: Array, dtype: DType = None):
 
 
 def _through_float(image: Any, change: Any, *args: Any, floats: tuple[str, ...] = _FLOATS) -> Any:
-    """`change` of an image as floating numbers, in the image's own dtype."""
+    """Applies `change` to an image converted to floats, and converts the result back to the image's dtype."""
     t = to_tensor(image)
     x = t if t.dtype.name in floats else convert_image_dtype(t, dtypes.float32)
     return convert_image_dtype(change(x, *args), t.dtype, saturate=True)
@@ -105,11 +105,11 @@ def _brighter(x: Array, delta: Array):
 
 @public("image.adjust_brightness")
 def adjust_brightness(image: Any, delta: Any) -> Any:
-    """Adds to every pixel.
+    """Adds a number to all pixels.
 
     Args:
-      image: any dtype; the result has it too.
-      delta: scalar; 1 is the whole range of an integer dtype.
+      image: a tensor of a floating or integer dtype, which the result has too.
+      delta: a scalar. For integer images, 1 is the whole range of the dtype.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/adjust_brightness
 
@@ -132,14 +132,14 @@ def _contrast(x: Array, factor: Array):
 
 @public("image.adjust_contrast")
 def adjust_contrast(images: Any, contrast_factor: Any) -> Any:
-    """Each channel's distance from its mean over the image, multiplied.
+    """Multiplies the distance of each pixel from the mean of its channel over the image.
 
     Args:
-      images: [..., height, width, channels], any dtype; the result has it too.
-      contrast_factor: scalar.
+      images: a tensor of shape [..., height, width, channels] of a floating or integer dtype, which the result has too.
+      contrast_factor: a scalar.
 
     Raises:
-      InvalidArgumentError: fewer than 3 axes.
+      InvalidArgumentError: `images` has fewer than 3 axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/adjust_contrast
 
@@ -156,15 +156,15 @@ def _gamma(x: Array, gamma: Array, gain: Array):
 
 @public("image.adjust_gamma")
 def adjust_gamma(image: Any, gamma: Any = 1, gain: Any = 1) -> Any:
-    """``gain * image ** gamma``.
+    """Computes ``gain * image ** gamma``.
 
     Args:
-      image: any dtype; the result has it too.
-      gamma: scalar, not negative.
-      gain: scalar.
+      image: a tensor of a floating or integer dtype, which the result has too.
+      gamma: a scalar that is not negative.
+      gain: a scalar.
 
     Raises:
-      ValueError: a negative number as `gamma`.
+      ValueError: `gamma` is a negative number.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/adjust_gamma
 
@@ -177,8 +177,10 @@ def adjust_gamma(image: Any, gamma: Any = 1, gain: Any = 1) -> Any:
 
 
 def need_colours(x: Any) -> None:
-    """Raises:
-    ValueError: the last axis has not 3 channels.
+    """Checks that the last axis of an array has 3 channels.
+
+    Raises:
+      InvalidArgumentError: it does not, or the array has fewer than 3 axes.
     """
     if x.ndim < 3:
         raise invalid(f"input must be at least 3-D, got shape {x.shape}")
@@ -198,15 +200,16 @@ def _turn_hue(x: Array, delta: Array):
 
 @public("image.adjust_hue")
 def adjust_hue(image: Any, delta: Any, name: Any = None) -> Any:
-    """The colours turned around the colour circle.
+    """Shifts the hue of all pixels around the colour circle.
 
     Args:
-      image: [..., 3], any dtype; the result has it too.
-      delta: scalar in [-1, 1]: how much of the whole circle.
-      name: of no effect.
+      image: a tensor of shape [..., 3] of a floating or integer dtype, which the result has too.
+      delta: a scalar in [-1, 1]. 1 is the whole circle.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      ValueError: `delta` out of range. InvalidArgumentError: not 3 channels.
+      ValueError: `delta` is out of range.
+      InvalidArgumentError: there are not 3 channels.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/adjust_hue
 
@@ -228,15 +231,15 @@ def _saturate(x: Array, factor: Array):
 
 @public("image.adjust_saturation")
 def adjust_saturation(image: Any, saturation_factor: Any, name: Any = None) -> Any:
-    """The colours' strength, multiplied and kept below 1.
+    """Multiplies the saturation of all pixels, which stays between 0 and 1.
 
     Args:
-      image: [..., 3], any dtype; the result has it too.
-      saturation_factor: scalar.
-      name: of no effect.
+      image: a tensor of shape [..., 3] of a floating or integer dtype, which the result has too.
+      saturation_factor: a scalar.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: not 3 channels.
+      InvalidArgumentError: there are not 3 channels.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/adjust_saturation
 
@@ -248,13 +251,14 @@ def adjust_saturation(image: Any, saturation_factor: Any, name: Any = None) -> A
 
 @op("image.per_image_standardization")
 def per_image_standardization(image: Array):
-    """Each image with mean 0 and variance 1, or less where it hardly varies.
+    """Scales each image to mean 0 and variance 1. An image that hardly varies gets a smaller variance.
 
     Args:
-      image: [..., height, width, channels]. float16 and float32 stay so, all else becomes float32.
+      image: a tensor of shape [..., height, width, channels]. float16 and float32 are kept, other dtypes become
+        float32.
 
     Raises:
-      ValueError: fewer than 3 axes.
+      ValueError: `image` has fewer than 3 axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/per_image_standardization
 
@@ -267,7 +271,7 @@ def per_image_standardization(image: Array):
     axes = (-3, -2, -1)
     deviation = x - jnp.mean(x, axes, keepdims=True)
     variance = jnp.mean(deviation * deviation, axes, keepdims=True)
-    # At 0, where the root has no derivative, the lower limit holds.
+    # If the variance is 0, where the root has no derivative, the lower limit is used instead.
     spread = jnp.sqrt(jnp.where(variance > 0, variance, 1))
     least = jnp.asarray(1 / np.sqrt(np.prod(x.shape[-3:])), x.dtype)
     return deviation / jnp.where(variance > 0, jnp.maximum(spread, least), least)

@@ -1,4 +1,4 @@
-"""Boxes in images: cut out and resized, drawn, sampled at random."""
+"""Boxes in images: `crop_and_resize`, `draw_bounding_boxes`, and random boxes."""
 
 import math
 import secrets
@@ -25,7 +25,7 @@ __all__ = ["crop_and_resize", "draw_bounding_boxes", "sample_distorted_bounding_
 
 
 def _places(first: Any, last: Any, before: int, after: int) -> Any:
-    """[boxes, after]: where along an axis the pixels of the crops lie."""
+    """The positions [boxes, after] along an axis from which the pixels of the crops are read."""
     whole = jnp.float32(before - 1)
     if after == 1:
         return (0.5 * (first + last) * whole)[:, None]
@@ -71,22 +71,25 @@ def crop_and_resize(
     extrapolation_value: float = 0.0,
     name: Any = None,
 ) -> Any:
-    """Parts of images, all resized to one size.
+    """Cuts parts out of images and resizes all of them to one size.
 
     Args:
-      image: [batch, height, width, channels].
-      boxes: float32 [n, 4]: ``y1, x1, y2, x2``, where 0 and 1 are the centres of the first and the last pixel.
-      box_indices: int32 [n], the image of each box.
-      crop_size: height and width of the results.
+      image: a tensor of shape [batch, height, width, channels].
+      boxes: float32 of shape [n, 4]: the parts as ``y1, x1, y2, x2``. 0 and 1 are the centres of the first and last
+        pixel.
+      box_indices: int32 of shape [n]: the image from which each part is taken.
+      crop_size: the height and width of the results, two integers, which are read.
       method: "bilinear" or "nearest".
-      extrapolation_value: what stands outside the image.
-      name: of no effect.
+      extrapolation_value: the value of pixels outside the image.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      float32 [n, *crop_size, channels]. Differentiable by `image` and, if bilinear, by `boxes`.
+      A float32 tensor of shape [n, *crop_size, channels]. It has gradients with respect to `image`, and for "bilinear"
+      also with respect to `boxes`.
 
     Raises:
-      InvalidArgumentError: shapes that do not fit, an unknown method. OutOfRangeError: no such image.
+      InvalidArgumentError: the shapes do not fit, or `method` is unknown.
+      OutOfRangeError: an index in `box_indices` whose value is on the host is out of range.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/crop_and_resize
 
@@ -116,16 +119,17 @@ _COLOURS = np.array([[1, 1, 0, 1], [0, 0, 1, 1], [1, 0, 0, 1], [0, 1, 0, 1], [0.
 
 @op("image.draw_bounding_boxes", differentiable=False)
 def draw_bounding_boxes(images: Array, boxes: Array, colors: Array = None, name=None):
-    """Images with boxes drawn on them, later ones over earlier ones.
+    """Draws boxes on images. Later boxes cover earlier ones.
 
     Args:
-      images: float32 or float16 [batch, height, width, 1, 3 or 4].
-      boxes: float32 [batch, n, 4]: ``y_min, x_min, y_max, x_max``, from 0 to 1.
-      colors: float32 [m, channels], taken in turn; None for ten of TensorFlow's.
-      name: of no effect.
+      images: float32 or float16 of shape [batch, height, width, channels], with 1, 3 or 4 channels.
+      boxes: float32 of shape [batch, n, 4]: ``y_min, x_min, y_max, x_max``, between 0 and 1.
+      colors: float32 of shape [m, channels]. The boxes take the colours in turn. None means ten colours of
+        TensorFlow's.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: shapes that do not fit.
+      InvalidArgumentError: the shapes do not fit.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/draw_bounding_boxes
 
@@ -147,13 +151,13 @@ def draw_bounding_boxes(images: Array, boxes: Array, colors: Array = None, name=
     on_edge = (row == top) | (row == bottom) | (column == left) | (column == right)
     covered = on_edge & (row >= top) & (row <= bottom) & (column >= left) & (column <= right)
     number = jnp.arange(1, count + 1, dtype=jnp.int32)[:, None, None]
-    last = jnp.max(jnp.where(covered, number, 0), axis=1, initial=0)  # of the boxes through a pixel; 0 for none
+    last = jnp.max(jnp.where(covered, number, 0), axis=1, initial=0)  # the last box that covers a pixel; 0 for none
     colour = table[(last - 1) % table.shape[0]][..., :depth].astype(images.dtype)
     return jnp.where(last[..., None] > 0, colour, images)
 
 
 class _Words:
-    """Random 32-bit words, used one after another as TensorFlow's kernel does."""
+    """Random 32-bit words, which are used one after another as in TensorFlow's kernel."""
 
     def __init__(self, words: Iterator[int]):
         self.words = words
@@ -179,7 +183,7 @@ def _round(x: Any) -> int:
 def _random_crop(
     width: int, height: int, areas: tuple[float, float], aspect: np.float32, words: _Words
 ) -> tuple[int, int, int, int] | None:
-    """A rectangle (x_min, y_min, x_max, y_max) of about this aspect and an allowed area, or None."""
+    """A random rectangle (x_min, y_min, x_max, y_max) of about the given aspect. None if its area is not allowed."""
     f32 = np.float32
     low, high = (f32(f32(a) * f32(width)) * f32(height) for a in areas)
     if areas[1] <= 0 or aspect <= 0 or width <= 0 or height <= 0 or areas[0] > areas[1]:
@@ -208,7 +212,7 @@ def _random_crop(
 
 
 def _covers(crop: tuple, least: float, objects: list[tuple]) -> bool:
-    """Whether the crop holds at least this part of one of the objects."""
+    """Whether a crop contains at least the fraction `least` of one of the objects."""
     for box in objects:
         area = np.float32((box[2] - box[0]) * (box[3] - box[1]))
         sides = (min(crop[i + 2], box[i + 2]) - max(crop[i], box[i]) for i in (0, 1))
@@ -219,7 +223,13 @@ def _covers(crop: tuple, least: float, objects: list[tuple]) -> bool:
 
 
 class SampleDistortedBoundingBox(NamedTuple):
-    """Where to slice (``begin``, ``size``, int32 [3]) and the box for drawing (``bboxes``, float32 [1, 1, 4])."""
+    """A random part of an image.
+
+    Attributes:
+      begin: int32 of shape [3], the argument `begin` of `tf.slice`.
+      size: int32 of shape [3], the argument `size` of `tf.slice`.
+      bboxes: float32 of shape [1, 1, 4], the box that `draw_bounding_boxes` draws.
+    """
 
     begin: Any
     size: Any
@@ -262,7 +272,7 @@ def _sample(
         )
     objects = objects or [(0, 0, width, height)]
     crop = (0, 0, width, height)
-    # Four words a try are the rule; integers without bias may take more.
+    # An attempt usually takes four random words. Integers without bias may take more.
     words = _Words(iter(np.asarray(draw(tries * 8 + 64)).tolist()))
     for _ in range(tries):
         aspect = words.unit() * (np.float32(aspects[1]) - np.float32(aspects[0])) + np.float32(aspects[0])
@@ -292,24 +302,24 @@ def sample_distorted_bounding_box(
     use_image_if_no_bounding_boxes: Any = None,
     name: Any = None,
 ) -> SampleDistortedBoundingBox:
-    """A random part of an image that shows enough of one of the objects in it, for training classifiers.
+    """Chooses a random part of an image that shows enough of one of the objects in it. It is used to train classifiers.
 
     Args:
-      image_size: integers, height, width, channels.
-      bounding_boxes: float32 [batch, n, 4], the objects: ``y_min, x_min, y_max, x_max``, from 0 to 1.
-      seed: integer, as in `tf.random.set_seed`; 0 for unpredictable parts.
-      min_object_covered: how much of an object must be in it.
-      aspect_ratio_range: width to height, lowest and highest; 0.75 and 1.33 by default.
-      area_range: part of the image, lowest and highest; 0.05 and 1 by default.
-      max_attempts: after so many the whole image is returned; 100 by default.
-      use_image_if_no_bounding_boxes: whether, without objects, the image is one.
-      name: of no effect.
+      image_size: height, width and channels: three integers, which are read.
+      bounding_boxes: float32 of shape [batch, n, 4]: the objects as ``y_min, x_min, y_max, x_max``, between 0 and 1.
+      seed: an integer, the op's own seed; see `tf.random.set_seed`. 0 means unpredictable parts.
+      min_object_covered: the least fraction of an object that the part must contain.
+      aspect_ratio_range: the lowest and highest ratio of width to height; 0.75 and 1.33 by default.
+      area_range: the lowest and highest fraction of the image; 0.05 and 1 by default.
+      max_attempts: after this many attempts the whole image is returned; 100 by default.
+      use_image_if_no_bounding_boxes: whether the whole image counts as the object if there are no boxes.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      ``(begin, size, bboxes)``: arguments for `tf.slice`, and the box for `draw_bounding_boxes`.
+      The named tuple (begin, size, bboxes): two arguments of `tf.slice`, and the box for `draw_bounding_boxes`.
 
     Raises:
-      InvalidArgumentError: boxes that do not fit, or none.
+      InvalidArgumentError: the boxes do not fit, or there are none.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/sample_distorted_bounding_box
     """
@@ -348,7 +358,9 @@ def stateless_sample_distorted_bounding_box(
     use_image_if_no_bounding_boxes: Any = None,
     name: Any = None,
 ) -> SampleDistortedBoundingBox:
-    """`sample_distorted_bounding_box` that depends on nothing but ``seed``, two integers.
+    """Chooses a random part of an image, which depends on nothing but the arguments. `seed` consists of two integers.
+
+    Takes the other arguments of `sample_distorted_bounding_box` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/stateless_sample_distorted_bounding_box
 

@@ -1,4 +1,4 @@
-"""Colours in other coordinates: grey, hue-saturation-value, YIQ, YUV. Channels are the last axis."""
+"""Conversions between colour spaces: grey, HSV, YIQ, YUV. Channels are the last axis."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from tapejax._src.ops.registry import Array, op
 __all__ = ["from_hue", "grayscale_to_rgb", "hsv_to_rgb", "hue", "rgb_to_grayscale", "rgb_to_hsv", "rgb_to_yiq",
            "rgb_to_yuv", "yiq_to_rgb", "yuv_to_rgb"]  # fmt: skip
 
-# NTSC and PAL; columns are the result's channels.
+# The matrices of NTSC (YIQ) and PAL (YUV). Each column gives one channel of the result.
 _YIQ = [[0.299, 0.59590059, 0.2115], [0.587, -0.27455667, -0.52273617], [0.114, -0.32134392, 0.31119955]]
 _FROM_YIQ = [[1, 1, 1], [0.95598634, -0.27201283, -1.10674021], [0.6208248, -0.64720424, 1.70423049]]
 _YUV = [[0.299, -0.14714119, 0.61497538], [0.587, -0.28886916, -0.51496512], [0.114, 0.43601035, -0.10001026]]
@@ -37,10 +37,17 @@ def _grey(x: Array):
 
 @public("image.rgb_to_grayscale")
 def rgb_to_grayscale(images: Any, name: Any = None) -> Any:
-    """Images [..., 3] in grey, [..., 1], in their own dtype.
+    """Converts colour images to grey.
+
+    Args:
+      images: a tensor of shape [..., 3] of a floating or integer dtype.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of shape [..., 1] and the same dtype.
 
     Raises:
-      InvalidArgumentError: not 3 channels.
+      InvalidArgumentError: there are not 3 channels.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/rgb_to_grayscale
 
@@ -55,10 +62,17 @@ def rgb_to_grayscale(images: Any, name: Any = None) -> Any:
 
 @op("image.grayscale_to_rgb")
 def grayscale_to_rgb(images: Array, name=None):
-    """Grey images [..., 1] as [..., 3], all three the same.
+    """Converts grey images to colour images, whose three channels are equal.
+
+    Args:
+      images: a tensor of shape [..., 1].
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A tensor of shape [..., 3].
 
     Raises:
-      ValueError: not 1 channel.
+      ValueError: there is not 1 channel.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/grayscale_to_rgb
 
@@ -72,7 +86,7 @@ def grayscale_to_rgb(images: Array, name=None):
 
 @op("image.rgb_to_yiq")
 def rgb_to_yiq(images: Array):
-    """Red, green, blue to luma and chrominance (NTSC). Floating [..., 3].
+    """Converts RGB to YIQ, luma and chrominance of NTSC. Takes floating numbers of shape [..., 3].
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/rgb_to_yiq
 
@@ -84,7 +98,7 @@ def rgb_to_yiq(images: Array):
 
 @op("image.yiq_to_rgb")
 def yiq_to_rgb(images: Array):
-    """The way back from `rgb_to_yiq`. Floating [..., 3].
+    """Converts YIQ to RGB, the inverse of `rgb_to_yiq`. Takes floating numbers of shape [..., 3].
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/yiq_to_rgb
 
@@ -96,7 +110,7 @@ def yiq_to_rgb(images: Array):
 
 @op("image.rgb_to_yuv")
 def rgb_to_yuv(images: Array):
-    """Red, green, blue to luma and chrominance (PAL). Floating [..., 3].
+    """Converts RGB to YUV, luma and chrominance of PAL. Takes floating numbers of shape [..., 3].
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/rgb_to_yuv
 
@@ -108,7 +122,7 @@ def rgb_to_yuv(images: Array):
 
 @op("image.yuv_to_rgb")
 def yuv_to_rgb(images: Array):
-    """The way back from `rgb_to_yuv`. Floating [..., 3].
+    """Converts YUV to RGB, the inverse of `rgb_to_yuv`. Takes floating numbers of shape [..., 3].
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/yuv_to_rgb
 
@@ -119,7 +133,13 @@ def yuv_to_rgb(images: Array):
 
 
 def hue(x: Any, high: Any, low: Any) -> Any:
-    """Where on the colour circle, from 0 (red) over 2 (green) and 4 (blue) to 6. Greys are at 0."""
+    """The position of colours on the colour circle: from 0 (red) over 2 (green) and 4 (blue) to 6. Greys are at 0.
+
+    Args:
+      x: RGB of shape [..., 3].
+      high: the highest of the three channels.
+      low: the lowest of the three channels.
+    """
     r, g, b = x[..., 0], x[..., 1], x[..., 2]
     spread = high - low
     scale = 1 / jnp.where(spread > 0, spread, 1)
@@ -129,21 +149,21 @@ def hue(x: Any, high: Any, low: Any) -> Any:
 
 
 def from_hue(at: Any) -> Any:
-    """The pure colour at a place of the circle."""
+    """The pure colours at positions on the colour circle, as RGB."""
     six = at[..., None]
     channels = jnp.concatenate([jnp.abs(six - 3) - 1, 2 - jnp.abs(six - 2), 2 - jnp.abs(six - 4)], -1)
     return jnp.clip(channels, 0, 1)
 
 
 def rgb_to_hsv_array(x: Any) -> Any:
-    """`rgb_to_hsv` of a JAX array."""
+    """The JAX function of `rgb_to_hsv`, without its checks."""
     high, low = jnp.max(x, -1), jnp.min(x, -1)
     strength = jnp.where(high > 0, (high - low) / jnp.where(high > 0, high, 1), 0)
     return jnp.stack([hue(x, high, low) / 6, strength, high], -1)
 
 
 def hsv_to_rgb_array(x: Any) -> Any:
-    """`hsv_to_rgb` of a JAX array."""
+    """The JAX function of `hsv_to_rgb`, without its checks."""
     strength, value = x[..., 1:2], x[..., 2:3]
     return ((1 - strength) + strength * from_hue(x[..., 0] * 6)) * value
 
@@ -156,10 +176,11 @@ def _need_colours(images: Any) -> None:
 
 @op("image.rgb_to_hsv")
 def rgb_to_hsv(images: Array, name=None):
-    """Red, green, blue to hue, saturation, value; all from 0 to 1. Floating [..., 3].
+    """Converts RGB to HSV: hue, saturation and value, all from 0 to 1. Takes floating numbers of shape [..., 3].
 
     Raises:
-      FailedPreconditionError: not 3 channels. InvalidArgumentError: not floating.
+      FailedPreconditionError: there are not 3 channels.
+      InvalidArgumentError: the dtype is not floating.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/rgb_to_hsv
 
@@ -172,10 +193,11 @@ def rgb_to_hsv(images: Array, name=None):
 
 @op("image.hsv_to_rgb", differentiable=False)
 def hsv_to_rgb(images: Array, name=None):
-    """The way back from `rgb_to_hsv`. Floating [..., 3].
+    """Converts HSV to RGB, the inverse of `rgb_to_hsv`. Takes floating numbers of shape [..., 3].
 
     Raises:
-      FailedPreconditionError: not 3 channels. InvalidArgumentError: not floating.
+      FailedPreconditionError: there are not 3 channels.
+      InvalidArgumentError: the dtype is not floating.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/hsv_to_rgb
 

@@ -1,4 +1,4 @@
-"""Images turned, mirrored, cut and padded. All take [height, width, channels], or a batch of such."""
+"""Flips, rotations, crops and padding of images. All functions take [height, width, channels], or a batch of images."""
 
 from typing import Any
 
@@ -20,21 +20,25 @@ __all__ = ["add_batch", "central_crop", "crop_to_bounding_box", "drop_batch", "f
 
 @op()
 def add_batch(image: Array):
-    """An image as a batch of one."""
+    """An image as a batch of one image."""
     return image[None]
 
 
 @op()
 def drop_batch(images: Array):
-    """The image of a batch of one."""
+    """The image in a batch of one image."""
     return images[0]
 
 
 def images_or_image(x: Any, what: str = "image") -> Any:
-    """`x` as a tensor of 3 or 4 axes.
+    """Converts an argument to a tensor and checks that it has 3 or 4 axes.
+
+    Args:
+      x: the argument.
+      what: its name, for the message.
 
     Raises:
-      ValueError: another number of axes.
+      ValueError: it has another number of axes.
     """
     t = to_tensor(x)
     if t.ndim not in (3, 4):
@@ -60,7 +64,7 @@ def _pad(image: Array, start: Shape = (), size: Shape = ()):
 
 
 def _moving_window(image: Any, top: Any, left: Any, *, size: tuple[int, int]) -> Any:
-    """A window whose place is data: one program serves every place."""
+    """A part of an image. Its position is an input of the program, so one program serves every position."""
     lead = image.shape[:-3]
     return lax.dynamic_slice(image, _corner(len(lead), top, left), (*lead, *size, image.shape[-1]))
 
@@ -85,13 +89,13 @@ def _placed(op_: Op, image: Any, top: Any, left: Any, size: tuple[int, int]) -> 
 
 
 def _offset(v: Any) -> Any:
-    """An offset as an int, unless it belongs to a graph that is being captured: then nothing can be checked."""
+    """An offset as an int. A tensor of a graph that is being captured is returned as it is, without checks."""
     return v if isinstance(v, Tensor) and is_symbolic(v) else int(v)
 
 
 @op()
 def _turn_by(image: Array, k: Array):
-    """A square image, turned as often as a tensor says."""
+    """A square image, rotated `k` times by a right angle."""
     turns = [lambda x, n=n: jnp.rot90(x, n, (x.ndim - 3, x.ndim - 2)) for n in range(4)]
     return lax.switch(jnp.mod(k, 4).astype(jnp.int32), turns, image)
 
@@ -104,10 +108,10 @@ def _turn(image: Array, k=0, other=False):
 
 @public("image.flip_left_right")
 def flip_left_right(image: Any) -> Any:
-    """The mirror image, left for right.
+    """Mirrors an image, or each image of a batch, so that left and right are exchanged.
 
     Raises:
-      ValueError: neither 3 nor 4 axes.
+      ValueError: `image` does not have 3 or 4 axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/flip_left_right
 
@@ -119,10 +123,10 @@ def flip_left_right(image: Any) -> Any:
 
 @public("image.flip_up_down")
 def flip_up_down(image: Any) -> Any:
-    """The mirror image, top for bottom.
+    """Mirrors an image, or each image of a batch, so that top and bottom are exchanged.
 
     Raises:
-      ValueError: neither 3 nor 4 axes.
+      ValueError: `image` does not have 3 or 4 axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/flip_up_down
 
@@ -134,10 +138,16 @@ def flip_up_down(image: Any) -> Any:
 
 @public("image.rot90")
 def rot90(image: Any, k: Any = 1, name: Any = None) -> Any:
-    """The image turned ``k`` times by a right angle, counter-clockwise.
+    """Rotates an image, or each image of a batch, counter-clockwise by right angles.
+
+    Args:
+      image: a tensor of shape [(batch,) height, width, channels].
+      k: the number of right angles, an int or a scalar tensor. If it is a tensor and the image is not square, it is
+        read.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      ValueError: neither 3 nor 4 axes.
+      ValueError: `image` does not have 3 or 4 axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/rot90
 
@@ -152,10 +162,10 @@ def rot90(image: Any, k: Any = 1, name: Any = None) -> Any:
 
 @public("image.transpose")
 def transpose(image: Any, name: Any = None) -> Any:
-    """The image with rows and columns exchanged.
+    """Exchanges the rows and columns of an image, or of each image of a batch.
 
     Raises:
-      ValueError: neither 3 nor 4 axes.
+      ValueError: `image` does not have 3 or 4 axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/transpose
 
@@ -169,17 +179,17 @@ def transpose(image: Any, name: Any = None) -> Any:
 def crop_to_bounding_box(
     image: Any, offset_height: Any, offset_width: Any, target_height: Any, target_width: Any
 ) -> Any:
-    """A part of an image.
+    """Cuts a part out of an image, or out of each image of a batch.
 
     Args:
-      image: [(batch,) height, width, channels].
-      offset_height: rows above it.
-      offset_width: columns left of it.
-      target_height: its height.
-      target_width: its width.
+      image: a tensor of shape [(batch,) height, width, channels].
+      offset_height: the number of rows above the part.
+      offset_width: the number of columns to the left of the part.
+      target_height: the height of the part.
+      target_width: the width of the part.
 
     Raises:
-      ValueError: it reaches out of the image, or neither 3 nor 4 axes.
+      ValueError: the part extends beyond the image, or `image` does not have 3 or 4 axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/crop_to_bounding_box
 
@@ -207,17 +217,17 @@ def crop_to_bounding_box(
 def pad_to_bounding_box(
     image: Any, offset_height: Any, offset_width: Any, target_height: Any, target_width: Any
 ) -> Any:
-    """An image with zeros around it.
+    """Pads an image, or each image of a batch, with zeros.
 
     Args:
-      image: [(batch,) height, width, channels].
-      offset_height: rows of zeros above it.
-      offset_width: columns of zeros left of it.
-      target_height: height of the result.
-      target_width: width of the result.
+      image: a tensor of shape [(batch,) height, width, channels].
+      offset_height: the number of rows of zeros above the image.
+      offset_width: the number of columns of zeros to the left of the image.
+      target_height: the height of the result.
+      target_width: the width of the result.
 
     Raises:
-      ValueError: it does not fit, or neither 3 nor 4 axes.
+      ValueError: the image does not fit into the result, or does not have 3 or 4 axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/pad_to_bounding_box
 
@@ -241,10 +251,15 @@ def pad_to_bounding_box(
 
 @public("image.resize_with_crop_or_pad")
 def resize_with_crop_or_pad(image: Any, target_height: Any, target_width: Any) -> Any:
-    """The middle of an image, or the image in the middle of zeros, to get a size.
+    """Brings an image to a size: each side is cropped to its middle part, or padded with zeros on both sides.
+
+    Args:
+      image: a tensor of shape [(batch,) height, width, channels].
+      target_height: the height of the result.
+      target_width: the width of the result.
 
     Raises:
-      ValueError: a target that is not positive, or neither 3 nor 4 axes.
+      ValueError: a size is not positive, or `image` does not have 3 or 4 axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/resize_with_crop_or_pad
 
@@ -259,7 +274,7 @@ def resize_with_crop_or_pad(image: Any, target_height: Any, target_width: Any) -
         raise ValueError("target_height must be > 0.")
     old = t.aval.shape[-3:-1]
     size = [min(a, b) for a, b in zip(old, target, strict=True)]
-    # Rounded as TensorFlow does: what is cut or added first is the smaller half.
+    # As in TensorFlow, if an odd number is cut or added, the smaller half is at the top and at the left.
     cut = [max((a - b) // 2, 0) for a, b in zip(old, target, strict=True)]
     added = [max((b - a) // 2, 0) for a, b in zip(old, target, strict=True)]
     part = t if tuple(size) == old else _window(t, tuple(cut), tuple(size))
@@ -268,14 +283,14 @@ def resize_with_crop_or_pad(image: Any, target_height: Any, target_width: Any) -
 
 @public("image.central_crop")
 def central_crop(image: Any, central_fraction: Any) -> Any:
-    """The middle of an image.
+    """The middle part of an image, or of each image of a batch.
 
     Args:
-      image: [(batch,) height, width, channels].
-      central_fraction: how much of each side is kept, above 0 up to 1.
+      image: a tensor of shape [(batch,) height, width, channels].
+      central_fraction: the fraction of each side that is kept, above 0 and up to 1.
 
     Raises:
-      ValueError: a fraction out of range, or neither 3 nor 4 axes.
+      ValueError: the fraction is out of range, or `image` does not have 3 or 4 axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/central_crop
 

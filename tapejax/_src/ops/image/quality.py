@@ -1,4 +1,4 @@
-"""How alike images are, and how much they vary: psnr, ssim, total variation, gradients, edges."""
+"""Measures of images: similarity (`psnr`, `ssim`), total variation, gradients and edges."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,10 +21,17 @@ _AXES = (-3, -2, -1)
 
 @op("image.total_variation")
 def total_variation(images: Array, name=None):
-    """The sum of the absolute differences of neighbours: scalar for [height, width, channels], [batch] for a batch.
+    """The sum of the absolute differences of neighbouring pixels.
+
+    Args:
+      images: a tensor of shape [height, width, channels] or [batch, height, width, channels].
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A scalar, or a tensor of shape [batch].
 
     Raises:
-      ValueError: neither 3 nor 4 axes.
+      ValueError: `images` does not have 3 or 4 axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/total_variation
 
@@ -35,16 +42,22 @@ def total_variation(images: Array, name=None):
         raise final(ValueError("'images' must be either 3 or 4-dimensional."))
     down = images[..., 1:, :, :] - images[..., :-1, :, :]
     across = images[..., :, 1:, :] - images[..., :, :-1, :]
-    # The slope at 0 is 0.
+    # This form of the absolute value has the derivative 0 at 0.
     return sum(jnp.sum(jnp.sign(d) * d, _AXES, dtype=images.dtype) for d in (down, across))
 
 
 @op("image.image_gradients")
 def image_gradients(image: Array):
-    """Differences of each pixel of [batch, height, width, channels] to the next below and to the right; 0 at the end.
+    """The differences of each pixel to the next one below, and to the next one to the right.
+
+    Args:
+      image: a tensor of shape [batch, height, width, channels].
+
+    Returns:
+      Two tensors of the shape of `image`. The last row of the first, and the last column of the second, are zeros.
 
     Raises:
-      ValueError: not 4 axes.
+      ValueError: `image` does not have 4 axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/image_gradients
 
@@ -60,7 +73,16 @@ def image_gradients(image: Array):
 
 @op("image.sobel_edges")
 def sobel_edges(image: Array):
-    """Sobel's estimate of the slopes down and across: [batch, height, width, channels, 2].
+    """Sobel's estimates of how fast pixels change downwards and to the right.
+
+    Args:
+      image: a tensor of shape [batch, height, width, channels].
+
+    Returns:
+      A tensor of shape [batch, height, width, channels, 2].
+
+    Raises:
+      InvalidArgumentError: `image` does not have 4 axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/sobel_edges
 
@@ -84,7 +106,7 @@ def _part(x: Any, axis: int, start: int, end: int) -> Any:
 
 
 def _pair(a: Any, b: Any, max_val: Any) -> tuple[Any, ...]:
-    """Both images and the highest value, as float32 of one scale."""
+    """Both images and `max_val` as float32, converted to one scale."""
     first = to_tensor(a)
     return tuple(convert_image_dtype(x, dtypes.float32) for x in (first, b, cast(max_val, first.dtype)))
 
@@ -99,19 +121,19 @@ def _psnr(a: Array, b: Array, top: Array):
 
 @public("image.psnr")
 def psnr(a: Any, b: Any, max_val: Any, name: Any = None) -> Any:
-    """Peak signal-to-noise ratio, in decibels.
+    """The peak signal-to-noise ratio of two images, in decibels.
 
     Args:
-      a: [..., height, width, channels].
-      b: the same.
-      max_val: the highest value minus the lowest that an image can have.
-      name: of no effect.
+      a: a tensor of shape [..., height, width, channels].
+      b: a tensor of the same shape and dtype.
+      max_val: the difference between the highest and the lowest possible value of a pixel.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      float32 [...].
+      A float32 tensor of shape [...].
 
     Raises:
-      InvalidArgumentError: shapes that do not fit.
+      InvalidArgumentError: the shapes do not fit.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/psnr
 
@@ -122,7 +144,7 @@ def psnr(a: Any, b: Any, max_val: Any, name: Any = None) -> Any:
 
 
 def _smooth(x: Any, kernel: np.ndarray) -> Any:
-    """[..., height, width, channels] averaged by a window that is a product of two vectors."""
+    """Averages [..., height, width, channels] over a window. Its weights are products of elements of `kernel`."""
     for axis in (x.ndim - 3, x.ndim - 2):
         left = x.shape[axis] - len(kernel) + 1
         x = sum(k * _part(x, axis, i, i + left) for i, k in enumerate(kernel))
@@ -130,14 +152,14 @@ def _smooth(x: Any, kernel: np.ndarray) -> Any:
 
 
 def _window(size: int, sigma: float) -> np.ndarray:
-    """A Gaussian of sum 1."""
+    """A Gaussian window, whose sum is 1."""
     at = np.arange(size) - (size - 1) / 2
     bell = np.exp(-0.5 * (at / sigma) ** 2)
     return (bell / bell.sum()).astype(np.float32)
 
 
 def _similarity(a: Any, b: Any, top: Any, size: int, sigma: float, k1: float, k2: float) -> tuple[Any, Any]:
-    """Maps of the similarity, and of its part that is contrast and structure."""
+    """The similarity at each position, and its factor that measures contrast and structure."""
     if a.ndim < 3 or a.shape[-3:] != b.shape[-3:]:
         raise final(
             ValueError(
@@ -173,23 +195,24 @@ def ssim(
     k2: float = 0.03,
     return_index_map: bool = False,
 ) -> Any:
-    """Structural similarity (Wang et al. 2004), -1 to 1.
+    """The structural similarity of two images (Wang et al. 2004), a number between -1 and 1.
 
     Args:
-      img1: [..., height, width, channels], each side at least `filter_size`.
-      img2: the same.
-      max_val: the highest value minus the lowest that an image can have.
-      filter_size: of the window.
-      filter_sigma: its width.
-      k1: keeps the luminance from division by nothing.
-      k2: likewise the contrast.
-      return_index_map: a map [..., height, width] instead of its mean.
+      img1: a tensor of shape [..., height, width, channels], whose sides are at least `filter_size`.
+      img2: a tensor of the same shape and dtype.
+      max_val: the difference between the highest and the lowest possible value of a pixel.
+      filter_size: the size of the window.
+      filter_sigma: the standard deviation of the Gaussian window.
+      k1: prevents division by zero in the comparison of luminance.
+      k2: prevents division by zero in the comparison of contrast.
+      return_index_map: whether a map of shape [..., height, width] is returned instead of its mean.
 
     Returns:
-      float32 [...].
+      A float32 tensor of shape [...].
 
     Raises:
-      ValueError: shapes that do not fit. InvalidArgumentError: an image smaller than the window.
+      ValueError: the shapes do not fit.
+      InvalidArgumentError: an image is smaller than the window.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/ssim
 
@@ -207,7 +230,7 @@ def ssim(
 
 
 def _half(x: Any) -> Any:
-    """Images at half the size: means of two by two. An odd side is lengthened by its last pixel first."""
+    """Images at half the size: means of two by two pixels. If a side is odd, its last pixel is repeated first."""
     sides = [(0, 0)] * (x.ndim - 3) + [(0, n % 2) for n in x.shape[-3:-1]] + [(0, 0)]
     x = jnp.pad(x, sides, mode="symmetric")
     parts = [x[..., i::2, j::2, :] for i in (0, 1) for j in (0, 1)]
@@ -236,11 +259,24 @@ def ssim_multiscale(
     k1: float = 0.01,
     k2: float = 0.03,
 ) -> Any:
-    """Structural similarity at several sizes together (Wang et al. 2003), 0 to 1.
+    """The structural similarity of two images at several scales (Wang et al. 2003), a number between 0 and 1.
 
     Args:
-      power_factors: the weight of each size, each half the one before.
-      (the others): as of `ssim`.
+      img1: a tensor of shape [..., height, width, channels].
+      img2: a tensor of the same shape and dtype.
+      max_val: the difference between the highest and the lowest possible value of a pixel.
+      power_factors: the weights of the scales. Each scale has half the size of the one before.
+      filter_size: the size of the window. The smallest scale must not be smaller.
+      filter_sigma: the standard deviation of the Gaussian window.
+      k1: prevents division by zero in the comparison of luminance.
+      k2: prevents division by zero in the comparison of contrast.
+
+    Returns:
+      A float32 tensor of shape [...].
+
+    Raises:
+      ValueError: the shapes do not fit.
+      InvalidArgumentError: an image is smaller than the window at some scale.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/ssim_multiscale
     """

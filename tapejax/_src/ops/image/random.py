@@ -1,4 +1,4 @@
-"""Random changes of images, by TensorFlow's own random numbers."""
+"""Random changes of images. For a given seed they are those of TensorFlow."""
 
 from collections.abc import Callable
 from typing import Any
@@ -34,7 +34,7 @@ def _stateless(seed: Any, low: Any = 0.0, high: Any = 1.0) -> Any:
 
 @op()
 def _maybe_flip(image: Array, draw: Array, axis=0):
-    """Single images are flipped below one half; of a batch, those above."""
+    """Flips an image if its number `draw` is below one half; in a batch, the images whose numbers are above it."""
     flipped = jnp.flip(image, axis)
     chosen = draw < 0.5 if image.ndim == 3 else (draw > 0.5).reshape(-1, 1, 1, 1)
     return jnp.where(chosen, flipped, image)
@@ -47,14 +47,14 @@ def _flip(image: Any, draw: Callable[..., Any], axis: int) -> Any:
 
 @public("image.random_flip_left_right")
 def random_flip_left_right(image: Any, seed: Any = None) -> Any:
-    """Mirrors an image, or each of a batch, left for right, with probability one half.
+    """Exchanges left and right of an image, or of each image of a batch, with probability one half.
 
     Args:
-      image: [(batch,) height, width, channels].
-      seed: integer, as in `tf.random.set_seed`.
+      image: a tensor of shape [(batch,) height, width, channels].
+      seed: an integer, the op's own seed; see `tf.random.set_seed`.
 
     Raises:
-      ValueError: neither 3 nor 4 axes.
+      ValueError: `image` does not have 3 or 4 axes.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/random_flip_left_right
 
@@ -66,7 +66,9 @@ def random_flip_left_right(image: Any, seed: Any = None) -> Any:
 
 @public("image.random_flip_up_down")
 def random_flip_up_down(image: Any, seed: Any = None) -> Any:
-    """Mirrors an image, or each of a batch, top for bottom, with probability one half; see `random_flip_left_right`.
+    """Exchanges top and bottom of an image, or of each image of a batch, with probability one half.
+
+    Takes the arguments of `random_flip_left_right` and raises the same errors.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/random_flip_up_down
 
@@ -78,7 +80,7 @@ def random_flip_up_down(image: Any, seed: Any = None) -> Any:
 
 @public("image.stateless_random_flip_left_right")
 def stateless_random_flip_left_right(image: Any, seed: Any) -> Any:
-    """`random_flip_left_right` that depends on nothing but ``seed``, two integers.
+    """`random_flip_left_right`, depending on nothing but the arguments. `seed` consists of two integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/stateless_random_flip_left_right
 
@@ -90,7 +92,7 @@ def stateless_random_flip_left_right(image: Any, seed: Any) -> Any:
 
 @public("image.stateless_random_flip_up_down")
 def stateless_random_flip_up_down(image: Any, seed: Any) -> Any:
-    """`random_flip_up_down` that depends on nothing but ``seed``, two integers.
+    """`random_flip_up_down`, depending on nothing but the arguments. `seed` consists of two integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/stateless_random_flip_up_down
 
@@ -116,13 +118,13 @@ def _crop(value: Any, size: Any, draw: Callable[..., Any]) -> Any:
 
 @public("image.random_crop")
 def random_crop(value: Any, size: Any, seed: Any = None, name: Any = None) -> Any:
-    """A part of a tensor, at a random place.
+    """A part of a tensor at a random position.
 
     Args:
-      value: tensor of any number of axes.
-      size: shape of the part.
-      seed: integer, as in `tf.random.set_seed`.
-      name: of no effect.
+      value: a tensor.
+      size: the shape of the part, integers, which are read.
+      seed: an integer, the op's own seed; see `tf.random.set_seed`.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
       InvalidArgumentError: `size` is larger than the tensor.
@@ -137,7 +139,7 @@ def random_crop(value: Any, size: Any, seed: Any = None, name: Any = None) -> An
 
 @public("image.stateless_random_crop")
 def stateless_random_crop(value: Any, size: Any, seed: Any, name: Any = None) -> Any:
-    """`random_crop` that depends on nothing but ``seed``, two integers.
+    """`random_crop`, depending on nothing but the arguments. `seed` consists of two integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/stateless_random_crop
 
@@ -190,7 +192,12 @@ def _quality(image: Any, low: Any, high: Any, draw: Callable[..., Any]) -> Any:
 
 @public("image.random_brightness")
 def random_brightness(image: Any, max_delta: Any, seed: Any = None) -> Any:
-    """`adjust_brightness` by a number between ``-max_delta`` and ``max_delta``.
+    """Adds a random number between ``-max_delta`` and ``max_delta`` to all pixels; see `adjust_brightness`.
+
+    Args:
+      image: a tensor of a floating or integer dtype.
+      max_delta: a number >= 0.
+      seed: an integer, the op's own seed; see `tf.random.set_seed`.
 
     Raises:
       ValueError: `max_delta` is negative.
@@ -205,7 +212,7 @@ def random_brightness(image: Any, max_delta: Any, seed: Any = None) -> Any:
 
 @public("image.stateless_random_brightness")
 def stateless_random_brightness(image: Any, max_delta: Any, seed: Any) -> Any:
-    """`random_brightness` that depends on nothing but ``seed``, two integers.
+    """`random_brightness`, depending on nothing but the arguments. `seed` consists of two integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/stateless_random_brightness
 
@@ -217,10 +224,15 @@ def stateless_random_brightness(image: Any, max_delta: Any, seed: Any) -> Any:
 
 @public("image.random_hue")
 def random_hue(image: Any, max_delta: Any, seed: Any = None) -> Any:
-    """`adjust_hue` by a number between ``-max_delta`` and ``max_delta``.
+    """Shifts the hue by a random number between ``-max_delta`` and ``max_delta``; see `adjust_hue`.
+
+    Args:
+      image: a tensor of shape [..., 3].
+      max_delta: a number in [0, 0.5].
+      seed: an integer, the op's own seed; see `tf.random.set_seed`.
 
     Raises:
-      ValueError: `max_delta` is not in [0, 0.5].
+      ValueError: `max_delta` is out of range.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/random_hue
 
@@ -232,7 +244,7 @@ def random_hue(image: Any, max_delta: Any, seed: Any = None) -> Any:
 
 @public("image.stateless_random_hue")
 def stateless_random_hue(image: Any, max_delta: Any, seed: Any) -> Any:
-    """`random_hue` that depends on nothing but ``seed``, two integers.
+    """`random_hue`, depending on nothing but the arguments. `seed` consists of two integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/stateless_random_hue
 
@@ -244,10 +256,16 @@ def stateless_random_hue(image: Any, max_delta: Any, seed: Any) -> Any:
 
 @public("image.random_contrast")
 def random_contrast(image: Any, lower: Any, upper: Any, seed: Any = None) -> Any:
-    """`adjust_contrast` by a number between ``lower`` and ``upper``.
+    """Multiplies the contrast by a random number between `lower` and `upper`; see `adjust_contrast`.
+
+    Args:
+      image: a tensor of shape [..., height, width, channels].
+      lower: a number >= 0.
+      upper: a number above `lower`.
+      seed: an integer, the op's own seed; see `tf.random.set_seed`.
 
     Raises:
-      ValueError: an empty or negative range.
+      ValueError: `lower` is negative or not below `upper`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/random_contrast
 
@@ -259,7 +277,7 @@ def random_contrast(image: Any, lower: Any, upper: Any, seed: Any = None) -> Any
 
 @public("image.stateless_random_contrast")
 def stateless_random_contrast(image: Any, lower: Any, upper: Any, seed: Any) -> Any:
-    """`random_contrast` that depends on nothing but ``seed``, two integers.
+    """`random_contrast`, depending on nothing but the arguments. `seed` consists of two integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/stateless_random_contrast
 
@@ -271,10 +289,16 @@ def stateless_random_contrast(image: Any, lower: Any, upper: Any, seed: Any) -> 
 
 @public("image.random_saturation")
 def random_saturation(image: Any, lower: Any, upper: Any, seed: Any = None) -> Any:
-    """`adjust_saturation` by a number between ``lower`` and ``upper``.
+    """Multiplies the saturation by a random number between `lower` and `upper`; see `adjust_saturation`.
+
+    Args:
+      image: a tensor of shape [..., 3].
+      lower: a number >= 0.
+      upper: a number above `lower`.
+      seed: an integer, the op's own seed; see `tf.random.set_seed`.
 
     Raises:
-      ValueError: an empty or negative range.
+      ValueError: `lower` is negative or not below `upper`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/random_saturation
 
@@ -286,7 +310,7 @@ def random_saturation(image: Any, lower: Any, upper: Any, seed: Any = None) -> A
 
 @public("image.stateless_random_saturation")
 def stateless_random_saturation(image: Any, lower: Any, upper: Any, seed: Any = None) -> Any:
-    """`random_saturation` that depends on nothing but ``seed``, two integers.
+    """`random_saturation`, depending on nothing but the arguments. `seed` consists of two integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/stateless_random_saturation
 
@@ -298,10 +322,16 @@ def stateless_random_saturation(image: Any, lower: Any, upper: Any, seed: Any = 
 
 @public("image.random_jpeg_quality")
 def random_jpeg_quality(image: Any, min_jpeg_quality: Any, max_jpeg_quality: Any, seed: Any = None) -> Any:
-    """`adjust_jpeg_quality` to a quality from ``min_jpeg_quality`` up to below ``max_jpeg_quality``.
+    """Compresses an image with a random JPEG quality; see `adjust_jpeg_quality`.
+
+    Args:
+      image: a tensor of shape [height, width, channels].
+      min_jpeg_quality: the lowest quality, an int in [0, 100].
+      max_jpeg_quality: the quality is below this int, which is in [0, 100].
+      seed: an integer, the op's own seed; see `tf.random.set_seed`.
 
     Raises:
-      ValueError: an empty range, or one not within [0, 100].
+      ValueError: the range is empty, or not within [0, 100].
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/random_jpeg_quality
 
@@ -315,7 +345,7 @@ def random_jpeg_quality(image: Any, min_jpeg_quality: Any, max_jpeg_quality: Any
 
 @public("image.stateless_random_jpeg_quality")
 def stateless_random_jpeg_quality(image: Any, min_jpeg_quality: Any, max_jpeg_quality: Any, seed: Any) -> Any:
-    """`random_jpeg_quality` that depends on nothing but ``seed``, two integers.
+    """`random_jpeg_quality`, depending on nothing but the arguments. `seed` consists of two integers.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/stateless_random_jpeg_quality
 

@@ -1,7 +1,7 @@
-"""`tf.image.resize` and its ten ways of interpolating.
+"""`tf.image.resize` and its methods of interpolation.
 
-Shapes are static, so places and weights are worked out in NumPy when an op is first seen: two taps and a blend where
-two neighbours are enough, a matrix for each axis otherwise.
+Shapes are static, so NumPy computes positions and weights when an op is first traced. A method that needs only two
+neighbours reads both and blends them. The others multiply by a matrix of weights along each axis.
 """
 
 import math
@@ -25,7 +25,7 @@ _F32 = np.float32
 
 
 class ResizeMethod:
-    """Ways to interpolate, for `resize`.
+    """The methods of interpolation of `resize`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/ResizeMethod
     """
@@ -51,7 +51,7 @@ def _lanczos(radius: float) -> Callable[[np.ndarray], np.ndarray]:
     return lambda x: np.sinc(x) * np.sinc(x / radius)
 
 
-# Name: radius, and the weight at a distance below it.
+# For each method its radius, and a function that gives the weight of a pixel at a distance below the radius.
 _KERNELS: dict[str, tuple[float, Callable[[np.ndarray], np.ndarray]]] = {
     "bilinear": (1, lambda x: 1 - x),
     "bicubic": (2, _cubic((1.5, -2.5, 0, 1), (-0.5, 2.5, -4, 2))),
@@ -63,7 +63,7 @@ _KERNELS: dict[str, tuple[float, Callable[[np.ndarray], np.ndarray]]] = {
 
 
 def _kernel_weights(before: int, after: int, method: str, antialias: bool) -> np.ndarray:
-    """[after, before]: how much each pixel counts, by its distance from the place of the result's pixel."""
+    """The weights [after, before] of pixels, which depend on their distance from the position of the result's pixel."""
     radius, kernel = _KERNELS[method]
     step = 1 / (after / before)
     stretch = max(step, 1.0) if antialias else 1.0
@@ -76,7 +76,7 @@ def _kernel_weights(before: int, after: int, method: str, antialias: bool) -> np
 
 
 def _area_weights(before: int, after: int) -> np.ndarray:
-    """[after, before]: the part of each pixel that the result's pixel covers."""
+    """The weights [after, before] of method "area": the fraction of each pixel that the result's pixel covers."""
     step = _F32(before / _F32(after))
     start = (np.arange(after, dtype=_F32) * step)[:, None]
     end = (np.arange(1, after + 1, dtype=_F32) * step)[:, None]
@@ -85,7 +85,7 @@ def _area_weights(before: int, after: int) -> np.ndarray:
 
 
 def _cubic_weights(before: int, after: int) -> np.ndarray:
-    """[after, before] of bicubic without antialias: TensorFlow takes its weights from a table of 1024 steps."""
+    """The weights [after, before] of "bicubic" without antialias. As in TensorFlow, positions are rounded to 1/1024."""
     place = (np.arange(after, dtype=_F32) + _F32(0.5)) * _F32(before / _F32(after)) - _F32(0.5)
     first = np.floor(place).astype(np.int64)
     part = np.rint((place - first.astype(_F32)) * _F32(1024)) / 1024
@@ -99,7 +99,7 @@ def _cubic_weights(before: int, after: int) -> np.ndarray:
 
 
 def _blend(x: Any, axis: int, after: int) -> Any:
-    """Bilinear along one axis, without antialias."""
+    """Resizes along one axis by method "bilinear" without antialias."""
     before = x.shape[axis]
     place = (np.arange(after, dtype=_F32) + _F32(0.5)) * _F32(before / _F32(after)) - _F32(0.5)
     low = np.floor(place)
@@ -125,7 +125,7 @@ def _resize(images: Array, size=(), method="bilinear", antialias=False):
 
 
 def _resized(images: Any, size: tuple[int, int], method: str, antialias: bool) -> Any:
-    """Images [batch, height, width, channels], NumPy's or JAX's, at another size."""
+    """Resizes images of shape [batch, height, width, channels], which are an array of NumPy or JAX."""
     height, width = size
     if method == "nearest":
         rows = _take(images)(images, _nearest(images.shape[1], height), 1, mode="clip")
@@ -166,21 +166,22 @@ def resize(
     antialias: bool = False,
     name: Any = None,
 ) -> Any:
-    """Images at another size. Pixels are areas whose centres lie at half integers.
+    """Resizes images. Pixels are areas, whose centres lie at half integers.
 
     Args:
-      images: [height, width, channels], or [batch, height, width, channels].
-      size: the new height and width.
-      method: a `ResizeMethod`, or its text.
-      preserve_aspect_ratio: fit into `size` with the sides in their old proportion.
-      antialias: whether to smooth what is made smaller. Of no effect for "nearest" and "area".
-      name: of no effect.
+      images: a tensor of shape [height, width, channels] or [batch, height, width, channels].
+      size: the new height and width, two integers, which are read.
+      method: a `ResizeMethod`, or its string.
+      preserve_aspect_ratio: whether the sides keep their proportion. The result then fits into `size`.
+      antialias: whether images that become smaller are smoothed. It has no effect for "nearest" and "area".
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      float32, for "nearest" of the dtype of `images`.
+      A float32 tensor. For "nearest" it has the dtype of `images`.
 
     Raises:
-      ValueError: another number of axes, a bad size, an unknown method.
+      ValueError: the number of axes is wrong, `size` does not consist of two integers, or `method` is unknown.
+      InvalidArgumentError: a size is not positive.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/resize
 
@@ -203,7 +204,8 @@ def resize(
     if 0 in t.aval.shape[-3:-1]:
         raise invalid_value("input image must be of non-zero size")
     if added and t.aval.dtype.kind in "iu" and isinstance(t._value, np.ndarray):
-        # A picture just read from a file, of a size of its own: a program for each size would cost far more.
+        # This image was probably just read from a file. Such images have many sizes, and compiling a program for each
+        # size would take far longer than computing on the host.
         out = _resized(t._value[None], (height, width), str(method), bool(antialias))
         return from_value(np.ascontiguousarray(out[0]))
     out = _resize(
@@ -219,10 +221,17 @@ _METHODS = frozenset(v for k, v in vars(ResizeMethod).items() if k.isupper())
 def resize_with_pad(
     image: Any, target_height: Any, target_width: Any, method: Any = ResizeMethod.BILINEAR, antialias: bool = False
 ) -> Any:
-    """Images resized in their proportion to fit a size, with zeros around them to fill it. Arguments as of `resize`.
+    """Resizes images to fit into a size without changing their proportion, and pads them with zeros to that size.
+
+    Args:
+      image: a tensor of shape [height, width, channels] or [batch, height, width, channels].
+      target_height: the height of the result.
+      target_width: the width of the result.
+      method: a `ResizeMethod`, or its string.
+      antialias: whether images that become smaller are smoothed.
 
     Raises:
-      ValueError: a target that is not positive, or another number of axes.
+      ValueError: a size is not positive, or the number of axes is wrong.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/resize_with_pad
 

@@ -1,5 +1,7 @@
-"""Non-maximum suppression: which of many overlapping boxes to keep. How many is known only from the values, so it runs
-on the host."""
+"""Non-maximum suppression: the choice of boxes to keep among many that overlap.
+
+The number of boxes depends on the values, so it is computed on the host.
+"""
 
 import heapq
 from typing import Any, NamedTuple
@@ -18,7 +20,7 @@ _LOWEST = float("-inf")
 
 
 class CombinedNonMaxSuppression(NamedTuple):
-    """What `combined_non_max_suppression` returns; see there."""
+    """The result of `combined_non_max_suppression`, which describes it."""
 
     nmsed_boxes: Any
     nmsed_scores: Any
@@ -27,7 +29,7 @@ class CombinedNonMaxSuppression(NamedTuple):
 
 
 def _overlaps(boxes: np.ndarray, one: np.ndarray) -> np.ndarray:
-    """Intersection over union of each box with one; corners in any order, 0 for an empty box."""
+    """The overlap (intersection over union) of each box with the box `one`. It is 0 for empty boxes."""
     low, high = np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])
     one_low, one_high = np.minimum(one[:2], one[2:]), np.maximum(one[:2], one[2:])
     area, one_area = (high - low).prod(axis=1), (one_high - one_low).prod()
@@ -38,7 +40,7 @@ def _overlaps(boxes: np.ndarray, one: np.ndarray) -> np.ndarray:
 
 
 def _order(scores: np.ndarray, score_threshold: float) -> np.ndarray:
-    """Indices of the scores above a threshold, highest first, equal ones in their order."""
+    """The positions of the scores above a threshold, the highest first. Equal scores keep their order."""
     found = np.flatnonzero(scores > score_threshold)
     return found[np.argsort(-scores[found], kind="stable")]
 
@@ -55,7 +57,7 @@ def _select(boxes: np.ndarray, scores: np.ndarray, count: int, iou: float, score
 def _select_soft(
     boxes: np.ndarray, scores: np.ndarray, count: int, iou: float, score: float, sigma: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes that overlap chosen ones lose score instead of being dropped."""
+    """Chooses boxes by soft suppression: a box that overlaps chosen ones loses score instead of being dropped."""
     queue = [(-scores[i], int(i), 0) for i in np.flatnonzero(scores > score)]
     heapq.heapify(queue)
     kept: list[int] = []
@@ -104,21 +106,21 @@ def non_max_suppression(
     score_threshold: Any = _LOWEST,
     name: Any = None,
 ) -> Any:
-    """Indices of the boxes to keep, best score first: of two that overlap too much, the better.
+    """The positions of the boxes to keep, the best first. Of two boxes that overlap too much, the better one is kept.
 
     Args:
-      boxes: floating [n, 4]: two opposite corners, ``y1, x1, y2, x2``.
-      scores: floating [n].
-      max_output_size: how many to keep at most.
-      iou_threshold: overlap (intersection over union) above which a box is dropped.
-      score_threshold: boxes with a score up to it are dropped.
-      name: of no effect.
+      boxes: floating numbers of shape [n, 4]: two opposite corners, ``y1, x1, y2, x2``.
+      scores: floating numbers of shape [n].
+      max_output_size: the largest number of boxes to keep.
+      iou_threshold: the largest allowed overlap (intersection over union).
+      score_threshold: boxes with this score or less are dropped.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      int32 [m].
+      int32 positions of shape [m].
 
     Raises:
-      InvalidArgumentError: shapes that do not fit, or `iou_threshold` not in [0, 1].
+      InvalidArgumentError: the shapes do not fit, or `iou_threshold` is not in [0, 1].
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/non_max_suppression
 
@@ -139,14 +141,24 @@ def non_max_suppression_with_scores(
     soft_nms_sigma: Any = 0.0,
     name: Any = None,
 ) -> tuple[Any, Any]:
-    """`non_max_suppression`, or its soft kind, where overlapping boxes lose score (Bodla et al. 2017).
+    """The positions of the boxes to keep, and their scores. Optionally by soft suppression (Bodla et al. 2017).
+
+    In soft suppression, a box that overlaps better ones loses score instead of being dropped.
 
     Args:
-      soft_nms_sigma: how slowly scores are lost; 0 for the hard kind.
-      (the others): as of `non_max_suppression`.
+      boxes: floating numbers of shape [n, 4]: two opposite corners, ``y1, x1, y2, x2``.
+      scores: floating numbers of shape [n].
+      max_output_size: the largest number of boxes to keep.
+      iou_threshold: the largest allowed overlap (intersection over union).
+      score_threshold: boxes with this score or less are dropped.
+      soft_nms_sigma: the larger it is, the less score is lost. 0 turns soft suppression off.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      Indices, int32 [m], and their scores.
+      int32 positions of shape [m], and the scores of these boxes.
+
+    Raises:
+      InvalidArgumentError: the shapes do not fit, or a threshold or `soft_nms_sigma` is out of range.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/non_max_suppression_with_scores
 
@@ -176,7 +188,21 @@ def non_max_suppression_overlaps(
     score_threshold: Any = _LOWEST,
     name: Any = None,
 ) -> Any:
-    """`non_max_suppression` by overlaps that are given, as a matrix [n, n].
+    """The positions of the boxes to keep, given the overlaps of all pairs of boxes.
+
+    Args:
+      overlaps: numbers of shape [n, n].
+      scores: floating numbers of shape [n].
+      max_output_size: the largest number of boxes to keep.
+      overlap_threshold: the largest allowed overlap.
+      score_threshold: boxes with this score or less are dropped.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      int32 positions of shape [m].
+
+    Raises:
+      InvalidArgumentError: the shapes do not fit.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/non_max_suppression_overlaps
 
@@ -209,25 +235,26 @@ def non_max_suppression_padded(
     canonicalized_coordinates: bool = False,
     tile_size: int = 512,
 ) -> tuple[Any, Any]:
-    """`non_max_suppression` of a batch, with as many indices for each.
+    """`non_max_suppression` for a batch, with the same number of positions for each image.
 
     Args:
-      boxes: floating [..., n, 4].
-      scores: floating [..., n].
-      max_output_size: how many to keep at most.
-      iou_threshold: as of `non_max_suppression`.
-      score_threshold: likewise.
-      pad_to_max_output_size: fill up with zeros to `max_output_size`; required for a batch.
-      name: of no effect.
-      sorted_input: whether the scores descend already; it saves nothing here, and the result is the same.
-      canonicalized_coordinates: whether the first corner is the upper left; likewise.
-      tile_size: of the work in TensorFlow; the result does not depend on it.
+      boxes: floating numbers of shape [..., n, 4]: two opposite corners, ``y1, x1, y2, x2``.
+      scores: floating numbers of shape [..., n].
+      max_output_size: the largest number of boxes to keep.
+      iou_threshold: the largest allowed overlap (intersection over union).
+      score_threshold: boxes with this score or less are dropped.
+      pad_to_max_output_size: whether results are filled up with zeros to `max_output_size`. A batch needs it.
+      name: has no effect, as in eager TensorFlow.
+      sorted_input: whether the scores are in descending order. It does not change the result.
+      canonicalized_coordinates: whether the first corner is the upper left one. It does not change the result.
+      tile_size: has no effect. In TensorFlow it is the size of the tiles that are processed at once.
 
     Returns:
-      Indices int32 [..., max_output_size] and how many of them are valid, int32 [...].
+      int32 positions of shape [..., max_output_size], and how many of them are valid, int32 of shape [...].
 
     Raises:
-      ValueError: a batch without `pad_to_max_output_size`.
+      ValueError: the input is a batch and `pad_to_max_output_size` is False.
+      InvalidArgumentError: the shapes do not fit, or `iou_threshold` is not in [0, 1].
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/non_max_suppression_padded
 
@@ -265,25 +292,26 @@ def combined_non_max_suppression(
     clip_boxes: bool = True,
     name: Any = None,
 ) -> CombinedNonMaxSuppression:
-    """`non_max_suppression` for each class of each image, and the best of all classes together.
+    """`non_max_suppression` for each class of each image, followed by a choice of the best boxes of all classes.
 
     Args:
-      boxes: float32 [batch, n, classes or 1, 4].
-      scores: float32 [batch, n, classes].
-      max_output_size_per_class: how many of a class to keep at most.
-      max_total_size: how many to keep at most.
-      iou_threshold: as of `non_max_suppression`.
-      score_threshold: likewise.
-      pad_per_class: results of length ``max_output_size_per_class * classes`` where that is less.
-      clip_boxes: whether results are clipped to [0, 1].
-      name: of no effect.
+      boxes: float32 of shape [batch, n, classes, 4], or [batch, n, 1, 4] for boxes that all classes share.
+      scores: float32 of shape [batch, n, classes].
+      max_output_size_per_class: the largest number of boxes to keep for a class.
+      max_total_size: the largest number of boxes to keep for an image.
+      iou_threshold: the largest allowed overlap (intersection over union).
+      score_threshold: boxes with this score or less are dropped.
+      pad_per_class: whether results have the length ``max_output_size_per_class * classes`` if that is less than
+        `max_total_size`.
+      clip_boxes: whether the resulting boxes are clipped to [0, 1].
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      Boxes [batch, m, 4], scores [batch, m], classes (as floats) [batch, m], all filled up with zeros; and how many are
-      valid, int32 [batch].
+      A named tuple of boxes [batch, m, 4], scores [batch, m], classes as floats [batch, m], all filled up with zeros,
+      and the number of valid boxes, int32 [batch].
 
     Raises:
-      InvalidArgumentError: shapes that do not fit, or `iou_threshold` not in [0, 1].
+      InvalidArgumentError: the shapes do not fit, or `iou_threshold` is not in [0, 1].
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/combined_non_max_suppression
     """
