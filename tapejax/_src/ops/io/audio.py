@@ -1,4 +1,4 @@
-"""WAV files, 16 bits a sample."""
+"""WAV files with 16 bits for each sample: `decode_wav` and `encode_wav`."""
 
 import struct
 from typing import Any, NamedTuple
@@ -15,7 +15,12 @@ __all__ = ["decode_wav", "encode_wav"]
 
 
 class DecodeWav(NamedTuple):
-    """What `decode_wav` returns: float32 [samples, channels], and int32 samples per second."""
+    """The result of `decode_wav`.
+
+    Attributes:
+      audio: float32 of shape [samples, channels].
+      sample_rate: the samples per second, an int32 scalar.
+    """
 
     audio: Any
     sample_rate: Any
@@ -34,19 +39,22 @@ def _chunks(data: bytes) -> dict[bytes, bytes]:
 
 @public("audio.decode_wav")
 def decode_wav(contents: Any, desired_channels: int = -1, desired_samples: int = -1, name: Any = None) -> DecodeWav:
-    """A 16-bit PCM WAV file as numbers from -1 to 1.
+    """Reads a 16-bit PCM WAV file.
 
     Args:
-      contents: scalar string tensor.
-      desired_channels: cut, or repeat the last one, to this many; -1 for those of the file.
-      desired_samples: cut, or fill up with zeros, to this many; -1 for those of the file.
-      name: of no effect.
+      contents: the file's bytes, a scalar string tensor.
+      desired_channels: the number of channels of the result; -1 means that of the file. Channels are left out, or the
+        last one is repeated.
+      desired_samples: the number of samples of the result; -1 means that of the file. Samples are left out, or zeros
+        are appended.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      ``(audio, sample_rate)``: float32 [samples, channels], and int32 scalar.
+      The named tuple (audio, sample_rate): float32 numbers from -1 to 1 of shape [samples, channels], and an int32
+      scalar.
 
     Raises:
-      InvalidArgumentError: no such file.
+      InvalidArgumentError: `contents` is not such a file.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/audio/decode_wav
 
@@ -73,18 +81,18 @@ def decode_wav(contents: Any, desired_channels: int = -1, desired_samples: int =
 
 @public("audio.encode_wav")
 def encode_wav(audio: Any, sample_rate: Any, name: Any = None) -> Any:
-    """Numbers from -1 to 1 as a 16-bit PCM WAV file; larger ones are clipped.
+    """Writes numbers from -1 to 1 as a 16-bit PCM WAV file. Numbers outside this range are clipped.
 
     Args:
-      audio: float32 [samples, channels].
-      sample_rate: samples per second.
-      name: of no effect.
+      audio: float32 of shape [samples, channels].
+      sample_rate: the samples per second.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      Scalar string tensor.
+      The file's bytes, a scalar string tensor.
 
     Raises:
-      InvalidArgumentError: another shape or dtype.
+      InvalidArgumentError: `audio` has another shape or dtype.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/audio/encode_wav
     """

@@ -1,4 +1,7 @@
-"""Bytes to tensors: raw numbers, CSV, base 64, compressed strings. And what of `tf.io` cannot be had here."""
+"""Decoding of bytes: raw numbers, CSV, base 64, compressed strings.
+
+The functions of `tf.io` that are not supported are here too. They raise an error that says why.
+"""
 
 import base64
 import csv
@@ -27,20 +30,21 @@ _RAW = ("float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "
 def decode_raw(
     input_bytes: Any, out_type: Any, little_endian: bool = True, fixed_length: Any = None, name: Any = None
 ) -> Any:
-    """The bytes of each string as numbers.
+    """Reads the bytes of strings as numbers.
 
     Args:
-      input_bytes: string tensor of any shape; all of one length unless `fixed_length` is given.
-      out_type: dtype of the numbers.
-      little_endian: the byte order.
-      fixed_length: cut, or fill up with zeros, each string to this many bytes first.
-      name: of no effect.
+      input_bytes: a string tensor. Its strings have one length unless `fixed_length` is given.
+      out_type: the dtype of the numbers.
+      little_endian: whether the lowest byte of a number comes first.
+      fixed_length: the number of bytes to which each string is first cut, or filled up with zeros.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      Shape ``input_bytes.shape + [n]``.
+      A tensor of shape ``input_bytes.shape + [n]``.
 
     Raises:
-      InvalidArgumentError: strings of several lengths, or a length that is no multiple of the number's.
+      InvalidArgumentError: the strings differ in length, or the length is not a multiple of the size of a number.
+      TypeError: `out_type` is not a dtype of numbers or booleans.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_raw
 
@@ -72,7 +76,7 @@ def decode_raw(
         )
     flat = np.frombuffer(b"".join(items), dtype)
     if not little_endian:
-        part = np.finfo(dtype).dtype if dtype.kind == "c" else dtype  # complex numbers are turned part by part
+        part = np.finfo(dtype).dtype if dtype.kind == "c" else dtype  # complex: each part is swapped
         flat = flat.view(part).byteswap().view(dtype)
     return from_value(flat.reshape(*array.shape, length // dtype.itemsize).copy())
 
@@ -81,7 +85,7 @@ _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|in
 
 
 def _parser(dtype: np.dtype) -> Callable[[str], Any]:
-    """How a CSV field becomes a value of `dtype`."""
+    """The function that converts a CSV field to a value of `dtype`. It raises ValueError if that is not possible."""
     if dtype.kind == "O":
         return lambda text: text.encode("latin-1")
 
@@ -110,23 +114,25 @@ def decode_csv(
     select_cols: Any = None,
     name: Any = None,
 ) -> list[Any]:
-    """The columns of CSV lines.
+    """Reads the columns of CSV lines.
 
     Args:
-      records: string tensor; each element is a line.
-      record_defaults: for each column a tensor with what stands for an empty field, or an empty one where a field is
-        required. Its dtype is the column's: float32, float64, int32, int64 or string.
+      records: a string tensor. Each element is a line.
+      record_defaults: for each column a tensor that holds the value of an empty field. An empty tensor means that the
+        field is required. Its dtype is that of the column: float32, float64, int32, int64 or string.
       field_delim: the character between fields.
       use_quote_delim: whether double quotes enclose fields.
-      na_value: a text that counts as empty.
-      select_cols: indices of the columns wanted, ascending.
-      name: of no effect.
+      na_value: a string that counts as an empty field.
+      select_cols: the numbers of the columns to read, in ascending order; by default all.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      A list of tensors, one for each column, of the shape of `records`.
+      A list of tensors of the shape of `records`, one for each column.
 
     Raises:
-      InvalidArgumentError: a required field is missing, a field is no number, a line has another number of fields.
+      InvalidArgumentError: a required field is missing, a field is not a number, or a line has another number of
+        fields.
+      ValueError: `select_cols` does not fit `record_defaults`, or is not ascending.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_csv
 
@@ -179,10 +185,10 @@ def decode_csv(
 
 @public("io.decode_base64")
 def decode_base64(input: Any, name: Any = None) -> Any:
-    """Web-safe base 64 to bytes, element by element; padding is not needed.
+    """Decodes web-safe base 64, element by element. Padding is not needed.
 
     Raises:
-      InvalidArgumentError: a character that is none of base 64.
+      InvalidArgumentError: there is a character that base 64 does not use.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_base64
 
@@ -201,7 +207,12 @@ def decode_base64(input: Any, name: Any = None) -> Any:
 
 @public("io.encode_base64")
 def encode_base64(input: Any, pad: bool = False, name: Any = None) -> Any:
-    """Bytes to web-safe base 64, element by element.
+    """Encodes bytes as web-safe base 64, element by element.
+
+    Args:
+      input: a string tensor.
+      pad: whether "=" is appended until the length is a multiple of 4.
+      name: has no effect, as in eager TensorFlow.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/encode_base64
 
@@ -213,15 +224,16 @@ def encode_base64(input: Any, pad: bool = False, name: Any = None) -> Any:
 
 @public("io.decode_compressed")
 def decode_compressed(bytes: Any, compression_type: str = "", name: Any = None) -> Any:
-    """Decompresses each string.
+    """Decompresses strings.
 
     Args:
-      bytes: string tensor.
+      bytes: a string tensor.
       compression_type: "", "GZIP" or "ZLIB".
-      name: of no effect.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: another type. DataLossError: damaged data.
+      InvalidArgumentError: `compression_type` is unknown.
+      DataLossError: the data is damaged.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_compressed
     """
@@ -235,7 +247,7 @@ def decode_compressed(bytes: Any, compression_type: str = "", name: Any = None) 
 
 
 def _lacking(name: str, why: str, instead: str) -> Callable[..., Any]:
-    """A function of this name that refuses every call, and says why."""
+    """A public function that raises UnsupportedError for every call, with the reason and an alternative."""
 
     def refuse(*args: Any, **kwargs: Any) -> Any:
         raise errors.UnsupportedError(f"tf.io.{name}", why, instead)

@@ -1,4 +1,4 @@
-"""`tf.train.Example` and the messages in it, in TensorFlow's wire format."""
+"""The messages of `tf.train.Example`, which are read and written in TensorFlow's wire format."""
 
 from tapejax._src.ops.io.message import Message, as_bytes, as_float, as_int64
 
@@ -34,7 +34,7 @@ class Int64List(Message):
 
 
 class Feature(Message):
-    """One of a `BytesList`, a `FloatList` and an `Int64List`.
+    """A feature: one of a `BytesList`, a `FloatList` and an `Int64List`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/train/Feature
 
@@ -56,7 +56,7 @@ class Features(Message):
 
 
 class Example(Message):
-    """What a record of a training set usually is: named features.
+    """A set of named features, which is usually one record of a training set.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/train/Example
 
@@ -88,7 +88,7 @@ class FeatureLists(Message):
 
 
 class SequenceExample(Message):
-    """Named features of the whole (`context`) and named sequences of features (`feature_lists`).
+    """An example with sequences: named features (`context`), and named lists of features (`feature_lists`).
 
     Source: https://www.tensorflow.org/api_docs/python/tf/train/SequenceExample
     """

@@ -1,4 +1,4 @@
-"""Files by name: paths as text or string tensors, whole files in and out, the system's errors as TensorFlow's."""
+"""Files by name: paths, reading and writing whole files, and the operating system's errors as TensorFlow's."""
 
 import contextlib
 import errno
@@ -40,7 +40,7 @@ _ERRORS: dict[int, Any] = {
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
-    """Context in which the operating system's errors leave as TensorFlow's."""
+    """A context manager that converts the operating system's errors to those of TensorFlow."""
     try:
         yield
     except OSError as e:
@@ -49,10 +49,13 @@ def translated() -> Iterator[None]:
 
 
 def as_path(name: Any) -> str:
-    """A file name as text: from text, bytes, a path object or a scalar string tensor.
+    """A file name as a string.
+
+    Args:
+      name: a string, bytes, a path object, or a scalar string tensor.
 
     Raises:
-      UnimplementedError: a scheme such as ``gs://`` that needs a remote file system.
+      UnimplementedError: the name has a scheme such as ``gs://``, which needs a remote file system.
     """
     if hasattr(name, "numpy"):
         name = name.numpy()
@@ -69,10 +72,14 @@ def as_path(name: Any) -> str:
 
 
 def strings(value: Any, what: str = "input") -> np.ndarray:
-    """A string tensor's value: a NumPy object array of bytes.
+    """The value of a string tensor: a NumPy array of `bytes` objects.
+
+    Args:
+      value: a string tensor, or what converts to one.
+      what: the argument's name, for the message.
 
     Raises:
-      InvalidArgumentError: it is no string tensor.
+      InvalidArgumentError: `value` is not a string tensor.
     """
     tensor = to_tensor(value)
     if tensor.aval.dtype.kind != "O":
@@ -85,8 +92,12 @@ def strings(value: Any, what: str = "input") -> np.ndarray:
 def one_bytes(value: Any, what: str = "contents") -> bytes:
     """The bytes of a scalar string tensor.
 
+    Args:
+      value: a scalar string tensor, or what converts to one.
+      what: the argument's name, for the message.
+
     Raises:
-      InvalidArgumentError: it is no string tensor, or not a scalar.
+      InvalidArgumentError: `value` is not a string tensor, or not a scalar.
     """
     array = strings(value, what)
     if array.ndim:
@@ -95,7 +106,7 @@ def one_bytes(value: Any, what: str = "contents") -> bytes:
 
 
 def each_bytes(fn: Callable[[bytes], Any], value: Any) -> Any:
-    """A string tensor with `fn` applied to each element."""
+    """A string tensor whose elements are `fn` of the elements of another."""
     array = strings(value)
     out = np.empty(array.shape, object)
     out.reshape(-1)[:] = [fn(v) for v in array.reshape(-1)]
@@ -103,14 +114,17 @@ def each_bytes(fn: Callable[[bytes], Any], value: Any) -> Any:
 
 
 def string_array(values: list[bytes], shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """A NumPy object array of bytes, as string tensors hold them."""
+    """A NumPy array of `bytes` objects, as string tensors hold it."""
     out = np.empty(len(values), object)
     out[:] = values
     return out if shape is None else out.reshape(shape)
 
 
 def expand(pattern: Any) -> list[str]:
-    """File names that match a glob pattern or several, hidden ones included, in each pattern's order of names."""
+    """The file names that match one or several glob patterns. Hidden files are included.
+
+    The names that match one pattern are sorted; the patterns keep their order.
+    """
     if hasattr(pattern, "numpy"):
         pattern = pattern.numpy()
     several = isinstance(pattern, (list, tuple)) or (isinstance(pattern, np.ndarray) and pattern.ndim > 0)
@@ -123,14 +137,18 @@ def expand(pattern: Any) -> list[str]:
 
 @public("io.read_file")
 def read_file(filename: Any, name: Any = None) -> Any:
-    """The whole contents of a file, as a scalar string tensor.
+    """Reads a whole file.
 
     Args:
-      filename: text, path, or scalar string tensor.
-      name: of no effect.
+      filename: a string, a path object, or a scalar string tensor.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      The contents, a scalar string tensor.
 
     Raises:
-      NotFoundError: there is no such file. FailedPreconditionError: it is a directory.
+      NotFoundError: the file does not exist.
+      FailedPreconditionError: it is a directory.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/read_file
 
@@ -147,12 +165,12 @@ def read_file(filename: Any, name: Any = None) -> Any:
 
 @public("io.write_file")
 def write_file(filename: Any, contents: Any, name: Any = None) -> None:
-    """Writes a scalar string tensor to a file, and makes the directories that it needs.
+    """Writes a string to a file, and makes the directories that the file needs.
 
     Args:
-      filename: text, path, or scalar string tensor.
-      contents: text, bytes, or scalar string tensor.
-      name: of no effect.
+      filename: a string, a path object, or a scalar string tensor.
+      contents: a string, bytes, or a scalar string tensor.
+      name: has no effect, as in eager TensorFlow.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/write_file
     """
@@ -165,14 +183,14 @@ def write_file(filename: Any, contents: Any, name: Any = None) -> None:
 
 @public("io.matching_files")
 def matching_files(pattern: Any, name: Any = None) -> Any:
-    """Names of the files that match one or more glob patterns, sorted.
+    """The names of the files that match one or several glob patterns, sorted.
 
     Args:
-      pattern: string scalar or vector.
-      name: of no effect.
+      pattern: a string, or a vector of strings.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      String vector.
+      A string vector.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/matching_files
 

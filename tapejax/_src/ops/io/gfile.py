@@ -1,4 +1,4 @@
-"""``tf.io.gfile``: local files through TensorFlow's interface, with TensorFlow's errors."""
+"""``tf.io.gfile``: local files with TensorFlow's interface and TensorFlow's errors."""
 
 import os
 import shutil
@@ -14,12 +14,12 @@ __all__ = ["GFile", "copy", "exists", "get_registered_schemes", "glob", "isdir",
 
 
 class FileStatistics(NamedTuple):
-    """What `stat` returns.
+    """The result of `stat`.
 
     Attributes:
-      length: bytes.
-      mtime_nsec: time of the last change, nanoseconds since 1970.
-      is_directory: whether it is one.
+      length: the number of bytes.
+      mtime_nsec: the time of the last change, in nanoseconds since 1970.
+      is_directory: whether it is a directory.
     """
 
     length: int
@@ -28,14 +28,15 @@ class FileStatistics(NamedTuple):
 
 
 class GFile:
-    """A file, opened when first used; text, or bytes if `mode` has a "b". A context manager and an iterator of lines.
+    """A file, which is opened when it is first used. It is a context manager, and an iterator over lines.
 
     Args:
-      name: text or path.
-      mode: "r", "w", "a", "r+", "w+" or "a+", with or without "b".
+      name: a string or a path object.
+      mode: "r", "w", "a", "r+", "w+" or "a+". With an additional "b", the contents are bytes instead of strings.
 
     Raises:
-      InvalidArgumentError: another mode. NotFoundError (at first use): there is no such file.
+      InvalidArgumentError: `mode` is unknown.
+      NotFoundError: at first use, if the file does not exist.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/gfile/GFile
 
@@ -56,12 +57,12 @@ class GFile:
 
     @property
     def name(self) -> Any:
-        """The name it was made with."""
+        """The name that was given to the constructor."""
         return self._name
 
     @property
     def mode(self) -> str:
-        """The mode it was made with."""
+        """The mode that was given to the constructor."""
         return self._mode
 
     def _open(self, needs: str = "") -> Any:
@@ -79,7 +80,7 @@ class GFile:
         return data if self._binary else data.decode()
 
     def read(self, n: int = -1) -> Any:
-        """What is left of the file, or its next `n` bytes (characters in text mode)."""
+        """The rest of the file, or its next `n` bytes (characters in text mode)."""
         file = self._open("read")
         if self._binary or n < 0:
             return self._out(file.read(n))
@@ -89,21 +90,21 @@ class GFile:
         return data.decode()
 
     def readline(self) -> Any:
-        """The next line with its end, or nothing at the end of the file."""
+        """The next line with its line end. It is empty at the end of the file."""
         return self._out(self._open("read").readline())
 
     def readlines(self) -> list[Any]:
-        """The lines that are left."""
+        """The rest of the lines, as a list."""
         return list(self)
 
     def write(self, file_content: Any) -> None:
-        """Appends text or bytes to what was written before."""
+        """Writes a string or bytes at the current position."""
         data = file_content.encode() if isinstance(file_content, str) else bytes(file_content)
         with translated():
             self._open("write").write(data)
 
     def seek(self, offset: int | None = None, whence: int = 0, position: int | None = None) -> None:
-        """Goes to `offset` bytes from the start (`whence` 0), from here (1) or from the end (2)."""
+        """Moves to `offset` bytes from the start (`whence` 0), from the current position (1) or from the end (2)."""
         if offset is None and position is None:
             raise TypeError("seek(): offset argument required")
         with translated():
@@ -114,20 +115,20 @@ class GFile:
         return True
 
     def tell(self) -> int:
-        """Where the next read or write begins, in bytes."""
+        """The position of the next read or write, in bytes."""
         return self._open().tell()
 
     def size(self) -> int:
-        """Bytes of the file."""
+        """The number of bytes of the file."""
         return stat(self._name).length
 
     def flush(self) -> None:
-        """Hands what was written to the operating system."""
+        """Passes all written data to the operating system."""
         if self._file is not None:
             self._file.flush()
 
     def close(self) -> None:
-        """Closes the file; a later use opens it again."""
+        """Closes the file. A later use opens it again."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -136,7 +137,7 @@ class GFile:
         """The next line.
 
         Raises:
-          StopIteration: at the end.
+          StopIteration: the file is at its end.
         """
         line = self.readline()
         if not line:
@@ -160,7 +161,7 @@ class GFile:
 
 
 def exists(path: Any) -> bool:
-    """Whether there is a file or directory of this name.
+    """Whether a file or directory exists.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/gfile/exists
 
@@ -171,7 +172,7 @@ def exists(path: Any) -> bool:
 
 
 def isdir(path: Any) -> bool:
-    """Whether there is a directory of this name.
+    """Whether a directory exists.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/gfile/isdir
 
@@ -182,7 +183,7 @@ def isdir(path: Any) -> bool:
 
 
 def glob(pattern: Any) -> list[str]:
-    """Names that match a glob pattern, or any of a list of them; hidden files too.
+    """The names that match a glob pattern or one of a list of patterns. Hidden files are included.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/gfile/glob
 
@@ -193,10 +194,10 @@ def glob(pattern: Any) -> list[str]:
 
 
 def listdir(path: Any) -> list[str]:
-    """Names in a directory, not sorted.
+    """The names in a directory, in no particular order.
 
     Raises:
-      NotFoundError: there is no such directory.
+      NotFoundError: the directory does not exist.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/gfile/listdir
     """
@@ -207,7 +208,7 @@ def listdir(path: Any) -> list[str]:
 
 
 def mkdir(path: Any) -> None:
-    """Makes a directory; one that exists is left as it is.
+    """Makes a directory. Does nothing if it exists.
 
     Raises:
       NotFoundError: its parent does not exist.
@@ -220,10 +221,10 @@ def mkdir(path: Any) -> None:
 
 
 def makedirs(path: Any) -> None:
-    """Makes a directory with all that lead to it; those that exist are left as they are.
+    """Makes a directory and its parents. Does nothing if they exist.
 
     Raises:
-      FailedPreconditionError: a file stands in the way.
+      FailedPreconditionError: a file has the name of one of them.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/gfile/makedirs
     """
@@ -238,7 +239,8 @@ def remove(path: Any) -> None:
     """Deletes a file.
 
     Raises:
-      NotFoundError: there is none. FailedPreconditionError: it is a directory.
+      NotFoundError: the file does not exist.
+      FailedPreconditionError: it is a directory.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/gfile/remove
     """
@@ -247,10 +249,10 @@ def remove(path: Any) -> None:
 
 
 def rmtree(path: Any) -> None:
-    """Deletes a directory and all in it (or a file).
+    """Deletes a directory and everything in it. A file is deleted too.
 
     Raises:
-      NotFoundError: there is no such directory.
+      NotFoundError: the directory does not exist.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/gfile/rmtree
     """
@@ -271,8 +273,14 @@ def _may_make(dst: Any, overwrite: bool) -> str:
 def copy(src: Any, dst: Any, overwrite: bool = False) -> None:
     """Copies a file.
 
+    Args:
+      src: the file.
+      dst: the name of the copy.
+      overwrite: whether an existing `dst` is replaced.
+
     Raises:
-      AlreadyExistsError: `dst` exists and `overwrite` is False. NotFoundError: `src` does not exist.
+      AlreadyExistsError: `dst` exists and `overwrite` is False.
+      NotFoundError: `src` does not exist.
       InvalidArgumentError: `src` is a directory.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/gfile/copy
@@ -285,10 +293,16 @@ def copy(src: Any, dst: Any, overwrite: bool = False) -> None:
 
 
 def rename(src: Any, dst: Any, overwrite: bool = False) -> None:
-    """Renames, or moves, a file or directory.
+    """Renames or moves a file or directory.
+
+    Args:
+      src: the old name.
+      dst: the new name.
+      overwrite: whether an existing `dst` is replaced.
 
     Raises:
-      AlreadyExistsError: `dst` exists and `overwrite` is False. NotFoundError: `src` does not exist.
+      AlreadyExistsError: `dst` exists and `overwrite` is False.
+      NotFoundError: `src` does not exist.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/gfile/rename
     """
@@ -298,10 +312,10 @@ def rename(src: Any, dst: Any, overwrite: bool = False) -> None:
 
 
 def stat(path: Any) -> FileStatistics:
-    """Size, time of the last change, and whether it is a directory.
+    """The size and the time of the last change of a file, and whether it is a directory.
 
     Raises:
-      NotFoundError: there is no such file.
+      NotFoundError: the file does not exist.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/gfile/stat
 
@@ -316,12 +330,15 @@ def stat(path: Any) -> FileStatistics:
 def walk(
     top: Any, topdown: bool = True, onerror: Callable[[Any], Any] | None = None
 ) -> Iterator[tuple[str, list[str], list[str]]]:
-    """For each directory under `top`: its name, the directories in it and the files in it.
+    """Goes through all directories under `top`.
 
     Args:
-      top: text or path.
-      topdown: a directory before those in it, or after.
-      onerror: called with the error where a directory cannot be read.
+      top: a string or a path object.
+      topdown: whether a directory comes before the directories in it, or after them.
+      onerror: a function that is called with the error if a directory cannot be read.
+
+    Yields:
+      For each directory its name, the names of the directories in it, and the names of the files in it.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/gfile/walk
     """
@@ -334,7 +351,7 @@ def walk(
 
 
 def join(path: Any, *paths: Any) -> str:
-    """Path parts joined.
+    """Joins the parts of a path.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/gfile/join
 
@@ -345,7 +362,7 @@ def join(path: Any, *paths: Any) -> str:
 
 
 def get_registered_schemes() -> list[str]:
-    """The file systems that names can belong to: local ones, with or without "file://".
+    """The schemes that file names may have: none, or "file" for local files ("file://..").
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/gfile/get_registered_schemes
 

@@ -1,4 +1,4 @@
-"""Writing image files, by Pillow; and images as they look after that."""
+"""Writing image files with Pillow, and the effect of JPEG compression on images."""
 
 import io
 from typing import Any
@@ -52,26 +52,26 @@ def encode_jpeg(
     xmp_metadata: str = "",
     name: Any = None,
 ) -> Any:
-    """An image as a JPEG file.
+    """Writes an image as a JPEG file.
 
     Args:
-      image: uint8 [height, width, 1 or 3].
+      image: uint8 of shape [height, width, channels], with 1 or 3 channels.
       format: "", "grayscale" or "rgb".
       quality: 0 to 100.
-      progressive: whether the file becomes sharper as it loads.
-      optimize_size: a smaller file, in more time.
-      chroma_downsampling: colours at half the resolution.
+      progressive: whether the image becomes sharper while the file is loaded.
+      optimize_size: whether the file is made smaller, which takes more time.
+      chroma_downsampling: whether colours are stored at half the resolution.
       density_unit: "in" or "cm".
-      x_density: pixels per unit.
-      y_density: pixels per unit.
-      xmp_metadata: XML to store.
-      name: of no effect.
+      x_density: pixels per unit in horizontal direction.
+      y_density: pixels per unit in vertical direction.
+      xmp_metadata: XML to store in the file.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      Scalar string tensor.
+      The file's bytes, a scalar string tensor.
 
     Raises:
-      InvalidArgumentError: another shape or dtype, or options that do not fit.
+      InvalidArgumentError: `image` has another shape or dtype, or an option is not allowed.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/encode_jpeg
 
@@ -105,18 +105,19 @@ def encode_jpeg(
 
 @public("io.encode_png", "image.encode_png")
 def encode_png(image: Any, compression: int = -1, name: Any = None) -> Any:
-    """An image as a PNG file.
+    """Writes an image as a PNG file.
 
     Args:
-      image: uint8 [height, width, 1 to 4], or uint16 [height, width, 1].
-      compression: 0 (fast) to 9 (small), or -1 for zlib's own choice.
-      name: of no effect.
+      image: uint8 of shape [height, width, channels] with 1 to 4 channels, or uint16 of shape [height, width, 1].
+      compression: 0 (fast) to 9 (small), or -1 for zlib's default.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      Scalar string tensor.
+      The file's bytes, a scalar string tensor.
 
     Raises:
-      InvalidArgumentError: another shape or dtype. UnsupportedError: 16-bit colours, which Pillow does not write.
+      InvalidArgumentError: `image` has another shape or dtype.
+      UnsupportedError: `image` has 16-bit colours, which Pillow does not write.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/encode_png
 
@@ -134,13 +135,16 @@ def encode_png(image: Any, compression: int = -1, name: Any = None) -> Any:
 
 @public("image.adjust_jpeg_quality")
 def adjust_jpeg_quality(image: Any, jpeg_quality: Any, dct_method: str = "", name: Any = None) -> Any:
-    """An image as it looks after being stored as a JPEG file of a quality, in its own dtype.
+    """The image after compression to a JPEG file of a quality, in the dtype that it had.
 
     Args:
-      image: [height, width, 1 or 3].
+      image: a tensor of shape [height, width, channels], with 1 or 3 channels.
       jpeg_quality: 0 to 100.
-      dct_method: as of `decode_jpeg`.
-      name: of no effect.
+      dct_method: the argument of `decode_jpeg`.
+      name: has no effect, as in eager TensorFlow.
+
+    Raises:
+      InvalidArgumentError: the shape or the quality is not allowed.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/adjust_jpeg_quality
 

@@ -1,4 +1,7 @@
-"""Reading image files: JPEG, PNG, GIF, BMP and WebP, by Pillow (the extra "image"), imported when first used."""
+"""Reading image files: JPEG, PNG, GIF, BMP and WebP.
+
+The library Pillow decodes them. It is installed with the extra "image" and imported when it is first used.
+"""
 
 import io
 import re
@@ -20,10 +23,10 @@ _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 def pillow() -> Any:
-    """Pillow's `Image` module.
+    """The module `Image` of Pillow.
 
     Raises:
-      ImportError: it is not installed.
+      ImportError: Pillow is not installed.
     """
     try:
         from PIL import Image
@@ -35,7 +38,7 @@ def pillow() -> Any:
 
 
 def _kind(data: bytes) -> str:
-    """The format that the first bytes tell, or ""."""
+    """The format of an image file, which its first bytes tell. "" if it is unknown."""
     starts = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF8": "GIF", b"BM": "BMP"}
     found = next((kind for start, kind in starts.items() if data.startswith(start)), "")
     return found or ("WEBP" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else "")
@@ -56,7 +59,7 @@ def _load(image: Any) -> None:
 
 
 def _channels(image: Any, channels: int) -> int:
-    """The channels of the result: as asked for, else the file's."""
+    """The number of channels of the result: `channels`, or that of the file if it is 0."""
     if channels not in (0, 1, 3, 4):
         raise invalid_value(f"channels must be 0, 1, 3 or 4, got {channels}")
     if channels:
@@ -67,9 +70,10 @@ def _channels(image: Any, channels: int) -> int:
 
 
 def _pixels(image: Any, channels: int) -> np.ndarray:
-    """uint8 [height, width, channels]."""
+    """The pixels of an image as uint8 of shape [height, width, channels]."""
     if channels == 1 and image.mode not in ("1", "L"):
-        # TensorFlow's own weights for PNG and the like; Pillow's differ in the last bit.
+        # TensorFlow has weights of its own for the grey of PNG and the like. With Pillow's weights, results differ in the
+        # last bit.
         image = image.convert("RGB")
     if channels in (1, 3) and image.mode in ("RGBA", "LA", "PA"):
         image = image.convert("RGBA")
@@ -89,24 +93,25 @@ def decode_jpeg(
     dct_method: str = "",
     name: Any = None,
 ) -> Any:
-    """A JPEG file as an image.
+    """Decodes a JPEG file.
 
     Args:
-      contents: scalar string tensor.
-      channels: 1 grey, 3 colours, 0 as in the file.
-      ratio: 1, 2, 4 or 8: each side is divided by it (rounded up), which is fast.
-      fancy_upscaling: only True; False is not supported.
-      try_recover_truncated: fill what is missing of a damaged file instead of an error.
-      acceptable_fraction: only 1.
-      dct_method: "", "INTEGER_FAST" or "INTEGER_ACCURATE". All give the accurate transform: TensorFlow's fast one
-        differs from it by a few grey levels at most.
-      name: of no effect.
+      contents: the file's bytes, a scalar string tensor.
+      channels: 1 for grey, 3 for colours, 0 for those of the file.
+      ratio: 1, 2, 4 or 8. Each side is divided by it and rounded up, which makes decoding faster.
+      fancy_upscaling: must be True.
+      try_recover_truncated: whether the missing part of a damaged file is filled instead of raising an error.
+      acceptable_fraction: must be 1.
+      dct_method: "", "INTEGER_FAST" or "INTEGER_ACCURATE". All of them compute the accurate transform. TensorFlow's
+        fast one differs from it by a few grey levels at most.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      uint8 [height, width, channels].
+      uint8 of shape [height, width, channels].
 
     Raises:
-      InvalidArgumentError: it is no JPEG file. UnsupportedError: an option that Pillow lacks.
+      InvalidArgumentError: `contents` is not a JPEG file, or an argument is out of range.
+      UnsupportedError: Pillow does not have an option.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_jpeg
 
@@ -134,7 +139,7 @@ def _jpeg(data: bytes, channels: int, ratio: int, fancy: bool, recover: bool, fr
         raise invalid_value(f"ratio must be 1, 2, 4, or 8, got {ratio}")
     if channels not in (0, 1, 3):
         raise invalid_value(f"channels must be 0, 1, or 3 for JPEG, got {channels}")
-    if _kind(data) in ("PNG", "GIF", "BMP"):  # TensorFlow's decoders of single images read each other's formats
+    if _kind(data) in ("PNG", "GIF", "BMP"):  # as in TensorFlow, this op reads other formats too
         return decode_image(data, channels or None, expand_animations=False)
     image = _open(data, "JPEG")
     if recover:
@@ -165,13 +170,24 @@ def decode_and_crop_jpeg(
     dct_method: str = "",
     name: Any = None,
 ) -> Any:
-    """A part of a JPEG file as an image; other arguments as of `decode_jpeg`.
+    """Decodes a part of a JPEG file.
 
     Args:
-      crop_window: ``[top, left, height, width]``, inside the image.
+      contents: the file's bytes, a scalar string tensor.
+      crop_window: ``[top, left, height, width]`` of the part, integers, which are read.
+      channels: the argument of `decode_jpeg`, as the next five.
+      ratio: 1, 2, 4 or 8.
+      fancy_upscaling: must be True.
+      try_recover_truncated: whether the missing part of a damaged file is filled instead of raising an error.
+      acceptable_fraction: must be 1.
+      dct_method: "", "INTEGER_FAST" or "INTEGER_ACCURATE".
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      uint8 of shape [height, width, channels].
 
     Raises:
-      InvalidArgumentError: the window reaches out of the image.
+      InvalidArgumentError: the part extends beyond the image. The other errors are those of `decode_jpeg`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_and_crop_jpeg
 
@@ -201,19 +217,22 @@ def decode_and_crop_jpeg(
 
 @public("io.decode_png", "image.decode_png")
 def decode_png(contents: Any, channels: int = 0, dtype: Any = dtypes.uint8, name: Any = None) -> Any:
-    """A PNG file as an image.
+    """Decodes a PNG file.
 
     Args:
-      contents: scalar string tensor.
-      channels: 1 grey, 3 colours, 4 with transparency, 0 as in the file.
-      dtype: uint8 or uint16. 16-bit colours (not greys) keep their upper 8 bits only, so uint16 refuses them.
-      name: of no effect.
+      contents: the file's bytes, a scalar string tensor.
+      channels: 1 for grey, 3 for colours, 4 for colours with transparency, 0 for those of the file.
+      dtype: uint8 or uint16. Pillow reads 8 bits of 16-bit colours, so uint16 is refused for them. 16-bit greys are
+        read.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      [height, width, channels].
+      A tensor of shape [height, width, channels].
 
     Raises:
-      InvalidArgumentError: it is no PNG file.
+      InvalidArgumentError: `contents` is not a PNG file.
+      TypeError: `dtype` is another one.
+      UnsupportedError: `dtype` is uint16 and the file has 16-bit colours.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_png
 
@@ -250,10 +269,18 @@ def decode_png(contents: Any, channels: int = 0, dtype: Any = dtypes.uint8, name
 
 @public("io.decode_bmp", "image.decode_bmp")
 def decode_bmp(contents: Any, channels: int = 0, name: Any = None) -> Any:
-    """A BMP file as an image, uint8 [height, width, channels].
+    """Decodes a BMP file.
+
+    Args:
+      contents: the file's bytes, a scalar string tensor.
+      channels: 0, or the number of channels of the file.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      uint8 of shape [height, width, channels].
 
     Raises:
-      InvalidArgumentError: it is no BMP file, or has another number of channels.
+      InvalidArgumentError: `contents` is not a BMP file, or has another number of channels.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_bmp
     """
@@ -267,10 +294,17 @@ def decode_bmp(contents: Any, channels: int = 0, name: Any = None) -> Any:
 
 @public("io.decode_gif", "image.decode_gif")
 def decode_gif(contents: Any, name: Any = None) -> Any:
-    """A GIF file's frames, uint8 [frames, height, width, 3].
+    """Decodes the frames of a GIF file.
+
+    Args:
+      contents: the file's bytes, a scalar string tensor.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      uint8 of shape [frames, height, width, 3].
 
     Raises:
-      InvalidArgumentError: it is no GIF file.
+      InvalidArgumentError: `contents` is not a GIF file.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_gif
     """
@@ -284,13 +318,20 @@ def decode_gif(contents: Any, name: Any = None) -> Any:
 
 @public("io.decode_webp", "image.decode_webp")
 def decode_webp(contents: Any, channels: int = 0, dtype: Any = dtypes.uint8, name: Any = None) -> Any:
-    """A WebP file's frames, uint8 [frames, height, width, channels].
+    """Decodes the frames of a WebP file.
 
     Args:
-      contents: scalar string tensor.
-      channels: 3, 4, or 0 for 4.
-      dtype: uint8.
-      name: of no effect.
+      contents: the file's bytes, a scalar string tensor.
+      channels: 0, or the number of channels of the file: 3, or 4 with transparency.
+      dtype: must be uint8.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      uint8 of shape [frames, height, width, channels].
+
+    Raises:
+      InvalidArgumentError: `contents` is not a WebP file, or has another number of channels.
+      TypeError: `dtype` is another one.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_webp
     """
@@ -308,7 +349,7 @@ def decode_webp(contents: Any, channels: int = 0, dtype: Any = dtypes.uint8, nam
 
 
 def _no_jxl(*args: Any, **kwargs: Any) -> Any:
-    """Not supported: Pillow does not read JPEG XL. Convert the files to PNG.
+    """Raises UnsupportedError: Pillow does not read JPEG XL. Convert the files to PNG.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_jxl
     """
@@ -322,20 +363,20 @@ public("io.decode_jxl", "image.decode_jxl")(_no_jxl)
 def decode_image(
     contents: Any, channels: Any = None, dtype: Any = dtypes.uint8, name: Any = None, expand_animations: bool = True
 ) -> Any:
-    """A JPEG, PNG, GIF or BMP file as an image.
+    """Decodes a JPEG, PNG, GIF or BMP file.
 
     Args:
-      contents: scalar string tensor.
-      channels: 1, 3, 4, or None or 0 for those of the file.
-      dtype: of the result; converted as by `tf.image.convert_image_dtype`.
-      name: of no effect.
-      expand_animations: whether a GIF gives all its frames, with an axis in front, or the first.
+      contents: the file's bytes, a scalar string tensor.
+      channels: 1, 3 or 4; None or 0 for those of the file.
+      dtype: the dtype of the result. Values are converted as by `tf.image.convert_image_dtype`.
+      name: has no effect, as in eager TensorFlow.
+      expand_animations: whether all frames of a GIF file are returned, or only the first one.
 
     Returns:
-      [height, width, channels], or [frames, height, width, 3] for a GIF.
+      A tensor of shape [height, width, channels]; for all frames of a GIF file, of shape [frames, height, width, 3].
 
     Raises:
-      InvalidArgumentError: it is none of these.
+      InvalidArgumentError: `contents` is not such a file.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_image
 
@@ -380,15 +421,15 @@ def is_jpeg(contents: Any, name: Any = None) -> Any:
 
 @public("io.extract_jpeg_shape", "image.extract_jpeg_shape")
 def extract_jpeg_shape(contents: Any, output_type: Any = dtypes.int32, name: Any = None) -> Any:
-    """Height, width and channels of a JPEG file, which is not decoded.
+    """The height, width and number of channels of a JPEG file. The image is not decoded.
 
     Args:
-      contents: scalar string tensor.
+      contents: the file's bytes, a scalar string tensor.
       output_type: int32 or int64.
-      name: of no effect.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: it is no JPEG file.
+      InvalidArgumentError: `contents` is not a JPEG file.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/extract_jpeg_shape
 

@@ -1,4 +1,4 @@
-"""Messages with protobuf's Python interface, for `tf.train.Example` and what is in it."""
+"""Messages with the Python interface of protobuf, for `tf.train.Example` and the messages in it."""
 
 import copy
 import operator
@@ -13,14 +13,14 @@ __all__ = ["Message", "as_bytes", "as_float", "as_int64", "read_floats", "read_i
 
 
 def as_bytes(value: Any) -> bytes:
-    """What a repeated field of bytes takes."""
+    """Converts an item of a repeated field of bytes."""
     if isinstance(value, (bytes, bytearray)):
         return bytes(value)
     raise TypeError(f"{value!r} has type {type(value).__name__}, but expected one of: bytes")
 
 
 def as_float(value: Any) -> float:
-    """What a repeated field of float32 takes, rounded."""
+    """Converts an item of a repeated field of float32, rounding it."""
     if isinstance(value, (str, bytes)):
         raise TypeError(f"{value!r} has type {type(value).__name__}, but expected one of: int, float")
     with np.errstate(over="ignore"):
@@ -28,7 +28,7 @@ def as_float(value: Any) -> float:
 
 
 def as_int64(value: Any) -> int:
-    """What a repeated field of int64 takes."""
+    """Converts an item of a repeated field of int64."""
     whole = operator.index(value)
     if not -(2**63) <= whole < 2**63:
         raise ValueError(f"Value out of range: {whole}")
@@ -36,7 +36,7 @@ def as_int64(value: Any) -> int:
 
 
 class Repeated(list):
-    """A repeated field: a list that checks what enters, and tells its message that it is in use."""
+    """A repeated field: a list that checks its items. Adding to it marks the field as set in the messages around it."""
 
     def __init__(self, owner: "Message", kind: Any):
         super().__init__()
@@ -55,8 +55,8 @@ class Repeated(list):
         super().append(self._convert(value))
 
     def extend(self, values: Iterable[Any]) -> None:
-        """Adds values at the end; all or none."""
-        # `list` first: numbers of an array come out as Python's own, many times faster.
+        """Adds values at the end. If one of them is not valid, none is added."""
+        # `tolist` converts the numbers of an array to Python's many times faster than a loop.
         values = values.tolist() if isinstance(values, np.ndarray) and values.ndim == 1 else values
         converted = [self._convert(v) for v in values]
         self._owner._touch()
@@ -65,7 +65,7 @@ class Repeated(list):
     MergeFrom = extend
 
     def insert(self, index: Any, value: Any) -> None:
-        """Adds a value before a place."""
+        """Adds a value before a position."""
         self._owner._touch()
         super().insert(index, self._convert(value))
 
@@ -90,7 +90,7 @@ class Repeated(list):
 
 
 class Mapped(dict):
-    """A map field: a dictionary whose missing keys come into being when looked up, as protobuf's do."""
+    """A map field: a dictionary that creates the message of a missing key when the key is looked up, as in protobuf."""
 
     def __init__(self, owner: "Message", kind: type["Message"]):
         super().__init__()
@@ -112,16 +112,17 @@ class Mapped(dict):
 
 
 class Message:
-    """What the messages share. Fields are given to the constructor by name and are attributes.
+    """The base class of messages. Fields are passed to the constructor by name and are attributes.
 
-    A field that holds a message exists as soon as it is looked at, and counts as set once something is in it.
+    A field that holds a message is created when it is first read. It counts as set when something is put into it.
 
-    `FIELDS` says for each name its number and what it holds: a kind of message, ``(kind,)`` for a map from texts to
-    messages, ``[kind]`` for a list of messages, or what converts an item of a list of plain values.
+    Subclasses define `FIELDS`, a dictionary from names to a field number and the kind of the field. The kind is a class
+    of messages, ``(kind,)`` for a map from strings to messages, ``[kind]`` for a list of messages, or a function that
+    converts the items of a list of plain values.
     """
 
     FIELDS: ClassVar[dict[str, tuple[int, Any]]] = {}
-    ONE_OF: ClassVar[str | None] = None  # the name of the group, where only one of the fields may be set
+    ONE_OF: ClassVar[str | None] = None  # the name of the group of which only one field may be set
 
     def __init__(self, **kwargs: Any):
         self._values: dict[str, Any] = {}
@@ -167,7 +168,7 @@ class Message:
         super().__setattr__(name, value)
 
     def _touch(self) -> None:
-        """Something was put in here: the messages around it count as set, and their alternatives are dropped."""
+        """Marks this message as set in the messages around it. Other fields of the same group are dropped."""
         if self._parent is None:
             return
         parent, name = self._parent
@@ -183,7 +184,7 @@ class Message:
         """Whether a field that holds a message is set.
 
         Raises:
-          ValueError: it is no such field.
+          ValueError: the message has no such field.
         """
         if field_name == self.ONE_OF:
             return bool(self._set)
@@ -193,10 +194,10 @@ class Message:
         return field_name in self._set
 
     def WhichOneof(self, oneof_group: str) -> str | None:
-        """The name of the alternative that is set, or None.
+        """The name of the field of a group that is set, or None.
 
         Raises:
-          ValueError: there is no such group.
+          ValueError: the message has no such group.
         """
         if oneof_group != self.ONE_OF or self.ONE_OF is None:
             raise ValueError(f"Protocol message has no oneof {oneof_group!r} field.")
@@ -215,16 +216,16 @@ class Message:
         self._set.clear()
 
     def CopyFrom(self, other_msg: "Message") -> None:
-        """Makes this message equal to another of its kind."""
+        """Makes this message equal to another one of the same class."""
         if other_msg is not self:
             self.Clear()
             self.MergeFrom(other_msg)
 
     def MergeFrom(self, other_msg: "Message") -> None:
-        """Adds what another message of this kind holds.
+        """Adds the contents of another message of the same class.
 
         Raises:
-          TypeError: a message of another kind.
+          TypeError: it is of another class.
         """
         if type(other_msg) is not type(self):
             raise TypeError(
@@ -235,7 +236,7 @@ class Message:
         self._merge(other_msg.SerializeToString())
 
     def SerializeToString(self, deterministic: bool | None = None) -> bytes:
-        """The message in wire format, keys of maps in order (whatever `deterministic` says)."""
+        """The message in wire format. The keys of maps are sorted, whatever `deterministic` says."""
         out = []
         for name, (number, kind) in self.FIELDS.items():
             held = self._values.get(name)
@@ -261,30 +262,30 @@ class Message:
     SerializePartialToString = SerializeToString
 
     def ByteSize(self) -> int:
-        """Bytes of the wire format."""
+        """The number of bytes of the message in wire format."""
         return len(self.SerializeToString())
 
     def ParseFromString(self, serialized: bytes) -> int:
-        """Replaces the contents by a message in wire format, and returns its length.
+        """Replaces the contents by those of a message in wire format, and returns the number of bytes.
 
         Raises:
-          ValueError: it is none.
+          ValueError: `serialized` is not a message.
         """
         self.Clear()
         self._merge(serialized)
         return len(serialized)
 
     def MergeFromString(self, serialized: bytes) -> int:
-        """Adds a message in wire format, and returns its length."""
+        """Adds the contents of a message in wire format, and returns the number of bytes."""
         self._merge(serialized)
         return len(serialized)
 
     @classmethod
     def FromString(cls, s: bytes) -> Any:
-        """The message of these bytes.
+        """Makes a message from its wire format.
 
         Raises:
-          ValueError: they are none.
+          ValueError: `s` is not a message.
         """
         made = cls()
         made._merge(s)
@@ -311,7 +312,7 @@ class Message:
                 list.extend(held, items)
 
     def ListFields(self) -> list[tuple[str, Any]]:
-        """(name, value) of the fields that are set. (protobuf has descriptors in the place of names.)"""
+        """The fields that are set, as pairs (name, value). In protobuf the pairs have descriptors in place of names."""
         return [
             (n, v)
             for n, v in ((n, self._values.get(n)) for n in self.FIELDS)
@@ -330,7 +331,7 @@ class Message:
         return type(self).FromString(self.SerializeToString())
 
     def __repr__(self) -> str:
-        """protobuf's text format."""
+        """The message in protobuf's text format."""
         return "".join(line + "\n" for line in self._lines())
 
     def _lines(self) -> Iterable[str]:
@@ -357,14 +358,14 @@ def _text(value: Any) -> str:
 
 
 def read_ints(wire: int, value: Any) -> np.ndarray:
-    """A value of an Int64List as `io_wire.fields` gives it, packed or single, as an int64 vector."""
+    """The numbers in a field of an Int64List, packed or single, as an int64 vector. `wire.fields` gives the field."""
     if wire == VARINT:
         return np.array([signed(value)], np.int64)
     return unpack_varints(value) if wire == BYTES else np.empty(0, np.int64)
 
 
 def read_floats(wire: int, value: Any) -> np.ndarray:
-    """A value of a FloatList as `io_wire.fields` gives it, packed or single, as a float32 vector."""
+    """The numbers in a field of a FloatList, packed or single, as a float32 vector. `wire.fields` gives the field."""
     return np.frombuffer(value if wire in (BYTES, FIXED32) else b"", "<f4")
 
 

@@ -1,4 +1,4 @@
-"""`tf.io.parse_example` and what describes an Example's features."""
+"""`tf.io.parse_example`, and the classes that describe the features of an Example."""
 
 import collections
 from collections.abc import Mapping, Sequence
@@ -23,12 +23,12 @@ _KINDS = {1: np.dtype(object), 2: np.dtype(np.float32), 3: np.dtype(np.int64)}
 
 
 class FixedLenFeature(NamedTuple("FixedLenFeature", [("shape", Any), ("dtype", Any), ("default_value", Any)])):
-    """A feature with as many values in every Example: it becomes a dense tensor.
+    """Describes a feature with the same number of values in every Example. It becomes a dense tensor.
 
     Args:
-      shape: of the values of one Example.
+      shape: the shape of the values of one Example.
       dtype: float32, int64 or string.
-      default_value: what stands for a missing feature; without it, one is an error.
+      default_value: the value for Examples without this feature. If it is None, such an Example is an error.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/FixedLenFeature
     """
@@ -38,7 +38,10 @@ class FixedLenFeature(NamedTuple("FixedLenFeature", [("shape", Any), ("dtype", A
 
 
 class VarLenFeature(NamedTuple("VarLenFeature", [("dtype", Any)])):
-    """A feature with any number of values: it becomes a `tf.SparseTensor`.
+    """Describes a feature with any number of values. It becomes a `tf.SparseTensor`.
+
+    Args:
+      dtype: float32, int64 or string.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/VarLenFeature
     """
@@ -46,13 +49,15 @@ class VarLenFeature(NamedTuple("VarLenFeature", [("dtype", Any)])):
 
 class FixedLenSequenceFeature(NamedTuple("FixedLenSequenceFeature", [
         ("shape", Any), ("dtype", Any), ("allow_missing", bool), ("default_value", Any)])):  # fmt: skip
-    """A feature with any number of items of a shape: dense, filled up with `default_value` to the longest of a batch.
+    """Describes a feature with any number of items of one shape. It becomes a dense tensor.
+
+    Shorter ones are filled up to the longest of the batch.
 
     Args:
-      shape: of one item.
+      shape: the shape of one item.
       dtype: float32, int64 or string.
-      allow_missing: whether the feature may be missing; required True outside sequence features.
-      default_value: a single value to fill up with; 0 or "" by default.
+      allow_missing: whether the feature may be missing. It must be True except in sequence features.
+      default_value: the value with which shorter ones are filled up; 0 or "" by default.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/FixedLenSequenceFeature
     """
@@ -65,14 +70,14 @@ class FixedLenSequenceFeature(NamedTuple("FixedLenSequenceFeature", [
 
 class SparseFeature(NamedTuple("SparseFeature", [
         ("index_key", Any), ("value_key", str), ("dtype", Any), ("size", Any), ("already_sorted", bool)])):  # fmt: skip
-    """Two or more features that are the indices and the values of a `tf.SparseTensor`.
+    """Describes two or more features that hold the indices and the values of a `tf.SparseTensor`.
 
     Args:
-      index_key: name of the int64 feature with the indices, or a list of them, one for each axis.
-      value_key: name of the feature with the values.
-      dtype: of the values.
-      size: length of the axis, or a list of them.
-      already_sorted: whether the indices ascend.
+      index_key: the name of the int64 feature with the indices, or a list with one name for each axis.
+      value_key: the name of the feature with the values.
+      dtype: the dtype of the values.
+      size: the length of the axis, or a list of lengths.
+      already_sorted: whether the indices are in ascending order.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/SparseFeature
     """
@@ -86,15 +91,20 @@ class SparseFeature(NamedTuple("SparseFeature", [
 class RaggedFeature(NamedTuple("RaggedFeature", [
         ("dtype", Any), ("value_key", Any), ("partitions", Any), ("row_splits_dtype", Any),
         ("validate", bool)])):  # fmt: skip
-    """A feature that becomes a `tf.RaggedTensor`, its rows given by other features.
+    """Describes a feature that becomes a `tf.RaggedTensor`. Other features say how its values are divided into rows.
 
     Args:
-      dtype: of the values: float32, int64 or string.
-      value_key: name of the feature with the values; that of this entry by default.
-      partitions: how the values are divided, outermost first: `RowSplits(key)`, `RowLengths(key)`, `RowStarts(key)`,
-        `RowLimits(key)`, `ValueRowIds(key)` (int64 features), `UniformRowLength(length)`.
+      dtype: the dtype of the values: float32, int64 or string.
+      value_key: the name of the feature with the values. By default it is the name of this entry.
+      partitions: how the values are divided into rows, the outermost division first: a list of `RowSplits(key)`,
+        `RowLengths(key)`, `RowStarts(key)`, `RowLimits(key)`, `ValueRowIds(key)` (keys of int64 features) or
+        `UniformRowLength(length)`.
       row_splits_dtype: int32 or int64.
-      validate: whether to check the partitions.
+      validate: whether the partitions are checked. They always are.
+
+    Raises:
+      ValueError: `value_key` is not a string, or `row_splits_dtype` is not allowed.
+      TypeError: `partitions` is not a list.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/RaggedFeature
     """
@@ -128,7 +138,7 @@ for _kind in (FixedLenFeature, FixedLenSequenceFeature, RaggedFeature, SparseFea
 
 
 def read_feature(data: Any) -> np.ndarray | None:
-    """The values of a serialised Feature: int64, float32 or an object array of bytes. None where it holds no list."""
+    """The values of a serialised Feature: an int64 or float32 array, or an object array of bytes. None if it has none."""
     found = None
     for kind, _, inner in fields(data):
         if kind == 2:
@@ -145,7 +155,7 @@ def _joined(parts: list[np.ndarray], dtype: np.dtype) -> np.ndarray:
 
 
 def read_map(data: Any) -> dict[str, Any]:
-    """A message whose field 1 is a map from names to messages: those messages' bytes."""
+    """Reads a message whose field 1 is a map from names to messages. Returns the bytes of these messages by name."""
     out = {}
     for number, _, entry in fields(data):
         if number == 1:
@@ -155,10 +165,10 @@ def read_map(data: Any) -> dict[str, Any]:
 
 
 def read_example(data: bytes, wanted: set[str]) -> dict[str, np.ndarray]:
-    """The wanted features of a serialised Example.
+    """Reads the features in `wanted` from a serialised Example.
 
     Raises:
-      InvalidArgumentError: it is none.
+      InvalidArgumentError: `data` is not an Example.
     """
     try:
         found = {}
@@ -171,7 +181,11 @@ def read_example(data: bytes, wanted: set[str]) -> dict[str, np.ndarray]:
 
 
 def check(key: str, values: np.ndarray | None, dtype: np.dtype) -> np.ndarray | None:
-    """The values themselves, if their dtype is the one described."""
+    """Checks that the values of a feature have the dtype that its description demands, and returns them.
+
+    Raises:
+      InvalidArgumentError: they have another dtype.
+    """
     if values is not None and values.dtype != dtype:
         raise invalid_value(
             f"Key: {key}.  Data types don't match. Data type: {dtypes.from_numpy(values.dtype).name} "
@@ -181,10 +195,10 @@ def check(key: str, values: np.ndarray | None, dtype: np.dtype) -> np.ndarray | 
 
 
 def dims(shape: Any) -> tuple[int, ...]:
-    """A feature's shape as a tuple.
+    """The shape of a feature as a tuple of ints.
 
     Raises:
-      ValueError: it is not fully known.
+      ValueError: a size is unknown.
     """
     known = TensorShape(shape)
     found = tuple(n for n in known.as_list() if n is not None)
@@ -194,10 +208,10 @@ def dims(shape: Any) -> tuple[int, ...]:
 
 
 def dtype_of(feature: Any) -> np.dtype:
-    """A feature's dtype.
+    """The dtype of a feature.
 
     Raises:
-      TypeError: none that an Example can hold.
+      TypeError: an Example cannot hold this dtype.
     """
     dtype = dtypes.to_numpy(feature.dtype)
     if dtype not in _KINDS.values():
@@ -212,7 +226,7 @@ def _filler(feature: Any, dtype: np.dtype) -> Any:
 
 
 def stack(rows: list[np.ndarray], shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Equally long rows as one array."""
+    """Rows of equal length as one array of the given shape."""
     return np.concatenate(rows).reshape(shape) if rows else np.empty(shape, dtype)
 
 
@@ -261,7 +275,7 @@ def _sequence(key: str, feature: FixedLenSequenceFeature, column: list[Any], lea
 
 
 def sparse(indices: np.ndarray, values: np.ndarray, shape: Sequence[int]) -> Any:
-    """A `tf.SparseTensor`."""
+    """A `tf.SparseTensor` made of NumPy arrays."""
     from tapejax._src.composite.sparse import SparseTensor
 
     return SparseTensor(from_value(indices.astype(np.int64)), from_value(values), from_value(np.array(shape, np.int64)))
@@ -306,7 +320,7 @@ def _sparse(key: str, feature: SparseFeature, found: list[dict[str, Any]], lead:
 
 
 def needed(name: str, feature: Any) -> set[str]:
-    """Names of the features in an Example that make up one that is asked for."""
+    """The names of the features in an Example that are read for one described feature."""
     if isinstance(feature, SparseFeature):
         return {feature.value_key, *([feature.index_key] if isinstance(feature.index_key, str) else feature.index_key)}
     if isinstance(feature, RaggedFeature):
@@ -315,7 +329,10 @@ def needed(name: str, feature: Any) -> set[str]:
 
 
 def in_order(features: Mapping[str, Any]) -> list[str]:
-    """The names in the order of TensorFlow's results: sparse, dense, ragged features, each by name."""
+    """The names in the order in which TensorFlow returns them: first sparse, then dense, then ragged features.
+
+    The features of one kind are sorted by name.
+    """
     return sorted(
         features,
         key=lambda k: (
@@ -326,7 +343,13 @@ def in_order(features: Mapping[str, Any]) -> list[str]:
 
 
 def build(features: Mapping[str, Any], found: list[dict[str, Any]], lead: tuple[int, ...]) -> dict[str, Any]:
-    """The tensors of `features` from what was read; `lead` is (batch,), or () for a single Example."""
+    """Makes the tensors that `features` describe.
+
+    Args:
+      features: descriptions by name.
+      found: for each Example the features that were read.
+      lead: (batch,), or () for a single Example.
+    """
     out = {}
     for key in in_order(features):
         feature = features[key]
@@ -359,7 +382,7 @@ def scalar(serialized: Any) -> bytes:
     """The bytes of one serialised message.
 
     Raises:
-      ValueError: not a scalar.
+      ValueError: `serialized` is not a scalar.
     """
     array = strings(serialized, "serialized")
     if array.ndim:
@@ -371,20 +394,21 @@ def scalar(serialized: Any) -> bytes:
 def parse_single_example(
     serialized: Any, features: Mapping[str, Any], example_names: Any = None, name: Any = None
 ) -> dict[str, Any]:
-    """The features of one serialised `tf.train.Example`.
+    """Reads the features of one serialised `tf.train.Example`.
 
     Args:
-      serialized: scalar string tensor.
-      features: from names to `FixedLenFeature`, `VarLenFeature`, `FixedLenSequenceFeature`, `SparseFeature` or
-        `RaggedFeature`.
-      example_names: of no effect; TensorFlow shows it in errors.
-      name: of no effect.
+      serialized: a scalar string tensor.
+      features: a dictionary from names to `FixedLenFeature`, `VarLenFeature`, `FixedLenSequenceFeature`,
+        `SparseFeature` or `RaggedFeature`.
+      example_names: has no effect. In TensorFlow the names appear in errors.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      From names to tensors.
+      A dictionary from names to tensors.
 
     Raises:
-      InvalidArgumentError: it is no Example, a required feature is missing, or of another dtype or size.
+      InvalidArgumentError: `serialized` is not an Example, or a required feature is missing or has another dtype or
+        size.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/parse_single_example
 
@@ -401,10 +425,19 @@ def parse_single_example(
 def parse_example(
     serialized: Any, features: Mapping[str, Any], example_names: Any = None, name: Any = None
 ) -> dict[str, Any]:
-    """The features of a vector of serialised `tf.train.Example`; arguments and errors as of `parse_single_example`.
+    """Reads the features of a vector of serialised `tf.train.Example`.
+
+    Args:
+      serialized: a string vector. A scalar is read as by `parse_single_example`.
+      features: a dictionary of descriptions, as for `parse_single_example`.
+      example_names: has no effect. In TensorFlow the names appear in errors.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      From names to tensors, whose first axis is the Examples'. (For a scalar, as `parse_single_example`.)
+      A dictionary from names to tensors. Their first axis is that of the Examples.
+
+    Raises:
+      InvalidArgumentError: an element is not an Example, or a required feature is missing or has another dtype or size.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/parse_example
     """

@@ -1,4 +1,4 @@
-"""`tf.io.parse_sequence_example`, and the ragged tensors that Examples describe."""
+"""`tf.io.parse_sequence_example`, and the ragged tensors that `RaggedFeature` describes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ _I64 = np.dtype(np.int64)
 
 
 def ragged(values: np.ndarray, splits: list[np.ndarray], dtype: Any) -> Any:
-    """A `tf.RaggedTensor` of values and row splits, outermost first; a dense tensor without splits."""
+    """A `tf.RaggedTensor` made of values and row splits, the outermost first. Without splits it is a dense tensor."""
     if not splits:
         return from_value(values)
     from tapejax._src.composite.ragged import RaggedTensor
@@ -34,14 +34,14 @@ def _splits(lengths: Any) -> np.ndarray:
 
 
 def _uniform(key: str, part: Any, total: int) -> int:
-    """How many rows of one length there are."""
+    """How many rows of one length `total` values make."""
     if part.length <= 0 or total % part.length:
         raise invalid_value(f"RaggedFeature {key}: {total} values cannot make rows of {part.length}")
     return total // part.length
 
 
 def _row_lengths(key: str, part: Any, example: dict[str, Any], total: int) -> np.ndarray:
-    """Lengths of the rows that a partition makes of `total` values."""
+    """The lengths of the rows into which a partition divides `total` values."""
     kind = type(part).__name__
     if kind == "UniformRowLength":
         return np.full(_uniform(key, part, total), part.length)
@@ -60,7 +60,7 @@ def _row_lengths(key: str, part: Any, example: dict[str, Any], total: int) -> np
 
 
 def ragged_feature(key: str, feature: RaggedFeature, found: list[dict[str, Any]], batched: bool) -> Any:
-    """What a `RaggedFeature` describes, for Examples that were read."""
+    """The tensor that a `RaggedFeature` describes, for Examples that were read."""
     dtype, name = dtype_of(feature), feature.value_key or key
     values, levels = [], []
     for example in found:
@@ -69,7 +69,7 @@ def ragged_feature(key: str, feature: RaggedFeature, found: list[dict[str, Any]]
         lengths: list[np.ndarray] = []
         total = len(row)
         for part in reversed(feature.partitions):
-            if hasattr(part, "length") and not lengths:  # innermost rows of one length are an axis of the values
+            if hasattr(part, "length") and not lengths:  # innermost rows of one length become an axis of the values
                 total = _uniform(key, part, total)
                 row = row.reshape(total, part.length, *row.shape[1:])
             else:
@@ -191,20 +191,22 @@ def parse_single_sequence_example(
     example_name: Any = None,
     name: Any = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The features of one serialised `tf.train.SequenceExample`.
+    """Reads the features of one serialised `tf.train.SequenceExample`.
 
     Args:
-      serialized: scalar string tensor.
-      context_features: what the whole has, as for `parse_single_example`.
-      sequence_features: what each step has: `FixedLenSequenceFeature`, `VarLenFeature` or `RaggedFeature`.
-      example_name: of no effect; TensorFlow shows it in errors.
-      name: of no effect.
+      serialized: a scalar string tensor.
+      context_features: descriptions of the features of the whole, as for `parse_single_example`.
+      sequence_features: descriptions of the features of each step: `FixedLenSequenceFeature`, `VarLenFeature` or
+        `RaggedFeature`.
+      example_name: has no effect. In TensorFlow the name appears in errors.
+      name: has no effect, as in eager TensorFlow.
 
     Returns:
-      Two dictionaries of tensors; those of the second have time as their first axis.
+      Two dictionaries of tensors: those of the whole, and those of the steps, whose first axis is time.
 
     Raises:
-      InvalidArgumentError: it is no SequenceExample, or something required is missing or of another dtype or size.
+      InvalidArgumentError: `serialized` is not a SequenceExample, or a required feature is missing or has another dtype
+        or size.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/parse_single_sequence_example
     """
@@ -220,10 +222,17 @@ def parse_sequence_example(
     example_names: Any = None,
     name: Any = None,
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """The features of a vector of serialised `tf.train.SequenceExample`; arguments as `parse_single_sequence_example`.
+    """Reads the features of a vector of serialised `tf.train.SequenceExample`.
+
+    Takes the arguments of `parse_single_sequence_example`, with a string vector in place of a scalar.
 
     Returns:
-      Context features, sequence features filled up to the longest, and the lengths of the dense ones.
+      Three dictionaries of tensors: those of the whole; those of the steps, filled up to the longest sequence; and the
+      lengths of the sequences of dense features.
+
+    Raises:
+      InvalidArgumentError: an element is not a SequenceExample, or a required feature is missing or has another dtype
+        or size.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/parse_sequence_example
     """

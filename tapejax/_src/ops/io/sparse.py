@@ -1,4 +1,4 @@
-"""Sparse tensors as strings."""
+"""Sparse tensors as strings: `serialize_sparse`, `serialize_many_sparse`, `deserialize_many_sparse`."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def _parts(sp: Any) -> list[np.ndarray]:
 
 def _strings(rows: list[list[np.ndarray]], shape: tuple[int, ...], out_type: Any) -> Any:
     if dtypes.as_dtype(out_type) is not dtypes.string:
-        raise errors.UnsupportedError(f"out_type={out_type!r}", "there are no variant tensors here", "Use tf.string.")
+        raise errors.UnsupportedError(f"out_type={out_type!r}", "tapejax has no variant tensors", "Use tf.string.")
     out = np.empty((len(rows), 3), object)
     for i, row in enumerate(rows):
         out[i] = [pack(part) for part in row]
@@ -30,7 +30,18 @@ def _strings(rows: list[list[np.ndarray]], shape: tuple[int, ...], out_type: Any
 
 @public("io.serialize_sparse")
 def serialize_sparse(sp_input: Any, out_type: Any = dtypes.string, name: Any = None) -> Any:
-    """A `tf.SparseTensor` as a vector of 3 strings: indices, values and shape.
+    """Writes a `tf.SparseTensor` as three strings: its indices, values and shape.
+
+    Args:
+      sp_input: a `tf.SparseTensor`.
+      out_type: must be `tf.string`.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A string vector of 3 elements.
+
+    Raises:
+      UnsupportedError: `out_type` is another one.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/serialize_sparse
     """
@@ -39,7 +50,18 @@ def serialize_sparse(sp_input: Any, out_type: Any = dtypes.string, name: Any = N
 
 @public("io.serialize_many_sparse")
 def serialize_many_sparse(sp_input: Any, out_type: Any = dtypes.string, name: Any = None) -> Any:
-    """The rows (first axis) of a `tf.SparseTensor`, each as 3 strings: a matrix [rows, 3].
+    """Writes each row (along the first axis) of a `tf.SparseTensor` as three strings.
+
+    Args:
+      sp_input: a `tf.SparseTensor`.
+      out_type: must be `tf.string`.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A string matrix of shape [rows, 3].
+
+    Raises:
+      UnsupportedError: `out_type` is another one.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/serialize_many_sparse
     """
@@ -50,16 +72,19 @@ def serialize_many_sparse(sp_input: Any, out_type: Any = dtypes.string, name: An
 
 @public("io.deserialize_many_sparse")
 def deserialize_many_sparse(serialized_sparse: Any, dtype: Any, rank: Any = None, name: Any = None) -> Any:
-    """What `serialize_many_sparse` made, or a stack of what `serialize_sparse` made, as one `tf.SparseTensor`.
+    """Reads the strings that `serialize_many_sparse` wrote, or a stack of those that `serialize_sparse` wrote.
 
     Args:
-      serialized_sparse: string matrix [rows, 3].
-      dtype: of the values.
-      rank: of each row, checked if given.
-      name: of no effect.
+      serialized_sparse: a string matrix of shape [rows, 3].
+      dtype: the dtype of the values.
+      rank: the rank of each row, if it should be checked.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A `tf.SparseTensor` with one more axis in front, that of the rows.
 
     Raises:
-      InvalidArgumentError: another dtype or rank, or no serialised sparse tensors.
+      InvalidArgumentError: the strings are not serialised sparse tensors, or have another dtype or rank.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/deserialize_many_sparse
     """

@@ -1,4 +1,8 @@
-"""`tf.io.serialize_tensor` and `parse_tensor`: TensorFlow's `TensorProto`, by hand. Reading executes nothing."""
+"""`tf.io.serialize_tensor` and `tf.io.parse_tensor`: tensors in TensorFlow's message `TensorProto`.
+
+The message is read and written without the protobuf package. Reading only interprets bytes as data; nothing that is
+read is executed.
+"""
 
 import math
 from typing import Any
@@ -17,14 +21,14 @@ from tapejax._src.ops.io.wire import BYTES, FIXED64, field, fields, signed, vari
 
 __all__ = ["TensorProto", "make_ndarray", "make_tensor_proto", "pack", "parse_tensor", "serialize_tensor", "unpack"]
 
-# Fields of TensorProto.
+# The numbers of the fields of TensorProto.
 _DTYPE, _SHAPE, _CONTENT = 1, 2, 4
 _HALF, _FLOAT, _DOUBLE, _INT, _STRING, _SCOMPLEX, _INT64, _BOOL, _DCOMPLEX = 13, 5, 6, 7, 8, 9, 10, 11, 12
 _UINT32, _UINT64 = 16, 17
 
 
 def pack(array: np.ndarray) -> bytes:
-    """An array (of bytes objects, for strings) as a TensorProto."""
+    """An array as a TensorProto. Strings are an array of `bytes` objects."""
     dims = b"".join(field(2, b"\x08" + varint(n) if n else b"") for n in array.shape)
     head = varint(_DTYPE << 3) + varint(dtypes.from_numpy(array.dtype).as_datatype_enum) + field(_SHAPE, dims)
     if array.dtype.kind == "O":
@@ -34,10 +38,10 @@ def pack(array: np.ndarray) -> bytes:
 
 
 def unpack(data: Any) -> np.ndarray:
-    """The array of a TensorProto, its values raw or in the typed fields that other writers use.
+    """The array in a TensorProto. Its values may be raw bytes, or in the typed fields that other programs write.
 
     Raises:
-      ValueError: it is no TensorProto.
+      ValueError: `data` is not a TensorProto.
     """
     dtype, shape, content = np.dtype(np.float32), (), None
     lists: dict[int, list[Any]] = {}
@@ -58,7 +62,7 @@ def unpack(data: Any) -> np.ndarray:
     values = _typed(dtype, lists)
     if len(values) > size:
         raise ValueError(f"{len(values)} values for shape {shape}")
-    if len(values) < size:  # the last one stands for the rest
+    if len(values) < size:  # the last value stands for all that are missing
         out = np.zeros(size, dtype) if dtype.kind != "O" else string_array([b""] * size)
         out[: len(values)] = values
         if len(values):
@@ -103,7 +107,14 @@ def _joined(parts: list[np.ndarray], dtype: np.dtype) -> np.ndarray:
 
 @public("io.serialize_tensor")
 def serialize_tensor(tensor: Any, name: Any = None) -> Any:
-    """A tensor as a scalar string, in TensorFlow's own format: what one writes, the other reads.
+    """Writes a tensor as a string. It has the format of TensorFlow, which can read it.
+
+    Args:
+      tensor: a tensor.
+      name: has no effect, as in eager TensorFlow.
+
+    Returns:
+      A scalar string tensor.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/serialize_tensor
 
@@ -115,15 +126,15 @@ def serialize_tensor(tensor: Any, name: Any = None) -> Any:
 
 @public("io.parse_tensor")
 def parse_tensor(serialized: Any, out_type: Any, name: Any = None) -> Any:
-    """The tensor of a string that `serialize_tensor` made.
+    """Reads a tensor from a string that `serialize_tensor` wrote, here or in TensorFlow.
 
     Args:
-      serialized: scalar string tensor.
-      out_type: its dtype.
-      name: of no effect.
+      serialized: a scalar string tensor.
+      out_type: the tensor's dtype.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
-      InvalidArgumentError: it is no serialised tensor, or of another dtype.
+      InvalidArgumentError: `serialized` is not a serialised tensor, or the tensor has another dtype.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/parse_tensor
     """
@@ -141,7 +152,7 @@ def parse_tensor(serialized: Any, out_type: Any, name: Any = None) -> Any:
 
 
 class TensorProto:
-    """A tensor in TensorFlow's protobuf message, as `make_tensor_proto` gives it.
+    """A tensor as TensorFlow's protobuf message, which `make_tensor_proto` makes.
 
     Attributes:
       dtype: TensorFlow's number of the dtype.
@@ -155,15 +166,15 @@ class TensorProto:
         self.tensor_shape = TensorShape(array.shape)
 
     def SerializeToString(self) -> bytes:  # noqa: N802 (protobuf's name)
-        """The message as bytes: what TensorFlow reads."""
+        """The message as bytes, which TensorFlow can read."""
         return self._data
 
     @classmethod
     def FromString(cls, data: bytes) -> "TensorProto":  # noqa: N802
-        """The message of such bytes.
+        """Makes a message from its bytes.
 
         Raises:
-          ValueError: it is no such message.
+          ValueError: `data` is not a TensorProto.
         """
         return cls(bytes(data))
 
@@ -178,16 +189,19 @@ class TensorProto:
 def make_tensor_proto(
     values: Any, dtype: Any = None, shape: Any = None, verify_shape: bool = False, allow_broadcast: bool = False
 ) -> TensorProto:
-    """Numbers or strings as a protobuf message of TensorFlow's.
+    """Makes TensorFlow's protobuf message of numbers or strings.
 
     Args:
-      values: number, string, (nested) list, array, or a tensor with a value.
-      dtype: wanted `DType`. shape: wanted shape; a single value is repeated.
-      verify_shape: raise if the values have another shape.
-      allow_broadcast: as in TensorFlow: with `verify_shape` it is refused.
+      values: a number, a string, a (nested) list, an array, or a tensor.
+      dtype: the `DType` of the message; by default that of the values.
+      shape: the shape of the message; by default that of the values. If there are fewer values, the last one is
+        repeated.
+      verify_shape: whether the values must have the given shape.
+      allow_broadcast: must not be combined with `verify_shape`, as in TensorFlow.
 
     Raises:
-      TypeError: values that do not fit `dtype` or `shape`. ValueError: a ragged list, or too many values.
+      TypeError: the values do not fit `dtype`, or do not have the shape that is verified.
+      ValueError: the list is ragged, or there are too many values.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/make_tensor_proto
 
@@ -206,17 +220,21 @@ def make_tensor_proto(
     if array.size > size:
         raise ValueError(f"Too many elements provided. Needed at most {size}, but received {array.size}")
     flat = array.reshape(-1)
-    if array.size < size:  # the last one stands for the rest
+    if array.size < size:  # the last value stands for all that are missing
         flat = np.concatenate([flat, np.repeat(flat[-1:], size - array.size)])
     return TensorProto(pack(flat.reshape(wanted)))
 
 
 @public("make_ndarray")
 def make_ndarray(tensor: Any) -> np.ndarray:
-    """The array of a protobuf message, ours or TensorFlow's.
+    """The array in a protobuf message, which tapejax or TensorFlow made.
+
+    Args:
+      tensor: a `TensorProto`.
 
     Raises:
-      AttributeError: another object. ValueError: a message that is no tensor.
+      AttributeError: `tensor` is something else.
+      ValueError: `tensor` is another message.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/make_ndarray
 

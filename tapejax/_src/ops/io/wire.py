@@ -1,4 +1,6 @@
-"""Protocol buffers' wire format: the few kinds of field that TensorFlow's files use. Nothing read here is executed.
+"""Protocol buffers' wire format: the kinds of field that TensorFlow's files use.
+
+Reading only interprets bytes as data; nothing that is read is executed.
 
 Reference: https://protobuf.dev/programming-guides/encoding
 """
@@ -15,7 +17,7 @@ _LOW = 2**64 - 1
 
 
 def varint(value: int) -> bytes:
-    """An integer, seven bits a byte, lowest first; a negative one as its 64-bit two's complement.
+    """An integer as bytes of seven bits each, the lowest first. Negative ones are written as 64-bit two's complement.
 
     >>> varint(300)
     b'\\xac\\x02'
@@ -30,7 +32,7 @@ def varint(value: int) -> bytes:
 
 
 def field(number: int, payload: bytes) -> bytes:
-    """A field that holds bytes: text, a nested message, or packed numbers.
+    """A field that holds bytes: a string, a nested message, or packed numbers.
 
     >>> field(1, b"ab")
     b'\\n\\x02ab'
@@ -52,16 +54,17 @@ def _read_varint(data: Any, at: int) -> tuple[int, int]:
 
 
 def fields(data: Any) -> Iterator[tuple[int, int, Any]]:
-    """The fields of a message, in file order.
+    """Reads the fields of a message, in the order of the file.
 
     Args:
-      data: bytes or a memoryview of them.
+      data: bytes, or a memoryview of bytes.
 
     Yields:
-      (number, wire type, value): an unsigned int for `VARINT`, a memoryview of the bytes for the other types.
+      Tuples (number, wire type, value). The value is an unsigned int for `VARINT`, and a memoryview for the other
+      types.
 
     Raises:
-      ValueError: it is no message.
+      ValueError: `data` is not a message.
 
     >>> [(n, bytes(v)) for n, _, v in fields(field(1, b"ab") + field(2, b""))]
     [(1, b'ab'), (2, b'')]
@@ -93,10 +96,10 @@ def signed(value: int) -> int:
 
 
 def unpack_varints(data: Any) -> np.ndarray:
-    """Packed varints as int64.
+    """Packed varints as an int64 array.
 
     Raises:
-      ValueError: the last one does not end.
+      ValueError: the last one is not complete.
 
     >>> unpack_varints(varint(300) + varint(-1)).tolist()
     [300, -1]
