@@ -72,8 +72,8 @@ def _channels(image: Any, channels: int) -> int:
 def _pixels(image: Any, channels: int) -> np.ndarray:
     """The pixels of an image as uint8 of shape [height, width, channels]."""
     if channels == 1 and image.mode not in ("1", "L"):
-        # TensorFlow has weights of its own for the grey of PNG and the like. With Pillow's weights, results differ in the
-        # last bit.
+        # TensorFlow has weights of its own for the grey of PNG and the like. With Pillow's weights, results differ in
+        # the last bit.
         image = image.convert("RGB")
     if channels in (1, 3) and image.mode in ("RGBA", "LA", "PA"):
         image = image.convert("RGBA")

@@ -138,7 +138,7 @@ for _kind in (FixedLenFeature, FixedLenSequenceFeature, RaggedFeature, SparseFea
 
 
 def read_feature(data: Any) -> np.ndarray | None:
-    """The values of a serialised Feature: an int64 or float32 array, or an object array of bytes. None if it has none."""
+    """The values of a serialised Feature: int64, float32, or an object array of bytes. None if it has no values."""
     found = None
     for kind, _, inner in fields(data):
         if kind == 2:
