@@ -93,7 +93,13 @@ def ones(shape: Any, dtype: Any = dtypes.float32, name: str | None = None, layou
 
 @public("zeros_like", composites=True)
 def zeros_like(input: Any, dtype: Any = None, name: str | None = None, layout: Any = None) -> Tensor:
-    """Zeros with the shape of a tensor, and with its dtype unless another is given. No gradient flows to `input`.
+    """Zeros with the shape of a tensor. No gradient flows to `input`.
+
+    Args:
+      input: a tensor.
+      dtype: the `DType` of the result, by default that of `input`.
+      name: has no effect, as in eager TensorFlow.
+      layout: must be None. It is for TensorFlow's DTensor.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/zeros_like
 
@@ -106,7 +112,13 @@ def zeros_like(input: Any, dtype: Any = None, name: str | None = None, layout: A
 
 @public("ones_like", composites=True)
 def ones_like(input: Any, dtype: Any = None, name: str | None = None, layout: Any = None) -> Tensor:
-    """Ones with the shape of a tensor, and with its dtype unless another is given. No gradient flows to `input`.
+    """Ones with the shape of a tensor. No gradient flows to `input`.
+
+    Args:
+      input: a tensor.
+      dtype: the `DType` of the result, by default that of `input`.
+      name: has no effect, as in eager TensorFlow.
+      layout: must be None. It is for TensorFlow's DTensor.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/ones_like
 

@@ -182,7 +182,7 @@ def check_numerics(tensor: Any, message: str, name: str | None = None) -> Tensor
 
 @public("debugging.assert_all_finite")
 def assert_all_finite(x: Any, message: str, name: str | None = None) -> Tensor:
-    """Raises an error if a tensor contains infinity or nan. The same as `check_numerics`.
+    """Raises an error if a tensor contains infinity or nan. The same as `check_numerics`, which takes these arguments.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/debugging/assert_all_finite
 

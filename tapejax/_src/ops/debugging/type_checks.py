@@ -88,6 +88,11 @@ def assert_rank_in(x: Any, ranks: Iterable[Any], message: str | None = None, nam
 def assert_scalar(tensor: Any, message: str | None = None, name: str | None = None) -> None:
     """Raises an error unless a tensor has no axes.
 
+    Args:
+      tensor: a tensor.
+      message: the beginning of the error's message.
+      name: has no effect, as in eager TensorFlow.
+
     Raises:
       ValueError: the tensor has axes.
 
@@ -159,7 +164,13 @@ def assert_shapes(
 
 @public("debugging.assert_type")
 def assert_type(tensor: Any, tf_type: Any, message: str | None = None, name: str | None = None) -> None:
-    """Raises an error unless a tensor has the dtype `tf_type`.
+    """Raises an error unless a tensor has a given dtype.
+
+    Args:
+      tensor: a tensor.
+      tf_type: the `DType`, or its name.
+      message: the beginning of the error's message.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
       TypeError: the tensor has another dtype.
@@ -176,6 +187,11 @@ def assert_type(tensor: Any, tf_type: Any, message: str | None = None, name: str
 @public("debugging.assert_integer")
 def assert_integer(x: Any, message: str | None = None, name: str | None = None) -> None:
     """Raises an error unless a tensor holds integers.
+
+    Args:
+      x: a tensor.
+      message: the beginning of the error's message.
+      name: has no effect, as in eager TensorFlow.
 
     Raises:
       TypeError: the tensor has another dtype.

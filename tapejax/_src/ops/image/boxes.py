@@ -322,6 +322,9 @@ def sample_distorted_bounding_box(
       InvalidArgumentError: the boxes do not fit, or there are none.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/sample_distorted_bounding_box
+
+    >>> sample_distorted_bounding_box([20, 30, 3], [[[0.1, 0.2, 0.8, 0.9]]]).bboxes.shape
+    TensorShape([1, 1, 4])
     """
     tries = 100 if max_attempts is None else int(max_attempts)
 

@@ -279,6 +279,9 @@ def ssim_multiscale(
       InvalidArgumentError: an image is smaller than the window at some scale.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/ssim_multiscale
+
+    >>> float(ssim_multiscale([[[1.0]]], [[[1.0]]], 1.0, power_factors=[1.0], filter_size=1))
+    1.0
     """
     return _multiscale(
         *_pair(img1, img2, max_val),

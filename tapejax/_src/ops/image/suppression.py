@@ -314,6 +314,11 @@ def combined_non_max_suppression(
       InvalidArgumentError: the shapes do not fit, or `iou_threshold` is not in [0, 1].
 
     Source: https://www.tensorflow.org/api_docs/python/tf/image/combined_non_max_suppression
+
+    >>> boxes = [[[[0.0, 0.0, 1.0, 1.0]], [[0.0, 0.0, 1.0, 0.9]]]]
+    >>> found = combined_non_max_suppression(boxes, [[[0.5], [0.9]]], 2, 2)
+    >>> found.nmsed_scores.numpy().tolist(), found.valid_detections.numpy().tolist()
+    ([[0.8999999761581421, 0.0]], [1])
     """
     b, s = _checked(boxes, scores, iou_threshold, (4, 3))
     classes, per_class, total = s.shape[2], int(max_output_size_per_class), int(max_total_size)

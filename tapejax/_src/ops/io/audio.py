@@ -95,6 +95,9 @@ def encode_wav(audio: Any, sample_rate: Any, name: Any = None) -> Any:
       InvalidArgumentError: `audio` has another shape or dtype.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/audio/encode_wav
+
+    >>> encode_wav([[0.0], [-1.0]], 8000).numpy()[:4]
+    b'RIFF'
     """
     array, rate = np.asarray(to_tensor(audio)), int(sample_rate)
     if array.dtype != np.float32 or array.ndim != 2:

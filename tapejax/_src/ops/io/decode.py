@@ -236,6 +236,9 @@ def decode_compressed(bytes: Any, compression_type: str = "", name: Any = None) 
       DataLossError: the data is damaged.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_compressed
+
+    >>> decode_compressed(zlib.compress(b"hi"), "ZLIB").numpy()
+    b'hi'
     """
     ways = {"": lambda v: v, "GZIP": gzip.decompress, "ZLIB": zlib.decompress}
     if compression_type not in ways:

@@ -173,6 +173,12 @@ def write_file(filename: Any, contents: Any, name: Any = None) -> None:
       name: has no effect, as in eager TensorFlow.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/write_file
+
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "new", "note")
+    >>> write_file(path, "hello")
+    >>> os.path.getsize(path)
+    5
     """
     path, data = as_path(one_bytes(filename, "filename")), one_bytes(contents)
     with translated():

@@ -283,6 +283,11 @@ def decode_bmp(contents: Any, channels: int = 0, name: Any = None) -> Any:
       InvalidArgumentError: `contents` is not a BMP file, or has another number of channels.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_bmp
+
+    >>> file = io.BytesIO()
+    >>> pillow().new("RGB", (3, 2)).save(file, "BMP")
+    >>> decode_bmp(file.getvalue()).shape
+    TensorShape([2, 3, 3])
     """
     image = _open(one_bytes(contents), "BMP")
     _load(image)
@@ -307,6 +312,11 @@ def decode_gif(contents: Any, name: Any = None) -> Any:
       InvalidArgumentError: `contents` is not a GIF file.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_gif
+
+    >>> file = io.BytesIO()
+    >>> pillow().new("RGB", (3, 2)).save(file, "GIF")
+    >>> decode_gif(file.getvalue()).shape
+    TensorShape([1, 2, 3, 3])
     """
     image = _open(one_bytes(contents), "GIF")
     frames = []
@@ -334,6 +344,11 @@ def decode_webp(contents: Any, channels: int = 0, dtype: Any = dtypes.uint8, nam
       TypeError: `dtype` is another one.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/decode_webp
+
+    >>> file = io.BytesIO()
+    >>> pillow().new("RGB", (3, 2)).save(file, "WEBP")
+    >>> decode_webp(file.getvalue()).shape
+    TensorShape([1, 2, 3, 3])
     """
     if dtypes.to_numpy(dtype) != np.uint8:
         raise TypeError(f"`dtype` must be uint8, got {dtype}")

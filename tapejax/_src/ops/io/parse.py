@@ -440,6 +440,12 @@ def parse_example(
       InvalidArgumentError: an element is not an Example, or a required feature is missing or has another dtype or size.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/parse_example
+
+    >>> from tapejax._src.ops.io.example import Example
+    >>> example = Example()
+    >>> example.features.feature["x"].int64_list.value.append(3)
+    >>> parse_example([example.SerializeToString()], {"x": FixedLenFeature([], "int64")})["x"].numpy().tolist()
+    [3]
     """
     array = strings(serialized, "serialized")
     if array.ndim > 1:

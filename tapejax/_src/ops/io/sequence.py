@@ -209,6 +209,16 @@ def parse_single_sequence_example(
         or size.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/parse_single_sequence_example
+
+    >>> from tapejax._src.ops.io.example import SequenceExample
+    >>> example = SequenceExample()
+    >>> for number in (3, 4):
+    ...     step = example.feature_lists.feature_list["x"].feature.add()
+    ...     step.int64_list.value.append(number)
+    >>> features = {"x": FixedLenSequenceFeature([], "int64")}
+    >>> _, steps = parse_single_sequence_example(example.SerializeToString(), sequence_features=features)
+    >>> steps["x"].numpy().tolist()
+    [3, 4]
     """
     own, lists, _ = _parse([scalar(serialized)], context_features or {}, sequence_features or {}, False)
     return own, lists
@@ -235,6 +245,14 @@ def parse_sequence_example(
         or size.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/parse_sequence_example
+
+    >>> from tapejax._src.ops.io.example import SequenceExample
+    >>> example = SequenceExample()
+    >>> example.feature_lists.feature_list["x"].feature.add().int64_list.value.append(3)
+    >>> features = {"x": FixedLenSequenceFeature([], "int64")}
+    >>> _, steps, lengths = parse_sequence_example([example.SerializeToString()], sequence_features=features)
+    >>> steps["x"].numpy().tolist(), lengths["x"].numpy().tolist()
+    ([[3]], [1])
     """
     array = strings(serialized, "serialized")
     return _parse(array.reshape(-1).tolist(), context_features or {}, sequence_features or {}, array.ndim > 0)

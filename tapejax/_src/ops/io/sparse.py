@@ -44,6 +44,10 @@ def serialize_sparse(sp_input: Any, out_type: Any = dtypes.string, name: Any = N
       UnsupportedError: `out_type` is another one.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/serialize_sparse
+
+    >>> import tapejax as tf
+    >>> serialize_sparse(tf.sparse.from_dense([[0, 7]])).shape
+    TensorShape([3])
     """
     return _strings([_parts(sp_input)], (3,), out_type)
 
@@ -64,6 +68,10 @@ def serialize_many_sparse(sp_input: Any, out_type: Any = dtypes.string, name: An
       UnsupportedError: `out_type` is another one.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/serialize_many_sparse
+
+    >>> import tapejax as tf
+    >>> serialize_many_sparse(tf.sparse.from_dense([[0, 7], [8, 0]])).shape
+    TensorShape([2, 3])
     """
     indices, values, shape = _parts(sp_input)
     rows = [indices[:, 0] == i for i in range(int(shape[0]))]
@@ -87,6 +95,11 @@ def deserialize_many_sparse(serialized_sparse: Any, dtype: Any, rank: Any = None
       InvalidArgumentError: the strings are not serialised sparse tensors, or have another dtype or rank.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/deserialize_many_sparse
+
+    >>> import tapejax as tf
+    >>> rows = serialize_many_sparse(tf.sparse.from_dense([[0, 7], [8, 0]]))
+    >>> tf.sparse.to_dense(deserialize_many_sparse(rows, "int32")).numpy().tolist()
+    [[0, 7], [8, 0]]
     """
     array, wanted = strings(serialized_sparse), dtypes.to_numpy(dtype)
     if array.ndim != 2 or array.shape[1] != 3:

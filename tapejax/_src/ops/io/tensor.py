@@ -137,6 +137,9 @@ def parse_tensor(serialized: Any, out_type: Any, name: Any = None) -> Any:
       InvalidArgumentError: `serialized` is not a serialised tensor, or the tensor has another dtype.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/io/parse_tensor
+
+    >>> parse_tensor(serialize_tensor([1, 2]), "int32").numpy().tolist()
+    [1, 2]
     """
     data, wanted = one_bytes(serialized, "serialized"), dtypes.to_numpy(out_type)
     try:

@@ -52,7 +52,12 @@ def relu6(features: Array, name=None):
 
 @op("nn.leaky_relu", flat=True)
 def leaky_relu(features: Array, alpha=0.2, name=None):
-    """``features`` where they are positive, ``alpha * features`` elsewhere. Integers are converted to float32.
+    """``features`` where they are positive, ``alpha * features`` elsewhere.
+
+    Args:
+      features: real numbers. Integers are converted to float32.
+      alpha: a number.
+      name: has no effect, as in eager TensorFlow.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/leaky_relu
 
@@ -126,6 +131,10 @@ def gelu(features: Array, approximate=False, name=None):
 def silu(features: Same, beta: Same = 1.0):
     """``features * sigmoid(beta * features)``.
 
+    Args:
+      features: floating numbers.
+      beta: a number, or a tensor that broadcasts with `features`.
+
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/silu
 
     >>> [round(float(v), 4) for v in silu([0.0, 1.0]).numpy()]
@@ -165,7 +174,12 @@ def softsign(features: Array, name=None):
 
 @op("nn.crelu", flat=True)
 def crelu(features: Array, axis: Axis = -1, name=None):
-    """``relu(features)`` and ``relu(-features)``, joined along `axis`, which becomes twice as long.
+    """``relu(features)`` and ``relu(-features)``, joined along an axis, which becomes twice as long.
+
+    Args:
+      features: real numbers.
+      axis: the axis, by default the last.
+      name: has no effect, as in eager TensorFlow.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/nn/crelu (Shang et al. 2016)
 

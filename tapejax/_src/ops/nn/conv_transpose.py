@@ -154,6 +154,8 @@ def conv_transpose(
 ):
     """Calls `conv1d_transpose`, `conv2d_transpose` or `conv3d_transpose`, according to the length of `output_shape`.
 
+    Takes the arguments of `conv2d_transpose`.
+
     Raises:
       ValueError: `output_shape` does not have 3, 4 or 5 elements.
 

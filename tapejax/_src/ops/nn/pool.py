@@ -126,6 +126,8 @@ def max_pool3d(input: Array, ksize, strides, padding, data_format="NDHWC", name=
 def max_pool(input: Array, ksize, strides, padding, data_format=None, name=None):
     """Calls `max_pool1d`, `max_pool2d` or `max_pool3d`, according to the rank of `input`.
 
+    Takes the arguments of `max_pool2d`. The default of `data_format` has the channels last.
+
     Raises:
       ValueError: the rank is not 3, 4 or 5.
 
@@ -195,6 +197,8 @@ def avg_pool3d(input: Array, ksize, strides, padding, data_format="NDHWC", name=
 @op("nn.avg_pool")
 def avg_pool(input: Array, ksize, strides, padding, data_format=None, name=None):
     """Calls `avg_pool1d`, `avg_pool2d` or `avg_pool3d`, according to the rank of `input`.
+
+    Takes the arguments of `avg_pool2d`. The default of `data_format` has the channels last.
 
     Raises:
       ValueError: the rank is not 3, 4 or 5.
