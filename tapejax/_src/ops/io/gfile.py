@@ -111,7 +111,7 @@ class GFile:
             self._open("read").seek(offset if offset is not None else position, whence)
 
     def seekable(self) -> bool:
-        """True."""
+        """Always True: the position of a local file can be moved."""
         return True
 
     def tell(self) -> int:

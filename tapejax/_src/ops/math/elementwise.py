@@ -310,7 +310,8 @@ def _maximum(x: Any, y: Any) -> Any:
 
 @_maximum.defjvp
 def _maximum_jvp(primals: tuple, tangents: tuple) -> tuple:
-    return _maximum(*primals), jnp.where(primals[0] >= primals[1], *tangents)  # of equal ones, x gets it
+    # Of equal numbers, the first gets the gradient.
+    return _maximum(*primals), jnp.where(primals[0] >= primals[1], *tangents)
 
 
 @jax.custom_jvp
