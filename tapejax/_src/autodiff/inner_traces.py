@@ -6,7 +6,7 @@ body can ask the tape for gradients before that. As in TensorFlow, they count th
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from tapejax._src.autodiff.record import Record, Segment
 from tapejax._src.engine import stream
@@ -15,6 +15,7 @@ from tapejax._src.engine.capture import Reads
 __all__ = ["following", "leave"]
 
 Skipped = list[tuple[Any, int, int]]
+_NOTHING: Final = contextlib.nullcontext()
 
 
 def following(recorder: Any, record: Record, skipped: Skipped, reads_count: bool) -> Any:
@@ -26,11 +27,13 @@ def following(recorder: Any, record: Record, skipped: Skipped, reads_count: bool
       skipped: ``(trace, first depth, last depth)`` of the ops that the tape was told not to record.
       reads_count: whether trainable variables are watched as soon as they are read.
     """
+    if not stream.thread.below:
+        return _NOTHING  # no capture has begun
     levels = [*zip(stream.thread.below, stream.thread.tapes_below, strict=True)]
     levels.append((stream.thread.trace, stream.thread.tapes))
     found = [i for i, (_, tapes) in enumerate(levels) if recorder in tapes]
     inner = [level for level in levels[found[-1] + 1 :] if level[0].symbolic] if found else []
-    return _with(record, inner, skipped, reads_count) if inner else contextlib.nullcontext()
+    return _with(record, inner, skipped, reads_count) if inner else _NOTHING
 
 
 @contextlib.contextmanager

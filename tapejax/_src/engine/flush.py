@@ -88,7 +88,7 @@ def run_pending(trace: Any, event: Event, only: Any = None) -> None:
     x64 = x64_mode()
     try:
         _run(trace, node, slots, event, only is None, run)
-        finish(store)
+        store()
     except OpError as failure:
         if only is not None:
             raise _user_error(failure) from failure.cause
@@ -180,6 +180,7 @@ def _run(trace: Any, node: Node, slots: tuple[int, ...], event: Event, may_donat
         outs = _call(program, node, arrays, trace.scalars, run.box)
         if node.may_fail:
             jax.block_until_ready(outs)
+        run.known = dict(zip(program.outputs, outs, strict=True))
     except Exception as error:
         if raised_by_handler(error):
             raise
