@@ -81,14 +81,19 @@ def run_pending(trace: Any, event: Event, only: Any = None) -> None:
         values = run.values()
         _settle(tensors, values)
         trace.done = only is None
-        for w in watchers:
-            w.keep(trace, values)
         run.stored = True
+
+    def keep() -> None:
+        # Each watcher is asked once: one that an interrupt stops half-way cannot start again.
+        for w in watchers[run.kept :]:
+            run.kept += 1
+            w.keep(trace, run.values())
 
     x64 = x64_mode()
     try:
         _run(trace, node, slots, event, only is None, run)
         store()
+        keep()
     except OpError as failure:
         if only is not None:
             raise _user_error(failure) from failure.cause
@@ -102,6 +107,8 @@ def run_pending(trace: Any, event: Event, only: Any = None) -> None:
             restore_x64(x64)
             if run.finished:
                 finish(store)
+        if run.stored and run.kept < len(watchers):
+            keep()
 
 
 class _Run:
@@ -110,14 +117,15 @@ class _Run:
     They are kept here because an interrupt may come right after the run. `run_pending` can then still store them.
     """
 
-    __slots__ = ("box", "inputs", "known", "program", "stored")
+    __slots__ = ("box", "inputs", "kept", "known", "program", "stored")
 
     def __init__(self) -> None:
         self.box: list[Any] = []  # what the program returned
         self.inputs: list[Any] = []
         self.program: Program | None = None
         self.known: dict[int, Any] | None = None  # values by slot, once they are known
-        self.stored = False  # whether tensors and tapes have the results
+        self.stored = False  # whether tensors have the results
+        self.kept = 0  # how many tapes were given the results
 
     @property
     def finished(self) -> bool:
